@@ -1,0 +1,43 @@
+// What actors need of the world. The process gives them the real one, the
+// simulation another; nothing in actors/ reaches past it.
+#pragma once
+
+#include "storage/disk.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/spawn_options.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace ais {
+
+struct environment {
+  storage::disk* disk = nullptr;
+
+  /// Unix time [ns].
+  std::function<int64_t()> wall_ns;
+
+  /// 64 random bits; called from several threads.
+  std::function<uint64_t()> random;
+
+  /// Whether actors that block get threads of their own. Off in simulation,
+  /// where one thread runs everything.
+  bool detached = true;
+};
+
+/// Spawns an actor that may block on the disk.
+template <class F, class... Ts>
+auto spawn_blocking(caf::actor_system& sys, const environment& env, F f,
+                    Ts&&... xs) {
+  if (env.detached)
+    return sys.spawn<caf::detached>(f, std::forward<Ts>(xs)...);
+  return sys.spawn(f, std::forward<Ts>(xs)...);
+}
+
+/// A fresh id for jobs, handles and listings: 10 characters that every client
+/// accepts (letters and digits only).
+std::string make_id(const environment& env);
+
+} // namespace ais

@@ -1,0 +1,136 @@
+#include "actors/meta/smap.hpp"
+
+#include "storage/base/hrw.hpp"
+
+#include <charconv>
+
+namespace ais {
+
+namespace {
+
+json::object to_json(const net_info& x) {
+  return {{"node_ip_addr", x.host},
+          {"daemon_port", std::to_string(x.port)},
+          {"direct_url", x.url()}};
+}
+
+expected<net_info> parse_net(const json::object& node, const char* key) {
+  auto* v = node.if_contains(key);
+  if (!v || !v->is_object())
+    return fail(errc::invalid_argument, std::string{"no "} + key);
+  auto host = text_member(v->get_object(), "node_ip_addr");
+  auto port = integer_member(v->get_object(), "daemon_port", 0);
+  if (!host || !port || *port < 0 || *port > 65535)
+    return fail(errc::invalid_argument, std::string{"bad "} + key);
+  return net_info{*host, static_cast<uint16_t>(*port)};
+}
+
+expected<snode> parse_snode(const json::value& v) {
+  auto* o = v.if_object();
+  if (!o)
+    return fail(errc::invalid_argument, "a node is no object");
+  snode out;
+  auto id = text_member(*o, "daemon_id");
+  auto role = text_member(*o, "daemon_type");
+  auto flags = unsigned_member(*o, "flags", 0);
+  auto pub = parse_net(*o, "public_net");
+  auto control = parse_net(*o, "intra_control_net");
+  auto data = parse_net(*o, "intra_data_net");
+  if (!id || !role || !flags || !pub || !control || !data || id->empty())
+    return fail(errc::invalid_argument, "a node is incomplete");
+  out.id = *id;
+  out.role = *role == "target" ? node_role::target : node_role::proxy;
+  out.flags = *flags;
+  out.pub = *pub;
+  out.control = *control;
+  out.data = *data;
+  return out;
+}
+
+} // namespace
+
+std::string net_info::url() const {
+  return "http://" + host + ':' + std::to_string(port);
+}
+
+std::string_view to_string(node_role x) {
+  return x == node_role::proxy ? "proxy" : "target";
+}
+
+std::string name_of(const snode& x) {
+  return (x.role == node_role::proxy ? "p[" : "t[") + x.id + ']';
+}
+
+const snode* smap::find(const std::string& id) const {
+  if (auto i = proxies.find(id); i != proxies.end())
+    return &i->second;
+  if (auto i = targets.find(id); i != targets.end())
+    return &i->second;
+  return nullptr;
+}
+
+json::object to_json(const snode& x) {
+  return {{"public_net", to_json(x.pub)},
+          {"intra_data_net", to_json(x.data)},
+          {"intra_control_net", to_json(x.control)},
+          {"daemon_type", to_string(x.role)},
+          {"daemon_id", x.id},
+          {"flags", x.flags},
+          {"id_digest", placement_digest(x.id)}};
+}
+
+json::object to_json(const smap& x) {
+  json::object pmap;
+  for (auto& [id, node] : x.proxies)
+    pmap[id] = to_json(node);
+  json::object tmap;
+  for (auto& [id, node] : x.targets)
+    tmap[id] = to_json(node);
+  auto* primary = x.find(x.primary);
+  return {{"pmap", std::move(pmap)},
+          {"proxy_si", to_json(primary ? *primary : snode{})},
+          {"tmap", std::move(tmap)},
+          {"uuid", x.uuid},
+          {"creation_time", x.created},
+          {"version", std::to_string(x.version)}};
+}
+
+expected<smap_ptr> parse_smap(std::string_view text) {
+  auto parsed = parse_json(text);
+  if (!parsed)
+    return parsed.error();
+  auto* tree = parsed->if_object();
+  auto* pmap = tree ? tree->if_contains("pmap") : nullptr;
+  auto* tmap = tree ? tree->if_contains("tmap") : nullptr;
+  auto* primary = tree ? tree->if_contains("proxy_si") : nullptr;
+  if (!pmap || !tmap || !primary || !pmap->is_object() || !tmap->is_object())
+    return fail(errc::invalid_argument, "the smap lacks its maps");
+  auto out = std::make_shared<smap>();
+  auto version = unsigned_member(*tree, "version", 0);
+  auto uuid = text_member(*tree, "uuid");
+  auto created = text_member(*tree, "creation_time");
+  auto first = parse_snode(*primary);
+  if (!version || !uuid || !created || !first)
+    return fail(errc::invalid_argument, "the smap has no identity");
+  out->version = *version;
+  out->uuid = *uuid;
+  out->created = *created;
+  out->primary = first->id;
+  for (auto* map : {pmap, tmap}) {
+    for (auto& m : map->get_object()) {
+      auto node = parse_snode(m.value());
+      if (!node)
+        return node.error();
+      auto& nodes = map == pmap ? out->proxies : out->targets;
+      auto id = node->id;
+      nodes.emplace(std::move(id), std::move(*node));
+    }
+  }
+  return smap_ptr{out};
+}
+
+std::string meta_traits<smap>::to_json(const smap& x) {
+  return to_pretty_text(ais::to_json(x));
+}
+
+} // namespace ais

@@ -1,0 +1,54 @@
+// The VAULT keeps cluster metadata on disk: two checksummed copies per kind
+// (meta_store). It may block, so that the owners of the metadata never do.
+#pragma once
+
+#include "actors/base/environment.hpp"
+#include "actors/base/type_ids.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <array>
+#include <string>
+
+namespace ais {
+
+// -- messages (in-process)
+// --------------------------------------------------------
+
+/// Asks for a version to be kept.
+struct save_meta {
+  std::string kind;     ///< "smap", "bmd", "conf"
+  uint64_t version = 0; ///< [count]
+  std::string json;
+};
+
+struct load_meta {
+  std::string kind;
+};
+
+/// The newest valid version on disk.
+struct loaded_meta {
+  std::string json; ///< empty: never saved
+};
+
+// -- interface
+// --------------------------------------------------------------------
+
+/// The VAULT actor interface.
+using vault_actor = caf::typed_actor<
+  // Returns when both copies are durable.
+  caf::replies_to<save_meta>::with<ack>,
+  // errc::integrity when there are copies but none can be trusted.
+  caf::replies_to<load_meta>::with<loaded_meta>>;
+
+/// Spawns the VAULT over two directories, which it creates.
+vault_actor spawn_vault(caf::actor_system& sys, const environment& env,
+                        std::array<std::string, 2> dirs);
+
+} // namespace ais
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::save_meta)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::load_meta)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::loaded_meta)

@@ -1,0 +1,68 @@
+// The NODE actor is the root of a process: it knows who the node is, loads the
+// cluster metadata, spawns everything else in order and stops it in reverse.
+#pragma once
+
+#include "actors/meta/smap.hpp"
+#include "actors/proxy/proxy.hpp"
+#include "actors/xact/summaries.hpp"
+
+#include <atomic>
+
+namespace ais {
+
+/// Bits of a node's state as clients see it; healthy is started_both alone.
+/// Source: api-control 7.9.
+inline constexpr uint64_t state_cluster_started = 2;
+inline constexpr uint64_t state_node_started = 4;
+inline constexpr uint64_t state_disk_fault = 8192;
+
+/// What the node shows to whoever serves requests in its process.
+struct node_boards {
+  std::shared_ptr<board<smap>> map = std::make_shared<board<smap>>();
+  std::shared_ptr<board<bmd>> buckets = std::make_shared<board<bmd>>();
+  std::shared_ptr<board<cluster_config>> config
+    = std::make_shared<board<cluster_config>>();
+  std::shared_ptr<board<target_view>> target
+    = std::make_shared<board<target_view>>();
+  std::atomic<uint64_t> state{0}; ///< bits above
+  int64_t started_ns = 0;         ///< Unix time [ns]
+};
+
+// -- messages (in-process)
+// --------------------------------------------------------
+
+/// Whom to ask, once the node is active.
+struct node_handles {
+  std::string proxy_id;
+  std::string target_id;
+  proxy_actor proxy;
+  summaries_actor summaries;
+};
+
+// -- interface
+// --------------------------------------------------------------------
+
+/// The NODE actor interface.
+using node_actor = caf::typed_actor<
+  // Returns when the node is active; errc::integrity, io_error: it cannot
+  // start.
+  caf::replies_to<atom::start>::with<node_handles>,
+  // Returns when everything below has stopped.
+  caf::replies_to<atom::stop>::with<ack>>;
+
+struct node_config {
+  environment env;
+  std::string dir;                     ///< absolute; configuration and identity
+  std::vector<std::string> mountpaths; ///< absolute, at least one
+  net_info address;                    ///< where clients reach this node
+  size_t shards = 4;                   ///< per mountpath
+  size_t cached_leases = 4096;         ///< open files
+};
+
+/// Spawns the NODE.
+node_actor spawn_node(caf::actor_system& sys, const node_config& config,
+                      std::shared_ptr<node_boards> boards);
+
+} // namespace ais
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::node_handles)

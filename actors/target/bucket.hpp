@@ -1,0 +1,24 @@
+// A bucket as the data path sees it: one immutable object per bucket and
+// version of its properties, shared by everyone who handles its objects.
+#pragma once
+
+#include "storage/mountpath.hpp"
+
+#include <memory>
+
+namespace ais {
+
+struct bprops;
+
+struct bucket {
+  storage::bucket_ref ref;
+  storage::cksum_type cksum = storage::cksum_type::xxhash2;
+  storage::durability durability = storage::durability::sync;
+  bool versioned = true;
+  /// All properties; null only in tests of single actors.
+  std::shared_ptr<const bprops> props;
+};
+
+using bucket_ptr = std::shared_ptr<const bucket>;
+
+} // namespace ais

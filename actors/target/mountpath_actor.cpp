@@ -1,0 +1,174 @@
+#include "actors/target/mountpath_actor.hpp"
+
+#include "storage/base/log.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+namespace ais {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Trash is removed in steps, so that bucket operations never wait long.
+constexpr size_t files_per_sweep = 4096;
+constexpr auto shard_tick = 60s;
+constexpr auto shard_stop_timeout = 10s;
+
+using mountpath_impl = mountpath_actor::extend<caf::reacts_to<atom::sweep>,
+                                               caf::reacts_to<atom::next>>;
+
+struct mountpath_state {
+  static inline const char* name = "mountpath";
+
+  mountpath_impl::pointer self = nullptr;
+  mountpath_config config;
+  std::shared_ptr<storage::mountpath> disk;
+  std::vector<shard_actor> shards;
+  std::vector<io_actor> io;
+  bool sweeping = false;
+
+  expected<mountpath_ptr> start() {
+    auto opened = storage::mountpath::open(
+      *config.env.disk, {config.root, config.node_id, make_id(config.env)});
+    if (!opened)
+      return opened.error();
+    disk = std::move(*opened);
+    auto& sys = self->system();
+    for (size_t i = 0; i < config.shards; ++i)
+      shards.push_back(spawn_shard(
+        sys, {config.env, disk, config.node_id + '|' + std::to_string(i),
+              shard_config{}.cached_objects,
+              std::max<size_t>(config.cached_leases / config.shards, 1)}));
+    for (size_t i = 0; i < config.io_actors; ++i)
+      io.push_back(spawn_io(sys, config.env));
+    self->delayed_send(self, shard_tick, atom::next_v);
+    sweep_later();
+    return std::make_shared<const mountpath_handles>(
+      mountpath_handles{disk, shards, io});
+  }
+
+  expected<void> reconcile_with(const std::vector<storage::bucket_ref>& want) {
+    auto have = disk->buckets();
+    if (!have)
+      return have.error();
+    for (auto& x : *have) {
+      auto same = [&](auto& y) {
+        return y.bck == x.bck && y.bid == x.bid;
+      };
+      if (std::any_of(want.begin(), want.end(), same))
+        continue;
+      log_warning("mountpath " + config.root + ": " + cname_of(x.bck)
+                  + " is of no known bucket incarnation: moved to the trash");
+      if (auto ok = disk->destroy_bucket(x.bck); !ok)
+        return ok.error();
+    }
+    for (auto& x : want)
+      if (auto ok = disk->create_bucket(x); !ok)
+        return ok.error();
+    auto removed = disk->remove_stale_work();
+    if (!removed)
+      return removed.error();
+    if (*removed > 0)
+      log_info("mountpath " + config.root + ": removed "
+               + std::to_string(*removed) + " unfinished writes");
+    sweep_later();
+    return caf::unit;
+  }
+
+  void sweep_later() {
+    if (!std::exchange(sweeping, true))
+      self->send(self, atom::sweep_v);
+  }
+
+  void sweep() {
+    sweeping = false;
+    auto more = disk->empty_trash(files_per_sweep);
+    if (!more)
+      log_warning("mountpath " + config.root
+                  + ": cannot empty the trash: " + message_of(more.error()));
+    else if (*more)
+      sweep_later();
+  }
+};
+
+caf::result<ack> to_result(const expected<void>& x) {
+  if (!x)
+    return x.error();
+  return ack{};
+}
+
+mountpath_impl::behavior_type
+mountpath(mountpath_impl::stateful_pointer<mountpath_state> self,
+          mountpath_config config) {
+  auto& st = self->state;
+  st.self = self;
+  st.config = std::move(config);
+  return {
+    [&st](atom::start) -> caf::result<mountpath_ptr> {
+      auto started = st.start();
+      if (!started)
+        return started.error();
+      return *started;
+    },
+    [&st](const make_bucket_dirs& x) {
+      return to_result(st.disk->create_bucket(x.bucket));
+    },
+    [&st](const trash_bucket& x) {
+      auto done = st.disk->destroy_bucket(x.which);
+      st.sweep_later();
+      return to_result(done);
+    },
+    [&st](const reconcile& x) {
+      return to_result(st.reconcile_with(x.buckets));
+    },
+    [&st, self](atom::stop) -> caf::result<ack> {
+      auto answer = self->make_response_promise<ack>();
+      auto left = std::make_shared<size_t>(st.shards.size());
+      auto one_less = [self, answer, left]() mutable {
+        if (--*left > 0)
+          return;
+        answer.deliver(ack{});
+        self->quit();
+      };
+      for (auto& x : st.io)
+        self->send_exit(x, caf::exit_reason::user_shutdown);
+      st.io.clear();
+      for (auto& x : std::exchange(st.shards, {})) {
+        self->request(x, shard_stop_timeout, atom::tick_v)
+          .then(
+            [self, x, one_less](ack) mutable {
+              self->send_exit(x, caf::exit_reason::user_shutdown);
+              one_less();
+            },
+            [self, x, one_less](error&) mutable {
+              self->send_exit(x, caf::exit_reason::kill);
+              one_less();
+            });
+      }
+      if (*left == 0) {
+        answer.deliver(ack{});
+        self->quit();
+      }
+      return answer;
+    },
+    [&st](atom::sweep) { st.sweep(); },
+    [&st, self](atom::next) {
+      for (auto& x : st.shards)
+        caf::anon_send(x, atom::tick_v);
+      self->delayed_send(self, shard_tick, atom::next_v);
+    },
+  };
+}
+
+} // namespace
+
+mountpath_actor
+spawn_mountpath(caf::actor_system& sys, const mountpath_config& config) {
+  return caf::actor_cast<mountpath_actor>(
+    spawn_blocking(sys, config.env, mountpath, config));
+}
+
+} // namespace ais

@@ -1,0 +1,77 @@
+// A MOUNTPATH actor owns one disk: it opens it, creates and destroys the
+// buckets' directories on it, removes trash in the background, and owns the
+// shards and IO actors that work on its objects. It may block.
+#pragma once
+
+#include "actors/target/io.hpp"
+#include "actors/target/shard.hpp"
+
+#include <vector>
+
+namespace ais {
+
+// -- messages (in-process)
+// --------------------------------------------------------
+
+/// A working mountpath as everyone else sees it.
+struct mountpath_handles {
+  std::shared_ptr<storage::mountpath> disk;
+  std::vector<shard_actor> shards;
+  std::vector<io_actor> io;
+
+  /// The shard that owns the object with this placement digest.
+  const shard_actor& shard_of(uint64_t digest) const {
+    // The low bits picked the target and the mountpath: take others.
+    return shards[(digest >> 40) % shards.size()];
+  }
+};
+using mountpath_ptr = std::shared_ptr<const mountpath_handles>;
+
+struct make_bucket_dirs {
+  storage::bucket_ref bucket;
+};
+
+struct trash_bucket {
+  bck which;
+};
+
+/// Makes the disk agree with the buckets that exist: what is not listed, or has
+/// another bid, goes to the trash; what is missing is created. Removes stale
+/// work files.
+struct reconcile {
+  std::vector<storage::bucket_ref> buckets;
+};
+
+// -- interface
+// --------------------------------------------------------------------
+
+/// The MOUNTPATH actor interface.
+using mountpath_actor = caf::typed_actor<
+  // Opens the disk and spawns its shards; errc::integrity if it is not ours.
+  caf::replies_to<atom::start>::with<mountpath_ptr>,
+  // Each returns when the change is durable.
+  caf::replies_to<make_bucket_dirs>::with<ack>,
+  caf::replies_to<trash_bucket>::with<ack>,
+  caf::replies_to<reconcile>::with<ack>,
+  // Flushes what shards keep in memory and stops them.
+  caf::replies_to<atom::stop>::with<ack>>;
+
+struct mountpath_config {
+  environment env;
+  std::string root;    ///< absolute path
+  std::string node_id; ///< of the target
+  size_t shards = 4;
+  size_t io_actors = 2;
+  size_t cached_leases = 4096; ///< open files, all shards together
+};
+
+/// Spawns a MOUNTPATH actor.
+mountpath_actor
+spawn_mountpath(caf::actor_system& sys, const mountpath_config& config);
+
+} // namespace ais
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::mountpath_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::make_bucket_dirs)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::trash_bucket)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::reconcile)

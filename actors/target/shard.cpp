@@ -1,0 +1,529 @@
+#include "actors/target/shard.hpp"
+
+#include "actors/target/object_cache.hpp"
+#include "storage/base/log.hpp"
+#include "storage/base/metrics.hpp"
+
+#include <charconv>
+#include <unordered_map>
+
+namespace ais {
+
+namespace {
+
+/// Access times older on disk than this are worth a write.
+constexpr int64_t atime_slack_ns = 600'000'000'000;
+constexpr size_t verify_chunk_bytes = 256 << 10;
+
+std::string next_version(const std::string& current) {
+  uint64_t n = 0;
+  std::from_chars(current.data(), current.data() + current.size(), n);
+  return std::to_string(n + 1);
+}
+
+std::string cname_of(const object_key& key) {
+  return ais::cname_of(key.bucket->ref.bck, key.name);
+}
+
+} // namespace
+
+// -- state
+// ------------------------------------------------------------------------
+
+/// The public interface plus the message to itself that ends a group.
+using shard_impl = shard_actor::extend<caf::reacts_to<atom::flush>>;
+
+/// The state of one SHARD; every member runs inside its handlers.
+class shard_state {
+public:
+  static inline const char* name = "shard";
+  using promise = caf::typed_response_promise<lom_ptr>;
+
+  void init(shard_impl::pointer self, const shard_config& config);
+
+  expected<lease_ptr> open(const open_object& req);
+  expected<lom_ptr> head(const head_object& req);
+  caf::result<lom_ptr> put(const put_object& req);
+  expected<put_begun> begin(const begin_put& req);
+  caf::result<lom_ptr> commit(const commit_put& req);
+  expected<ack> remove(const delete_object& req);
+  expected<lom_ptr> change(const set_custom& req);
+  expected<append_begun> append(const begin_append& req);
+  void append_done(const end_append& req);
+  caf::result<lom_ptr> append_flush(const flush_append& req);
+  void judge(const verdict& v);
+  void flush_group();
+  void tick();
+
+private:
+  struct write {
+    object_key key;
+    promise answer;
+  };
+  struct open_append {
+    object_key key;
+    storage::writer_ptr writer;
+    bool lent = false;
+    int64_t used_ns = 0;
+  };
+
+  storage::mountpath& mp() { return *config_.mpath; }
+  /// The attributes of the current version, null if there is none.
+  expected<lom_ptr> current(const object_key& key);
+  /// Opens the current version and brings the cache up to date with its file.
+  expected<std::pair<cached_object*, std::shared_ptr<storage::object_reader>>>
+  open_current(const object_key& key);
+  expected<void> verify(const object_key& key, storage::object_reader& object);
+  error corrupt(const object_key& key);
+  caf::result<lom_ptr>
+  enqueue(const object_key& key, const write_options& options,
+          storage::writer_ptr writer);
+  /// Commits what waits, if a write of `key` is among it.
+  void settle(const object_key& key);
+  void store_atime(cached_object& x);
+
+  shard_impl::pointer self_ = nullptr;
+  shard_config config_;
+  std::unique_ptr<object_cache> cache_;
+  std::vector<write> group_; ///< writes waiting for the group commit ...
+  std::vector<storage::commit_item> items_; ///< ... and what to commit for them
+  bool flush_scheduled_ = false;
+  std::unordered_map<std::string, open_append> appends_;
+  storage::bytes scratch_;
+};
+
+void shard_state::init(shard_impl::pointer self, const shard_config& config) {
+  self_ = self;
+  config_ = config;
+  cache_ = std::make_unique<object_cache>(
+    config.cached_objects, config.cached_leases,
+    [this](cached_object& x) { store_atime(x); });
+}
+
+// -- reading
+// ------------------------------------------------------------------------
+
+expected<lease_ptr> shard_state::open(const open_object& req) {
+  auto opened = open_current(req.key);
+  if (!opened)
+    return opened.error();
+  auto& [entry, object] = *opened;
+  if (!object) // the lease that is out is still good
+    return entry->out;
+  if (!entry->verified && req.verify
+      && object->attrs.size_bytes <= verify_on_open_bytes) {
+    if (auto ok = verify(req.key, *object); !ok)
+      return ok.error();
+    entry->verified = true;
+  }
+  auto result = std::make_shared<lease>();
+  result->verified.store(entry->verified, std::memory_order_relaxed);
+  result->atime_ns.store(entry->last_access_ns(), std::memory_order_relaxed);
+  result->object = std::move(object);
+  cache_->lend(*entry, result);
+  return result;
+}
+
+expected<lom_ptr> shard_state::head(const head_object& req) {
+  if (req.verify) {
+    auto opened = open_current(req.key);
+    if (!opened)
+      return opened.error();
+    auto& [entry, object] = *opened;
+    if (auto ok = verify(req.key, object ? *object : *entry->out->object); !ok)
+      return ok.error();
+    entry->verified = true;
+  }
+  auto attrs = current(req.key);
+  if (!attrs)
+    return attrs.error();
+  if (!*attrs)
+    return fail(errc::object_not_found, cname_of(req.key) + " does not exist");
+  auto answer = std::make_shared<storage::lom>(**attrs);
+  if (auto* entry = cache_->find(req.key))
+    answer->atime_ns = entry->last_access_ns();
+  return answer;
+}
+
+expected<std::pair<cached_object*, std::shared_ptr<storage::object_reader>>>
+shard_state::open_current(const object_key& key) {
+  using result
+    = std::pair<cached_object*, std::shared_ptr<storage::object_reader>>;
+  settle(key);
+  auto* entry = cache_->find(key);
+  if (entry && entry->out) {
+    auto now = entry->out->object->content->stat();
+    if (now && now->stamp == entry->out->object->stamp)
+      return result{entry, nullptr};
+    cache_->revoke(*entry);
+  }
+  auto object = mp().open_object(key.bucket->ref, key.name);
+  if (!object) {
+    cache_->erase(key);
+    if (object.error() == errc::object_not_found)
+      return fail(errc::object_not_found, cname_of(key) + " does not exist");
+    return object.error();
+  }
+  if (!entry || entry->stamp != (*object)->stamp) {
+    entry = &cache_->insert(key);
+    entry->attrs = std::make_shared<storage::lom>((*object)->attrs);
+    entry->disk_atime_ns = entry->attrs->atime_ns;
+    entry->stamp = (*object)->stamp;
+    entry->verified = entry->attrs->cksum.type == storage::cksum_type::none;
+  }
+  return result{entry, std::move(*object)};
+}
+
+expected<lom_ptr> shard_state::current(const object_key& key) {
+  settle(key);
+  if (auto* entry = cache_->find(key))
+    return entry->attrs;
+  auto loaded = mp().load(key.bucket->ref, key.name);
+  if (loaded) {
+    // Not cached: without an open file nothing ties it to a stamp.
+    return lom_ptr{std::make_shared<storage::lom>(std::move(*loaded))};
+  }
+  if (loaded.error() == errc::object_not_found)
+    return lom_ptr{};
+  return loaded.error();
+}
+
+expected<void>
+shard_state::verify(const object_key& key, storage::object_reader& object) {
+  storage::hasher hash{object.attrs.cksum.type};
+  scratch_.resize(verify_chunk_bytes);
+  uint64_t offset = 0;
+  while (offset < object.attrs.size_bytes) {
+    auto n = object.content->read_at(scratch_, offset);
+    if (!n)
+      return with_context(n.error(), "while verifying " + cname_of(key));
+    if (*n == 0)
+      return corrupt(key);
+    hash.update({scratch_.data(), *n});
+    offset += *n;
+  }
+  count(stat::verify_n);
+  count(stat::verify_size, offset);
+  if (hash.finish() != object.attrs.cksum)
+    return corrupt(key);
+  return caf::unit;
+}
+
+error shard_state::corrupt(const object_key& key) {
+  auto text = "BAD DATA CHECKSUM: the stored content of " + cname_of(key)
+              + " on " + mp().root() + " is corrupted; restore it from a copy";
+  log_error(text);
+  count(stat::err_io_get_n);
+  if (auto* entry = cache_->find(key)) {
+    cache_->revoke(*entry);
+    entry->verified = false;
+  }
+  return fail(errc::corrupted, std::move(text));
+}
+
+void shard_state::judge(const verdict& v) {
+  if (!v.good) {
+    corrupt(v.key);
+    return;
+  }
+  v.lease->verified.store(true, std::memory_order_release);
+  auto* entry = cache_->find(v.key);
+  if (entry && entry->stamp == v.lease->object->stamp)
+    entry->verified = true;
+}
+
+// -- writing
+// ------------------------------------------------------------------------
+
+caf::result<lom_ptr> shard_state::put(const put_object& req) {
+  auto begun = begin({req.key, req.options, req.content->size()});
+  if (!begun)
+    return begun.error();
+  if (begun->unchanged)
+    return begun->unchanged;
+  if (auto ok = begun->writer->append(*req.content); !ok)
+    return ok.error();
+  return enqueue(req.key, req.options, std::move(begun->writer));
+}
+
+expected<put_begun> shard_state::begin(const begin_put& req) {
+  auto known = current(req.key);
+  if (!known && known.error() != errc::corrupted)
+    return known.error();
+  auto attrs = known ? *known : nullptr;
+  auto& expect = req.options.expected;
+  if (attrs && expect && !req.options.skip_vc
+      && expect->type == req.key.bucket->cksum
+      && expect->type != storage::cksum_type::none && *expect == attrs->cksum)
+    return put_begun{nullptr, attrs};
+  auto writer = mp().begin(req.key.bucket->ref, req.key.bucket->cksum,
+                           req.size_hint, attrs != nullptr);
+  if (!writer)
+    return writer.error();
+  if (expect && !req.options.skip_vc
+      && req.key.bucket->cksum != storage::cksum_type::none)
+    (*writer)->expect(*expect);
+  return put_begun{std::move(*writer), nullptr};
+}
+
+caf::result<lom_ptr> shard_state::commit(const commit_put& req) {
+  return enqueue(req.key, req.options, req.writer);
+}
+
+caf::result<lom_ptr>
+shard_state::enqueue(const object_key& key, const write_options& options,
+                     storage::writer_ptr writer) {
+  if (auto ok = writer->seal(); !ok) {
+    if (ok.error() == errc::bad_checksum)
+      count(stat::err_put_cksum_n);
+    return ok.error();
+  }
+  auto known = current(key);
+  auto& attrs = writer->attrs();
+  attrs.bid = key.bucket->ref.bid;
+  attrs.custom = options.custom;
+  if (key.bucket->versioned && !options.skip_vc)
+    attrs.version = next_version(known && *known ? (*known)->version : "");
+  else if (options.skip_vc && known && *known)
+    attrs.version = (*known)->version;
+  attrs.atime_ns = attrs.mtime_ns = config_.env.wall_ns();
+  auto answer = self_->make_response_promise<lom_ptr>();
+  group_.push_back({key, answer});
+  items_.push_back(
+    {key.bucket->ref, key.name, std::move(writer), key.bucket->durability});
+  if (key.bucket->durability == storage::durability::none
+      || group_.size() >= max_group_commit) {
+    flush_group();
+  } else if (!flush_scheduled_) {
+    // Runs behind everything that waits in the mailbox: all of it shares the
+    // directory syncs.
+    flush_scheduled_ = true;
+    self_->send(self_, atom::flush_v);
+  }
+  return answer;
+}
+
+void shard_state::settle(const object_key& key) {
+  for (auto& x : group_) {
+    if (x.key.name == key.name
+        && x.key.bucket->ref.bid == key.bucket->ref.bid) {
+      flush_group();
+      return;
+    }
+  }
+}
+
+void shard_state::flush_group() {
+  auto group = std::exchange(group_, {});
+  auto items = std::exchange(items_, {});
+  flush_scheduled_ = false;
+  if (group.empty())
+    return;
+  auto results = mp().commit(items);
+  for (size_t i = 0; i < group.size(); ++i) {
+    auto& [key, answer] = group[i];
+    if (!results[i]) {
+      cache_->erase(key); // what the disk has now, only the disk knows
+      answer.deliver(results[i].error());
+      continue;
+    }
+    auto& entry = cache_->insert(key);
+    cache_->revoke(entry);
+    entry.attrs = std::make_shared<storage::lom>(items[i].writer->attrs());
+    entry.atime_ns = entry.disk_atime_ns = entry.attrs->atime_ns;
+    entry.stamp = *results[i];
+    entry.verified = true;
+    answer.deliver(entry.attrs);
+  }
+}
+
+expected<ack> shard_state::remove(const delete_object& req) {
+  auto known = current(req.key);
+  if (!known && known.error() != errc::corrupted)
+    return known.error();
+  if (known && !*known)
+    return fail(errc::object_not_found, cname_of(req.key) + " does not exist");
+  if (!req.if_version.empty() && known && (*known)->version != req.if_version)
+    return fail(errc::conflict, cname_of(req.key) + " has changed meanwhile");
+  auto removed = mp().remove(req.key.bucket->ref, req.key.name,
+                             req.key.bucket->durability);
+  cache_->erase(req.key);
+  if (!removed)
+    return removed.error();
+  return ack{};
+}
+
+expected<lom_ptr> shard_state::change(const set_custom& req) {
+  auto known = current(req.key);
+  if (!known)
+    return known.error();
+  if (!*known)
+    return fail(errc::object_not_found, cname_of(req.key) + " does not exist");
+  auto next = std::make_shared<storage::lom>(**known);
+  if (req.replace)
+    next->custom.clear();
+  for (auto& [k, v] : req.custom)
+    next->custom[k] = v;
+  if (auto ok = storage::check_custom(next->custom); !ok)
+    return ok.error();
+  auto* entry = cache_->find(req.key);
+  auto verified = entry && entry->verified;
+  auto stored = mp().store_attrs(req.key.bucket->ref, req.key.name, *next,
+                                 req.key.bucket->durability);
+  cache_->erase(req.key);
+  if (!stored)
+    return stored.error();
+  // The attribute moved the file's stamp but not its bytes.
+  if (auto opened = open_current(req.key); opened && verified)
+    opened->first->verified = true;
+  return next;
+}
+
+// -- appending
+// ------------------------------------------------------------------------
+
+expected<append_begun> shard_state::append(const begin_append& req) {
+  if (!req.handle.empty()) {
+    auto i = appends_.find(req.handle);
+    if (i == appends_.end() || i->second.key.name != req.key.name
+        || i->second.key.bucket->ref.bid != req.key.bucket->ref.bid)
+      return fail(errc::not_found,
+                  "append handle of " + cname_of(req.key)
+                    + " does not exist; it may have expired: start again");
+    if (i->second.lent)
+      return fail(errc::busy, "another request appends to this handle now");
+    i->second.lent = true;
+    return append_begun{req.handle, i->second.writer};
+  }
+  if (appends_.size() >= max_open_appends)
+    return fail(errc::too_many_requests,
+                "too many open appends; flush some of them first");
+  auto opened = open_current(req.key);
+  if (!opened && opened.error() != errc::object_not_found)
+    return opened.error();
+  expected<storage::writer_ptr> writer{error{}};
+  if (opened) {
+    auto& [entry, object] = *opened;
+    auto& source = object ? *object : *entry->out->object;
+    writer
+      = mp().begin_copy(req.key.bucket->ref, req.key.bucket->cksum, source);
+    if (writer)
+      (*writer)->attrs().custom = source.attrs.custom;
+  } else {
+    writer = mp().begin(req.key.bucket->ref, req.key.bucket->cksum, 0, false);
+  }
+  if (!writer)
+    return writer.error();
+  auto handle = config_.name + '|' + make_id(config_.env);
+  appends_[handle] = {req.key, *writer, true, config_.env.wall_ns()};
+  return append_begun{handle, std::move(*writer)};
+}
+
+void shard_state::append_done(const end_append& req) {
+  auto i = appends_.find(req.handle);
+  if (i == appends_.end())
+    return;
+  if (!req.ok) {
+    appends_.erase(i);
+    return;
+  }
+  i->second.lent = false;
+  i->second.used_ns = config_.env.wall_ns();
+}
+
+caf::result<lom_ptr> shard_state::append_flush(const flush_append& req) {
+  auto borrowed = append({req.key, req.handle});
+  if (!borrowed)
+    return borrowed.error();
+  appends_.erase(req.handle);
+  auto& writer = borrowed->writer;
+  if (auto ok = writer->seal(); !ok)
+    return ok.error();
+  if (req.expected && req.expected->type == writer->attrs().cksum.type
+      && *req.expected != writer->attrs().cksum) {
+    count(stat::err_put_cksum_n);
+    return fail(errc::bad_checksum, "BAD DATA CHECKSUM: " + req.expected->value
+                                      + " given, " + writer->attrs().cksum.value
+                                      + " received (appending to "
+                                      + cname_of(req.key) + ")");
+  }
+  write_options options;
+  options.custom = writer->attrs().custom;
+  return enqueue(req.key, options, std::move(writer));
+}
+
+// -- upkeep
+// ---------------------------------------------------------------------------
+
+void shard_state::store_atime(cached_object& x) {
+  auto last = x.last_access_ns();
+  if (last < x.disk_atime_ns + atime_slack_ns)
+    return;
+  mp().store_atime(x.bucket->ref, x.name, last);
+  x.disk_atime_ns = last;
+}
+
+void shard_state::tick() {
+  flush_group();
+  auto now = config_.env.wall_ns();
+  cache_->for_each([this](cached_object& x) {
+    auto before = x.disk_atime_ns;
+    store_atime(x);
+    if (x.disk_atime_ns == before)
+      return;
+    // Setting the time moved the file's stamp: follow it.
+    cache_->revoke(x);
+    auto object = mp().open_object(x.bucket->ref, x.name);
+    if (object && (*object)->stamp.mtime_ns == x.stamp.mtime_ns
+        && (*object)->stamp.ino == x.stamp.ino)
+      x.stamp = (*object)->stamp;
+  });
+  auto limit = std::chrono::nanoseconds{append_idle}.count();
+  std::erase_if(appends_, [&](auto& x) {
+    return !x.second.lent && now - x.second.used_ns > limit;
+  });
+}
+
+// -- behaviour
+// ------------------------------------------------------------------------
+
+namespace {
+
+template <class T>
+caf::result<T> to_result(expected<T>&& x) {
+  if (!x)
+    return x.error();
+  return std::move(*x);
+}
+
+shard_impl::behavior_type
+shard(shard_impl::stateful_pointer<shard_state> self, shard_config config) {
+  auto& st = self->state;
+  st.init(self, config);
+  return {
+    [&st](const open_object& x) { return to_result(st.open(x)); },
+    [&st](const head_object& x) { return to_result(st.head(x)); },
+    [&st](const put_object& x) { return st.put(x); },
+    [&st](const begin_put& x) { return to_result(st.begin(x)); },
+    [&st](const commit_put& x) { return st.commit(x); },
+    [&st](const delete_object& x) { return to_result(st.remove(x)); },
+    [&st](const set_custom& x) { return to_result(st.change(x)); },
+    [&st](const begin_append& x) { return to_result(st.append(x)); },
+    [&st](const end_append& x) { st.append_done(x); },
+    [&st](const flush_append& x) { return st.append_flush(x); },
+    [&st](const verdict& x) { st.judge(x); },
+    [&st](atom::tick) {
+      st.tick();
+      return ack{};
+    },
+    [&st](atom::flush) { st.flush_group(); },
+  };
+}
+
+} // namespace
+
+shard_actor spawn_shard(caf::actor_system& sys, const shard_config& config) {
+  return spawn_blocking(sys, config.env, shard, config);
+}
+
+} // namespace ais

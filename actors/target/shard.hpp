@@ -1,0 +1,215 @@
+// A SHARD owns a fixed part of a mountpath's objects, chosen by object digest:
+// every operation on one object runs on one shard, one after the other, so that
+// objects need no locks. It may block (it lives on a thread of its own), keeps
+// the attributes of recently used objects, and commits durable writes in
+// groups.
+//
+// Leases. open_object answers with a lease: the open, immutable version of the
+// object. Whoever has one may serve the object again without asking while
+// `revoked` is clear and the file's stamp is unchanged: the shard sets
+// `revoked` before it acknowledges any change of that object.
+//
+// Verification. A whole-object read is served only from a lease that is
+// `verified`: its bytes were hashed and equal the stored checksum. The shard
+// remembers the file's stamp (inode, size, times) with that result, so each
+// object is hashed once after start and again only when its file changed behind
+// our back; what this process wrote itself was hashed while it was received.
+// Small objects are verified on open; large ones arrive unverified and the
+// reader proves them piece by piece (actors/target/io.hpp) while it sends.
+#pragma once
+
+#include "actors/base/environment.hpp"
+#include "actors/base/type_ids.hpp"
+#include "actors/target/bucket.hpp"
+#include "storage/mountpath.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/meta/type_name.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+namespace ais {
+
+// -- limits
+// ---------------------------------------------------------------------
+
+inline constexpr size_t max_group_commit = 64;            ///< writes per group
+inline constexpr size_t max_open_appends = 1024;          ///< per shard
+inline constexpr uint64_t verify_on_open_bytes = 1 << 20; ///< larger: by reader
+inline constexpr std::chrono::minutes append_idle{10}; ///< then it is dropped
+
+// -- messages (in-process)
+// --------------------------------------------------------
+
+/// The open version of an object; see above.
+struct lease {
+  std::shared_ptr<storage::object_reader> object;
+  std::atomic<bool> revoked{false};
+  std::atomic<bool> verified{false};
+  std::atomic<int64_t> atime_ns{0}; ///< readers note their access here
+};
+using lease_ptr = std::shared_ptr<lease>;
+using lom_ptr = std::shared_ptr<const storage::lom>;
+
+/// Names one object.
+struct object_key {
+  bucket_ptr bucket;
+  std::string name;
+};
+
+/// Asks for a lease.
+struct open_object {
+  object_key key;
+  bool verify = true; ///< verify objects up to verify_on_open_bytes now
+};
+
+/// Asks for the attributes only.
+struct head_object {
+  object_key key;
+  bool verify = false; ///< read and compare the whole content
+};
+
+/// What a write brings beside its bytes.
+struct write_options {
+  storage::custom_map custom;             ///< replaces the former set
+  std::optional<storage::cksum> expected; ///< the client's checksum
+  bool skip_vc = false; ///< neither compare nor count: overwrite blindly
+};
+
+/// Writes a whole object whose bytes are here.
+struct put_object {
+  object_key key;
+  write_options options;
+  std::shared_ptr<const storage::bytes> content;
+};
+
+/// Starts a streamed write.
+struct begin_put {
+  object_key key;
+  write_options options;
+  uint64_t size_hint = 0; ///< [bytes], 0 if unknown
+};
+
+/// The answer: a writer to fill, or the stored object's attributes when it has
+/// the client's checksum already and the body can be thrown away.
+struct put_begun {
+  storage::writer_ptr writer;
+  lom_ptr unchanged;
+};
+
+/// Makes the streamed write visible.
+struct commit_put {
+  object_key key;
+  write_options options;
+  storage::writer_ptr writer;
+};
+
+struct delete_object {
+  object_key key;
+  /// Only if the current version is this one; empty: any.
+  std::string if_version;
+};
+
+/// Changes custom metadata in place.
+struct set_custom {
+  object_key key;
+  storage::custom_map custom;
+  bool replace = false; ///< else merge
+};
+
+/// Borrows the writer of an append; an empty handle starts one.
+struct begin_append {
+  object_key key;
+  std::string handle;
+};
+
+struct append_begun {
+  std::string handle;
+  storage::writer_ptr writer;
+};
+
+/// Gives the writer back; after `ok == false` the append is gone.
+struct end_append {
+  object_key key;
+  std::string handle;
+  bool ok = true;
+};
+
+/// Makes appended content the object.
+struct flush_append {
+  object_key key;
+  std::string handle;
+  std::optional<storage::cksum> expected;
+};
+
+/// A reader's verdict on an unverified lease.
+struct verdict {
+  object_key key;
+  lease_ptr lease;
+  bool good = false;
+};
+
+// -- interface
+// --------------------------------------------------------------------
+
+/// The SHARD actor interface. All may fail with errc::io_error; those that name
+/// an object with errc::object_not_found and errc::corrupted.
+using shard_actor = caf::typed_actor<
+  // Returns a lease; a verified one if the object is small and `verify` is set.
+  caf::replies_to<open_object>::with<lease_ptr>,
+  // Returns the attributes.
+  caf::replies_to<head_object>::with<lom_ptr>,
+  // Returns the new attributes once the write is as durable as the bucket
+  // wants; errc::bad_checksum, no_space, bucket_not_found change nothing.
+  caf::replies_to<put_object>::with<lom_ptr>,
+  caf::replies_to<begin_put>::with<put_begun>,
+  caf::replies_to<commit_put>::with<lom_ptr>,
+  // Returns when the object is gone; errc::conflict if the version differs.
+  caf::replies_to<delete_object>::with<ack>,
+  caf::replies_to<set_custom>::with<lom_ptr>,
+  // errc::not_found for an unknown handle, busy while another request has it,
+  // too_many_requests at max_open_appends.
+  caf::replies_to<begin_append>::with<append_begun>, caf::reacts_to<end_append>,
+  caf::replies_to<flush_append>::with<lom_ptr>, caf::reacts_to<verdict>,
+  // Flushes access times and drops idle appends; the answer tells it is done.
+  caf::replies_to<atom::tick>::with<ack>>;
+
+// -- behaviour
+// --------------------------------------------------------------------
+
+struct shard_config {
+  environment env;
+  std::shared_ptr<storage::mountpath> mpath;
+  std::string name;               ///< for logs and handles: "<target id>|<n>"
+  size_t cached_objects = 32'768; ///< attributes kept in memory
+  size_t cached_leases = 1024;    ///< open files kept for leases
+};
+
+class shard_state;
+
+/// Spawns a SHARD.
+shard_actor spawn_shard(caf::actor_system& sys, const shard_config& config);
+
+} // namespace ais
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::lease_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::lom_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::open_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::head_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::put_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::begin_put)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::put_begun)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::commit_put)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::delete_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::set_custom)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::begin_append)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::append_begun)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::end_append)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::flush_append)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::verdict)

@@ -1,0 +1,52 @@
+// The SUMMARIES actor runs bucket summaries: jobs that walk buckets and count.
+// Each runs on a lister of its own, so that listings never wait for it; results
+// stay for a while after the end.
+#pragma once
+
+#include "actors/target/lister.hpp"
+#include "actors/target/target.hpp"
+
+namespace ais {
+
+inline constexpr size_t max_running_summaries = 8;
+inline constexpr size_t max_kept_summaries = 1024;
+
+// -- messages (in-process)
+// --------------------------------------------------------
+
+struct start_summary {
+  std::vector<bucket_ptr> buckets;
+  std::string prefix;
+};
+
+/// Where a summary stands.
+struct summary {
+  bool done = false;
+  std::vector<std::pair<bucket_ptr, bucket_totals>> totals; ///< so far
+  error failure; ///< if it failed; then done
+};
+using summary_ptr = std::shared_ptr<const summary>;
+
+struct get_summary {
+  std::string id;
+};
+
+// -- interface
+// --------------------------------------------------------------------
+
+/// The SUMMARIES actor interface.
+using summaries_actor = caf::typed_actor<
+  // Returns the job's id; errc::too_many_requests.
+  caf::replies_to<start_summary>::with<std::string>,
+  // errc::xact_not_found.
+  caf::replies_to<get_summary>::with<summary_ptr>>;
+
+/// Spawns the SUMMARIES actor over the target's current mountpaths.
+summaries_actor spawn_summaries(caf::actor_system& sys, const environment& env,
+                                std::shared_ptr<board<target_view>> target);
+
+} // namespace ais
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::start_summary)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::summary_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::get_summary)

@@ -1,0 +1,362 @@
+#include "http/edge.hpp"
+
+#include "http/error_body.hpp"
+#include "storage/base/hrw.hpp"
+#include "storage/base/metrics.hpp"
+
+#include <ctime>
+
+namespace ais::http {
+
+namespace {
+
+constexpr std::string_view objects_path = "/v1/objects/";
+
+int64_t coarse_now_ns() {
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+int64_t clock_ns() {
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+/// Splits at '/', dropping empty leading segments and one at the end.
+std::vector<std::string_view> segments(std::string_view path, size_t max) {
+  std::vector<std::string_view> out;
+  while (!path.empty() && path.front() == '/')
+    path.remove_prefix(1);
+  while (!path.empty() && out.size() < max) {
+    auto slash = path.find('/');
+    out.push_back(path.substr(0, slash));
+    path = slash == std::string_view::npos ? std::string_view{}
+                                           : path.substr(slash + 1);
+  }
+  return out;
+}
+
+} // namespace
+
+edge::edge(caf::actor_system& sys, worker& w,
+           std::shared_ptr<edge_shared> shared)
+  : shared_(std::move(shared)), bridge_(sys, w.get_executor()),
+    handles_(shared_->handles), map_(*shared_->boards->map),
+    buckets_(*shared_->boards->buckets), config_(*shared_->boards->config),
+    target_(*shared_->boards->target), leases_(shared_->leases_per_edge) {}
+
+void edge::tick() {
+  bridge_.expire(std::chrono::steady_clock::now());
+}
+
+void edge::stop() {
+  leases_.clear();
+}
+
+// -- the fast path
+// ------------------------------------------------------------------
+
+bool edge::fast(const request& req, bool keep_alive, reply_plan& plan) {
+  if (req.method != "GET"
+      || req.target.substr(0, objects_path.size()) != objects_path)
+    return false;
+  auto path = req.target.substr(objects_path.size());
+  auto mark = path.find('?');
+  if (mark != std::string_view::npos) {
+    if (path.substr(mark + 1) != "provider=ais")
+      return false;
+    path = path.substr(0, mark);
+  }
+  auto slash = path.find('/');
+  if (slash == std::string_view::npos
+      || path.find('%') != std::string_view::npos || !req.find("range").empty())
+    return false;
+  auto& now = buckets_.get();
+  if (now != by_name_of_) {
+    by_name_.clear();
+    by_name_of_ = now;
+    for (auto& [b, value] : now->buckets)
+      if (b.provider == provider::ais && b.ns.global())
+        by_name_.emplace(b.name, value.get());
+  }
+  auto b = by_name_.find(path.substr(0, slash));
+  if (b == by_name_.end())
+    return false;
+  auto* held = leases_.find(b->second->ref.bid, path.substr(slash + 1));
+  if (!held)
+    return false;
+  auto start = clock_ns();
+  auto& object = *held->lease->object;
+  auto size = object.attrs.size_bytes;
+  auto small = size <= small_body_bytes;
+  auto atime = held->lease->atime_ns.load(std::memory_order_relaxed);
+  head_writer out{plan.text.data(), plan.text.size() - small_body_bytes};
+  out << held->head << "Ais-Atime: " << static_cast<uint64_t>(atime)
+      << "\r\nDate: " << date_now()
+      << (keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n");
+  if (out.full())
+    return false;
+  plan.size = out.size();
+  if (small) {
+    auto n = object.content->read_at(
+      std::as_writable_bytes(std::span{plan.text}.subspan(plan.size, size)), 0);
+    if (!n || *n != size)
+      return false; // the shard finds out why
+    plan.size += size;
+  } else {
+    plan.keeps = held->lease->object;
+    plan.fd = object.content->native_handle();
+    plan.offset = 0;
+    plan.length = size;
+  }
+  held->lease->atime_ns.store(coarse_now_ns(), std::memory_order_relaxed);
+  count(stat::get_n);
+  count(stat::get_size, size);
+  count(stat::lease_hit_n);
+  count(stat::get_ns_total, static_cast<uint64_t>(clock_ns() - start));
+  return true;
+}
+
+// -- routing
+// ------------------------------------------------------------------------
+
+task<> edge::handle(exchange& x) {
+  auto& req = x.request();
+  error wrong;
+  {
+    auto parts = split_target(req.target);
+    if (!parts) {
+      wrong = parts.error();
+    } else if (!parts->host.empty()
+               && !same_name(parts->host, req.find("host"))) {
+      wrong = fail(errc::invalid_argument,
+                   "the request target's host differs from the Host header");
+    } else {
+      auto q = query::parse(parts->query, x.thread().lims().query_params);
+      if (q) {
+        call c{x, req, segments(parts->path, 4), {}, std::move(*q)};
+        c.rest = parts->path;
+        co_await route(c);
+        co_return;
+      }
+      wrong = q.error();
+    }
+  }
+  co_await reply_error(x, wrong);
+}
+
+task<> edge::route(call& c) {
+  auto seg = [&](size_t i) {
+    return i < c.path.size() ? c.path[i] : std::string_view{};
+  };
+  auto method = c.req.method;
+  auto any = [&](std::initializer_list<std::string_view> list) {
+    for (auto m : list)
+      if (m == method)
+        return true;
+    return false;
+  };
+  std::string_view allow;
+  task<> (*serve)(edge&, call&) = nullptr;
+  auto on = [&](auto f, std::initializer_list<std::string_view> methods,
+                std::string_view list) {
+    allow = list;
+    if (any(methods))
+      serve = f;
+  };
+  if (seg(0) == "v1" && seg(1) == "objects")
+    on(v1::objects, {"GET", "HEAD", "PUT", "DELETE", "PATCH", "POST"},
+       "DELETE, GET, HEAD, PATCH, POST, PUT");
+  else if (seg(0) == "v1" && seg(1) == "buckets")
+    on(v1::buckets, {"GET", "HEAD", "PUT", "DELETE", "PATCH", "POST"},
+       "DELETE, GET, HEAD, PATCH, POST, PUT");
+  else if (seg(0) == "v1" && seg(1) == "cluster")
+    on(v1::cluster, {"GET", "PUT", "POST", "DELETE"}, "DELETE, GET, POST, PUT");
+  else if (seg(0) == "v1" && seg(1) == "daemon")
+    on(v1::daemon, {"GET", "PUT", "DELETE", "POST"}, "DELETE, GET, POST, PUT");
+  else if (seg(0) == "v1" && seg(1) == "reverse" && seg(2) == "daemon")
+    on(v1::daemon, {"GET", "PUT", "DELETE", "POST"}, "DELETE, GET, POST, PUT");
+  else if (seg(0) == "v1" && seg(1) == "health")
+    on(v1::health, {"GET"}, "GET");
+  else if (seg(0) == "metrics" && c.path.size() == 1)
+    on(v1::metrics, {"GET"}, "GET");
+  if (allow.empty()) {
+    auto what = "invalid request URI: '" + std::string{method.substr(0, 16)}
+                + ' ' + std::string{c.rest.substr(0, 200)} + "' from "
+                + c.req.peer;
+    for (auto& ch : what)
+      if (static_cast<unsigned char>(ch) >= 0x7f
+          || static_cast<unsigned char>(ch) < 0x20)
+        ch = '?';
+    auto e = fail(errc::invalid_argument, std::move(what));
+    co_await reply_error(c.x, e);
+    co_return;
+  }
+  if (!serve) {
+    co_await method_not_allowed(c.x, allow);
+    co_return;
+  }
+  if (serve != v1::health && serve != v1::metrics
+      && shared_->boards->state.load() == 0) {
+    reply starting;
+    starting.status = 503;
+    starting.headers.emplace_back("Retry-After", "1");
+    co_await c.x.reply(std::move(starting));
+    co_return;
+  }
+  // What follows "/v1/<kind>/", still encoded.
+  auto kind = c.path[c.path.size() > 1 ? 1 : 0];
+  auto at = static_cast<size_t>(kind.data() - c.rest.data()) + kind.size();
+  c.rest = at < c.rest.size() ? c.rest.substr(at + 1) : std::string_view{};
+  co_await serve(*this, c);
+}
+
+task<> edge::method_not_allowed(exchange& x, std::string_view allow) {
+  reply r;
+  r.headers.emplace_back("Allow", std::string{allow});
+  if (x.request().method != "OPTIONS") {
+    r.status = 405;
+    r.headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
+    r.body = "Method Not Allowed\n";
+  }
+  co_await x.reply(std::move(r));
+}
+
+// -- replies
+// ------------------------------------------------------------------------
+
+reply edge::refusal(int status, const request& req) {
+  auto why = [&]() -> std::string {
+    switch (status) {
+      case 408:
+        return "the request's header took too long";
+      case 431:
+        return "the request's header is too large";
+      case 501:
+        return "unknown Transfer-Encoding: only \"chunked\" is understood";
+      case 505:
+        return "only HTTP/1.0 and HTTP/1.1 are understood";
+      case 500:
+        return "internal error: the request was not answered";
+      default:
+        return "malformed HTTP request";
+    }
+  }();
+  auto e = fail(status == 500 ? errc::io_error : errc::invalid_argument, why);
+  request shown;
+  shown.peer = req.peer;
+  return error_reply(e, shown, proxy_name(), status);
+}
+
+task<> edge::reply_json(exchange& x, json::value v) {
+  reply r;
+  r.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
+  r.body = to_text(v) + '\n';
+  co_await x.reply(std::move(r));
+}
+
+task<> edge::reply_text(exchange& x, std::string text, int status) {
+  reply r;
+  r.status = status;
+  if (!text.empty())
+    r.headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
+  r.body = std::move(text);
+  co_await x.reply(std::move(r));
+}
+
+task<> edge::reply_error(exchange& x, const error& e, int status) {
+  auto r = error_reply(e, x.request(), proxy_name(), status);
+  co_await x.reply(std::move(r));
+}
+
+task<>
+edge::reply_error_from(exchange& x, error e, std::string node, int status) {
+  auto r = error_reply(e, x.request(), node, status);
+  co_await x.reply(std::move(r));
+}
+
+task<expected<action_msg>> edge::read_action(exchange& x) {
+  auto body = co_await x.read_all(x.thread().lims().json_bytes);
+  if (!body)
+    co_return body.error();
+  action_msg out;
+  if (body->empty())
+    co_return out;
+  auto parsed = parse_json(*body);
+  if (!parsed)
+    co_return parsed.error();
+  auto* o = parsed->if_object();
+  if (!o)
+    co_return fail(errc::invalid_argument,
+                   "the body must be a JSON object {\"action\": ...}");
+  auto action = text_member(*o, "action");
+  auto name = text_member(*o, "name");
+  if (!action)
+    co_return action.error();
+  if (!name)
+    co_return name.error();
+  out.action = std::move(*action);
+  out.name = std::move(*name);
+  if (auto* v = find_member(*o, "value"))
+    out.value = *v;
+  co_return out;
+}
+
+// -- names
+// --------------------------------------------------------------------------
+
+expected<bck> edge::bucket_of(const call& c, std::string_view raw_name) {
+  auto p = parse_provider(c.q.get("provider"));
+  if (!p)
+    return p.error();
+  auto space = parse_ns(c.q.get("namespace"));
+  if (!space)
+    return space.error();
+  auto name = percent_decode(raw_name);
+  if (!name)
+    return name.error();
+  if (auto ok = check_bucket_name(*name); !ok)
+    return ok.error();
+  return bck{*p, std::move(*space), std::move(*name)};
+}
+
+expected<bucket_ptr> edge::existing(const bck& b, access wanted) {
+  auto found = buckets().find(b);
+  if (!found)
+    return found.error();
+  if (auto ok = check_access(*(*found)->props, b, wanted); !ok)
+    return ok.error();
+  return found;
+}
+
+expected<object_key> edge::object_of(const call& c, access wanted) {
+  auto slash = c.rest.find('/');
+  auto b = bucket_of(c, c.rest.substr(0, slash));
+  if (!b)
+    return b.error();
+  if (slash == std::string_view::npos)
+    return fail(errc::invalid_argument,
+                "the URL names no object: use /v1/objects/<bucket>/<object>");
+  auto name = percent_decode(c.rest.substr(slash + 1));
+  if (!name)
+    return name.error();
+  if (auto ok = check_object_name(*name); !ok)
+    return ok.error();
+  auto found = existing(*b, wanted);
+  if (!found)
+    return found.error();
+  return object_key{std::move(*found), std::move(*name)};
+}
+
+expected<mountpath_ptr> edge::place(const object_key& key, uint64_t& digest) {
+  auto view = target();
+  digest = placement_digest(uname_of(key.bucket->ref.bck, key.name));
+  auto i = hrw_pick(view->digests, digest);
+  if (i < 0)
+    return fail(errc::not_ready, "this node has no usable mountpath");
+  return view->mountpaths[static_cast<size_t>(i)];
+}
+
+} // namespace ais::http

@@ -1,0 +1,133 @@
+// The EDGE turns HTTP into messages and back: one per I/O thread, known to
+// actors through its bridge. It routes a request to the part of http/v1 that
+// parses it, asks, and writes the reply.
+//
+// GET of an object whose lease it holds is answered at once (fast()): no
+// message, no copy; everything else is a coroutine.
+#pragma once
+
+#include "actors/node/node.hpp"
+#include "http/bridge.hpp"
+#include "http/handler.hpp"
+#include "http/lease_cache.hpp"
+#include "http/url.hpp"
+#include "storage/base/json.hpp"
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace ais::http {
+
+/// What all edges of a process share.
+struct edge_shared {
+  environment env;
+  std::shared_ptr<node_boards> boards;
+  board<node_handles> handles; ///< empty until the node is active
+  std::string log_file;        ///< empty: stderr
+  std::string dir;             ///< of the node
+  std::vector<std::string> mountpaths;
+  size_t leases_per_edge = 1024;
+};
+
+/// One request on its way through http/v1.
+struct call {
+  exchange& x;
+  const request& req;
+  std::vector<std::string_view> path; ///< raw segments after "/v1/"
+  std::string_view rest;              ///< raw path after the first two segments
+  query q;
+};
+
+/// A control message's body.
+struct action_msg {
+  std::string action;
+  std::string name;
+  json::value value;
+};
+
+class edge : public handler {
+public:
+  edge(caf::actor_system& sys, worker& w, std::shared_ptr<edge_shared> shared);
+
+  bool fast(const request& req, bool keep_alive, reply_plan& plan) override;
+  task<> handle(exchange& x) override;
+  reply refusal(int status, const request& req) override;
+  void tick() override;
+  void stop() override;
+
+  // -- what http/v1 works with
+  // --------------------------------------------------------
+
+  bridge& actors() { return bridge_; }
+  const edge_shared& shared() const { return *shared_; }
+  const environment& env() const { return shared_->env; }
+  const node_handles& node() { return *handles_.get(); }
+  const smap& map() { return *map_.get(); }
+  const bmd& buckets() { return *buckets_.get(); }
+  const cluster_config& config() { return *config_.get(); }
+  board<target_view>::value_ptr target() { return target_.get(); }
+  lease_cache& leases() { return leases_; }
+
+  std::string proxy_name() { return "p[" + node().proxy_id + ']'; }
+  std::string target_name() { return "t[" + node().target_id + ']'; }
+
+  /// The bucket that path and query name; checks names, not existence.
+  expected<bck> bucket_of(const call& c, std::string_view raw_name);
+  /// The existing bucket, if its `access` allows `wanted`.
+  expected<bucket_ptr> existing(const bck& b, access wanted);
+  /// The object key a path names.
+  expected<object_key> object_of(const call& c, access wanted);
+  /// The mountpath that owns an object.
+  expected<mountpath_ptr> place(const object_key& key, uint64_t& digest);
+
+  task<> reply_json(exchange& x, json::value v);
+  task<> reply_text(exchange& x, std::string text, int status = 200);
+  task<> reply_error(exchange& x, const error& e, int status = 0);
+  task<> reply_error_from(exchange& x, error e, std::string node, int status);
+
+  /// Reads and parses an action message; an empty body gives an empty action.
+  task<expected<action_msg>> read_action(exchange& x);
+
+private:
+  task<> route(call& c);
+  task<> method_not_allowed(exchange& x, std::string_view allow);
+
+  std::shared_ptr<edge_shared> shared_;
+  bridge bridge_;
+  board<node_handles>::view handles_;
+  board<smap>::view map_;
+  board<bmd>::view buckets_;
+  board<cluster_config>::view config_;
+  board<target_view>::view target_;
+  lease_cache leases_;
+  /// Own buckets by name, for fast(): refilled when the bmd changes.
+  std::unordered_map<std::string_view, const bucket*> by_name_;
+  bmd_ptr by_name_of_;
+};
+
+// -- http/v1
+// ------------------------------------------------------------------------
+
+namespace v1 {
+
+/// /v1/objects/...; `digest` placement and leases included.
+task<> objects(edge& e, call& c);
+/// /v1/buckets/...
+task<> buckets(edge& e, call& c);
+/// /v1/daemon and, for a node, /v1/reverse/daemon.
+task<> daemon(edge& e, call& c);
+/// /v1/cluster
+task<> cluster(edge& e, call& c);
+/// /v1/health
+task<> health(edge& e, call& c);
+/// /metrics
+task<> metrics(edge& e, call& c);
+
+/// The part of a GET reply's header that stays the same.
+std::string object_head(const storage::lom& x);
+
+} // namespace v1
+
+} // namespace ais::http

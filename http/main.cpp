@@ -1,0 +1,248 @@
+// aisnode: one process, one actor system, one node.
+#include "http/edge.hpp"
+#include "http/server.hpp"
+#include "storage/base/log.hpp"
+#include "storage/posix_disk.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <fcntl.h>
+#include <fstream>
+#include <random>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+namespace {
+
+using namespace ais;
+
+struct arguments {
+  std::string dir = "ais-data";
+  std::vector<std::string> mountpaths;
+  std::string host = "127.0.0.1";
+  uint16_t port = 8080;
+  std::string advertise;
+  size_t threads = 0;
+  std::string port_file;
+  std::string log_file;
+};
+
+/// A sentence for the person who started us, then the exit code.
+int refuse(const std::string& text) {
+  std::fprintf(stderr, "aisnode: %s\n", text.c_str());
+  return 1;
+}
+
+std::string absolute(const std::string& path) {
+  std::string out = path;
+  if (path.empty() || path.front() != '/') {
+    char cwd[4096];
+    if (!::getcwd(cwd, sizeof(cwd)))
+      return path;
+    out = std::string{cwd} + '/' + path;
+  }
+  while (out.size() > 1 && out.back() == '/')
+    out.pop_back();
+  return out;
+}
+
+/// Holds a directory for this process alone, until it ends.
+expected<int> lock_directory(const std::string& path) {
+  if (auto ok = storage::make_dirs(storage::posix_disk(), path); !ok)
+    return fail(errc::io_error,
+                "cannot use directory " + path + ": " + message_of(ok.error()));
+  auto file = path + "/.ais.lock";
+  auto fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0)
+    return fail(errc::io_error, "cannot write to directory " + path
+                                  + ": check its owner and permissions");
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
+    return fail(
+      errc::busy,
+      "directory " + path
+        + " is in use by another aisnode: stop"
+          " that one, or give this one other directories with --dir and"
+          " --mountpath");
+  return fd;
+}
+
+/// Open files are leases and connections: take all that we may have.
+size_t raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return 1024;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_max;
+}
+
+environment real_environment() {
+  environment env;
+  env.disk = &storage::posix_disk();
+  env.wall_ns = [] {
+    timespec now;
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  };
+  env.random = [] {
+    thread_local std::mt19937_64 generator{
+      (uint64_t{std::random_device{}()} << 32) ^ std::random_device{}()};
+    return generator();
+  };
+  return env;
+}
+
+/// Starts the node actor and waits until it is active.
+expected<node_handles> start(caf::actor_system& sys, const node_actor& node) {
+  caf::scoped_actor self{sys};
+  expected<node_handles> out{fail(errc::timed_out, "the node did not start")};
+  self->request(node, std::chrono::minutes{10}, atom::start_v)
+    .receive([&](node_handles& x) { out = std::move(x); },
+             [&](error& e) { out = std::move(e); });
+  return out;
+}
+
+void stop(caf::actor_system& sys, const node_actor& node) {
+  caf::scoped_actor self{sys};
+  self->request(node, std::chrono::minutes{2}, atom::stop_v)
+    .receive([](ack) {},
+             [](error& e) {
+               log_warning("the node did not stop cleanly: " + message_of(e));
+             });
+}
+
+int run(const arguments& args) {
+  auto dir = absolute(args.dir);
+  std::vector<std::string> mountpaths;
+  for (auto& x : args.mountpaths)
+    mountpaths.push_back(absolute(x));
+  if (mountpaths.empty())
+    mountpaths.push_back(dir + "/mp1");
+  for (size_t i = 0; i < mountpaths.size(); ++i)
+    for (size_t k = 0; k < mountpaths.size(); ++k)
+      if (i != k && (mountpaths[k] + '/').rfind(mountpaths[i] + '/', 0) == 0)
+        return refuse("mountpaths must not be equal or inside each other: "
+                      + mountpaths[i] + " and " + mountpaths[k]);
+  std::vector<int> locks;
+  for (auto* list : {&mountpaths}) {
+    for (auto& x : *list) {
+      auto fd = lock_directory(x);
+      if (!fd)
+        return refuse(message_of(fd.error()));
+      locks.push_back(*fd);
+    }
+  }
+  if (auto fd = lock_directory(dir); !fd)
+    return refuse(message_of(fd.error()));
+  open_log(args.log_file.c_str(), log_level::info);
+
+  auto files = raise_file_limit();
+  caf::actor_system_config cfg;
+  cfg.set("scheduler.policy", caf::atom("sharing"));
+  cfg.set("scheduler.max-threads", size_t{1});
+  cfg.set("logger.verbosity", caf::atom("quiet"));
+  cfg.add_message_types<caf::id_block::ais>();
+  caf::actor_system sys{cfg};
+
+  auto shared = std::make_shared<http::edge_shared>();
+  shared->env = real_environment();
+  shared->boards = std::make_shared<node_boards>();
+  shared->log_file = args.log_file.empty() ? "" : absolute(args.log_file);
+  shared->dir = dir;
+  shared->mountpaths = mountpaths;
+  auto threads = args.threads
+                   ? args.threads
+                   : std::max<size_t>(std::thread::hardware_concurrency(), 1);
+  shared->leases_per_edge = std::min<size_t>(files / 8 / threads, 16'384);
+
+  // Blocked in all threads, so that only sigwait() below sees them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  http::server::options options;
+  options.host = args.host;
+  options.port = args.port;
+  options.threads = threads;
+  options.lims.connections = std::min<size_t>(files / 4, 10'000);
+  http::server server{options, [&](http::worker& w) {
+                        return std::make_unique<http::edge>(sys, w, shared);
+                      }};
+  if (auto ok = server.start(); !ok)
+    return refuse(message_of(ok.error()));
+
+  node_config config;
+  config.env = shared->env;
+  config.dir = dir;
+  config.mountpaths = mountpaths;
+  config.address
+    = {args.advertise.empty() ? args.host : args.advertise, server.port()};
+  config.cached_leases = std::min<size_t>(files / 8, 16'384);
+  auto node = spawn_node(sys, config, shared->boards);
+  auto handles = start(sys, node);
+  if (!handles) {
+    stop(sys, node);
+    server.stop();
+    return refuse(message_of(handles.error()));
+  }
+  shared->handles.show(std::make_shared<const node_handles>(*handles));
+  auto url = config.address.url();
+  if (!args.port_file.empty())
+    std::ofstream{args.port_file} << server.port() << '\n';
+  log_info("serving " + url);
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log_info("stopping: "
+           + std::string{signal == SIGTERM ? "SIGTERM" : "SIGINT"});
+  server.stop();
+  shared->handles.show(std::make_shared<const node_handles>());
+  *handles = node_handles{};
+  stop(sys, node);
+  log_info("stopped");
+  flush_log();
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"aisnode: an AIStore-compatible object store node (proxy and"
+               " target in one process)"};
+  arguments args;
+  app.add_option("--dir", args.dir, "configuration and, by default, data")
+    ->capture_default_str();
+  app.add_option("--mountpath", args.mountpaths,
+                 "directory (disk) for objects; repeat for several"
+                 " [<dir>/mp1]");
+  app.add_option("--host", args.host, "address to listen on")
+    ->capture_default_str();
+  app.add_option("--port", args.port, "port to listen on, 0 for any free one")
+    ->capture_default_str();
+  app.add_option("--advertise", args.advertise,
+                 "address that clients are told to use [the host]");
+  app.add_option("--threads", args.threads, "I/O threads [one per core]");
+  app.add_option("--port-file", args.port_file,
+                 "file to write the port to when ready");
+  app.add_option("--log-file", args.log_file, "log here instead of stderr");
+  app.set_version_flag("--version", "aisnode " AIS_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e);
+  }
+  return run(args);
+}

@@ -1,0 +1,27 @@
+// What the machine and the process use, as Linux's /proc tells it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace ais::http {
+
+struct system_info {
+  uint64_t mem_total = 0; ///< [bytes], as all below
+  uint64_t mem_free = 0;
+  uint64_t mem_available = 0;
+  uint64_t mem_cached = 0;
+  uint64_t swap_total = 0;
+  uint64_t swap_free = 0;
+  uint64_t resident = 0; ///< of this process
+  uint64_t virtual_size = 0;
+  uint64_t shared = 0;
+  uint64_t cpu_user_ms = 0; ///< of this process since its start
+  uint64_t cpu_system_ms = 0;
+  double load[3] = {0, 0, 0}; ///< 1, 5, 15 minutes
+};
+
+/// Reads it now; what cannot be read is 0.
+system_info read_system_info();
+
+} // namespace ais::http

@@ -1,0 +1,211 @@
+// /v1/cluster: queries over the whole cluster and changes of its configuration.
+// Source: api-control 4.
+#include "http/v1/node_info.hpp"
+#include "storage/base/metrics.hpp"
+
+namespace ais::http::v1 {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto proxy_timeout = 18s; ///< clients give up after 20 s
+
+task<> reply_ok(call& c) {
+  reply r;
+  co_await c.x.reply(std::move(r));
+}
+
+json::object by_role(edge& e, json::value proxy, json::value target) {
+  return {{"proxy", json::object{{e.node().proxy_id, std::move(proxy)}}},
+          {"target", json::object{{e.node().target_id, std::move(target)}}}};
+}
+
+json::object target_sysinfo(edge& e) {
+  auto out = sysinfo_json();
+  auto capacity = capacity_json(e);
+  auto used = unsigned_member(capacity, "total_used", 0);
+  auto avail = unsigned_member(capacity, "total_avail", 0);
+  out["fs_used"] = std::to_string(*used);
+  out["fs_capacity"] = std::to_string(*used + *avail);
+  out["pct_fs_used"] = capacity["pct_avg"];
+  return out;
+}
+
+/// Jobs have no actors of their own yet: nothing runs, nothing is known.
+task<> jobs(edge& e, call& c, std::string_view what) {
+  auto body = co_await c.x.read_all(c.x.thread().lims().json_bytes);
+  if (!body)
+    co_return co_await e.reply_error(c.x, body.error());
+  auto parsed = parse_json(*body);
+  if (!parsed)
+    co_return co_await e.reply_error(c.x, parsed.error());
+  auto* o = parsed->if_object();
+  auto id = o ? text_member(*o, "id") : std::string{};
+  auto kind = o ? text_member(*o, "kind") : std::string{};
+  error why;
+  if (!o || !id || !kind)
+    why = fail(errc::invalid_argument,
+               "the query must be an object with \"id\" or \"kind\"");
+  else if (what == "status" && id->empty() && kind->empty())
+    why = fail(errc::invalid_argument, "job status needs an id or a kind");
+  else if (what == "status")
+    why = fail(errc::not_found, "job \"" + *id + *kind + "\" does not exist");
+  else if (what == "qryxstats" && !id->empty())
+    why = fail(errc::xact_not_found, "\"x-[" + *id + "]\" not found");
+  if (why)
+    co_return co_await e.reply_error(c.x, why);
+  if (what == "status_all")
+    co_return co_await e.reply_json(c.x, nullptr);
+  if (what == "running_all")
+    co_return co_await e.reply_json(c.x, json::array());
+  json::object by_target;
+  by_target[e.node().target_id] = json::array();
+  co_await e.reply_json(c.x, std::move(by_target));
+}
+
+task<> query_cluster(edge& e, call& c) {
+  auto what = c.q.get("what");
+  auto& map = e.map();
+  auto* proxy = map.find(e.node().proxy_id);
+  auto* target = map.find(e.node().target_id);
+  if (what == "status" || what == "status_all" || what == "qryxstats"
+      || what == "running_all")
+    return jobs(e, c, what);
+  if (what == "smap")
+    return e.reply_json(c.x, to_json(map));
+  if (what == "bmd")
+    return e.reply_json(c.x, to_json(e.buckets()));
+  if (what == "snode")
+    return e.reply_json(c.x, to_json(*proxy));
+  if (what == "cluster_config")
+    return e.reply_json(c.x, to_json(e.config()));
+  if (what == "node_stats")
+    return e.reply_json(
+      c.x,
+      json::object{
+        {"proxy", node_json(e, *proxy, false)},
+        {"target", json::object{{target->id, node_json(e, *target, false)}}}});
+  if (what == "sysinfo")
+    return e.reply_json(c.x, by_role(e, sysinfo_json(), target_sysinfo(e)));
+  if (what == "mountpaths")
+    return e.reply_json(
+      c.x, json::object{
+             {"targets", json::object{{target->id, mountpaths_json(e)}}}});
+  if (what == "remote")
+    return e.reply_json(c.x, json::object{{"a", nullptr}, {"ver", 0}});
+  if (what == "backends")
+    return e.reply_json(c.x, json::array{});
+  if (what == "target_ips")
+    return e.reply_text(c.x, target->pub.host + ',' + target->control.host + ','
+                               + target->data.host);
+  auto why
+    = fail(errc::invalid_argument,
+           "unexpected query [what=" + std::string{what.substr(0, 40)} + ']');
+  auto r = e.reply_error_from(c.x, std::move(why), e.proxy_name(), 0);
+  return r;
+}
+
+task<> apply(edge& e, call& c, set_config req) {
+  auto done
+    = co_await e.actors().ask(e.node().proxy, proxy_timeout, std::move(req));
+  if (!done)
+    co_return co_await e.reply_error(c.x, done.error());
+  co_await reply_ok(c);
+}
+
+/// PUT .../set-config?name=value&...
+task<> set_by_query(edge& e, call& c) {
+  set_config req;
+  for (auto& [k, v] : c.q.all())
+    if (k == "transient")
+      req.transient = c.q.flag(k);
+    else
+      req.changes.emplace_back(k, v);
+  return apply(e, c, std::move(req));
+}
+
+/// Actions of clusters of many nodes, and others that are not there yet.
+bool known_action(std::string_view x) {
+  for (auto y : {"start", "stop", "start-maintenance", "stop-maintenance",
+                 "shutdown-node", "decommission-node", "rm-unsafe", "shutdown",
+                 "decommission", "reload-creds", "attach", "detach",
+                 "enable-bend", "disable-bend"})
+    if (x == y)
+      return true;
+  return false;
+}
+
+task<> act(edge& e, call& c) {
+  auto msg = co_await e.read_action(c.x);
+  if (!msg)
+    co_return co_await e.reply_error(c.x, msg.error());
+  error why;
+  if (msg->action == "set-config") {
+    set_config req;
+    req.transient = c.q.flag("transient");
+    req.tree = to_text(msg->value);
+    co_return co_await apply(e, c, std::move(req));
+  }
+  if (msg->action == "reset-config") {
+    set_config req;
+    req.reset = true;
+    co_return co_await apply(e, c, std::move(req));
+  }
+  if (msg->action == "reset-stats") {
+    if (msg->value.is_bool()) {
+      reset_stats(msg->value.get_bool());
+      co_return co_await reply_ok(c);
+    }
+    why = fail(errc::invalid_argument,
+               "reset-stats needs \"value\": true (errors only) or false");
+  } else if (msg->action == "rotate-logs" || msg->action == "clear-lcache") {
+    // Logs rotate by size, and attributes are dropped when memory is needed:
+    // there is nothing to do, and nothing is lost by saying so.
+    co_return co_await reply_ok(c);
+  } else if (known_action(msg->action)) {
+    why = fail(errc::not_implemented,
+               '"' + msg->action + "\" is not available in this version");
+  } else {
+    why = fail(errc::invalid_argument,
+               "invalid action \"" + msg->action.substr(0, 40) + '"');
+  }
+  co_await e.reply_error(c.x, why);
+}
+
+task<> set_primary(edge& e, call& c) {
+  auto id = std::string{c.path.size() > 3 ? c.path[3] : ""};
+  if (id == e.node().proxy_id)
+    co_return co_await reply_ok(c);
+  auto why = fail(errc::node_not_found,
+                  "proxy \"" + id.substr(0, 40) + "\" does not exist");
+  co_await e.reply_error(c.x, why);
+}
+
+} // namespace
+
+task<> cluster(edge& e, call& c) {
+  auto sub = c.path.size() > 2 ? c.path[2] : std::string_view{};
+  if (c.req.method == "GET" && sub.empty())
+    return query_cluster(e, c);
+  if (c.req.method == "PUT") {
+    if (sub.empty())
+      return act(e, c);
+    if (sub == "set-config")
+      return set_by_query(e, c);
+    if (sub == "proxy")
+      return set_primary(e, c);
+  }
+  auto denied = c.req.method == "DELETE";
+  auto why
+    = denied ? fail(errc::access_denied, "DELETE /v1/cluster is for nodes only")
+             : fail(sub == "join-by-admin" || sub == "attach" || sub == "detach"
+                        || sub == "load-x509"
+                      ? errc::not_implemented
+                      : errc::invalid_argument,
+                    "/v1/cluster/" + std::string{sub.substr(0, 40)}
+                      + " is not available in this version");
+  return e.reply_error_from(c.x, std::move(why), e.proxy_name(), 0);
+}
+
+} // namespace ais::http::v1

@@ -1,0 +1,226 @@
+#include "http/v1/node_info.hpp"
+
+#include "http/sysinfo.hpp"
+#include "storage/base/metrics.hpp"
+
+#include <algorithm>
+
+namespace ais::http::v1 {
+
+namespace {
+
+uint64_t percent(uint64_t part, uint64_t whole) {
+  return whole ? (part * 100 + whole / 2) / whole : 0;
+}
+
+int64_t uptime_ns(edge& e) {
+  return e.env().wall_ns() - e.shared().boards->started_ns;
+}
+
+/// "vda" for "/dev/vda".
+std::string disk_of(const storage::fs_identity& fs) {
+  auto slash = fs.device.rfind('/');
+  return slash == std::string::npos ? fs.device : fs.device.substr(slash + 1);
+}
+
+} // namespace
+
+json::object node_state_json(edge& e) {
+  auto& map = e.map();
+  auto* primary = map.find(map.primary);
+  json::object who;
+  if (primary)
+    who = {{"pub_url", primary->pub.url()},
+           {"control_url", primary->control.url()},
+           {"id", primary->id}};
+  return {{"smap",
+           {{"Primary", std::move(who)},
+            {"uuid", map.uuid},
+            {"version", std::to_string(map.version)}}},
+          {"bmd",
+           {{"uuid", e.buckets().uuid},
+            {"version", std::to_string(e.buckets().version)}}},
+          {"rmd", {{"version", "0"}}},
+          {"config", {{"version", std::to_string(e.config().version)}}},
+          {"etlmd", {{"version", "0"}}},
+          {"flags", e.shared().boards->state.load()}};
+}
+
+json::object sysinfo_json() {
+  auto x = read_system_info();
+  auto used = x.mem_total - std::min(x.mem_total, x.mem_available);
+  auto pct = x.mem_total ? 100.0 * static_cast<double>(x.resident)
+                             / static_cast<double>(x.mem_total)
+                         : 0.0;
+  return {{"mem_used", x.resident},
+          {"mem_avail", x.mem_available},
+          {"pct_mem_used", pct},
+          {"pct_cpu_used", 0.0},
+          {"load_avg",
+           {{"One", x.load[0]}, {"Five", x.load[1]}, {"Fifteen", x.load[2]}}},
+          {"cpu_util", 0},
+          {"mem",
+           {{"Total", x.mem_total},
+            {"Used", used},
+            {"Free", x.mem_free},
+            {"BuffCache", x.mem_cached},
+            {"ActualFree", x.mem_available},
+            {"ActualUsed", used},
+            {"SwapTotal", x.swap_total},
+            {"SwapFree", x.swap_free},
+            {"SwapUsed", x.swap_total - std::min(x.swap_total, x.swap_free)}}},
+          {"proc",
+           {{"CPU",
+             {{"User", x.cpu_user_ms},
+              {"System", x.cpu_system_ms},
+              {"Total", x.cpu_user_ms + x.cpu_system_ms},
+              {"LastTime", 0},
+              {"Percent", 0.0}}},
+            {"Mem",
+             {{"Size", x.virtual_size},
+              {"Resident", x.resident},
+              {"Share", x.shared}}}}}};
+}
+
+json::object capacity_json(edge& e) {
+  json::object mountpaths;
+  uint64_t used = 0, avail = 0, max = 0, min = 100, sum = 0, n = 0;
+  for (auto& mp : e.target()->mountpaths) {
+    auto& disk = mp->disk->disk();
+    auto space = disk.space(mp->disk->root());
+    auto fs = disk.identity(mp->disk->root());
+    if (!space || !fs)
+      continue;
+    auto pct
+      = percent(space->used_bytes, space->used_bytes + space->avail_bytes);
+    mountpaths[mp->disk->root()]
+      = {{"mountpath_label", ""},
+         {"fs", {{"Fs", fs->device}, {"FsType", fs->type}, {"FsID", fs->id}}},
+         {"disks", json::array{json::value(disk_of(*fs))}},
+         {"used", std::to_string(space->used_bytes)},
+         {"avail", std::to_string(space->avail_bytes)},
+         {"pct_used", pct}};
+    used += space->used_bytes;
+    avail += space->avail_bytes;
+    max = std::max(max, pct);
+    min = std::min(min, pct);
+    sum += pct;
+    ++n;
+  }
+  return {{"mountpaths", std::move(mountpaths)},
+          {"cs_err", ""},
+          {"total_used", std::to_string(used)},
+          {"total_avail", std::to_string(avail)},
+          {"pct_max", max},
+          {"pct_avg", n ? sum / n : 0},
+          {"pct_min", n ? min : 0}};
+}
+
+json::object disk_json(edge& e) {
+  auto out = capacity_json(e);
+  json::object disks;
+  for (auto& mp : e.target()->mountpaths)
+    if (auto fs = mp->disk->disk().identity(mp->disk->root()))
+      disks[disk_of(*fs)]
+        = {{"RBps", 0}, {"Ravg", 0}, {"WBps", 0}, {"Wavg", 0}, {"Util", 0}};
+  out["AllDiskStats"] = std::move(disks);
+  return out;
+}
+
+json::object mountpaths_json(edge& e) {
+  json::array available;
+  for (auto& mp : e.target()->mountpaths)
+    available.push_back(json::value(mp->disk->root()));
+  return {{"available", std::move(available)},
+          {"waiting_dd", json::array{}},
+          {"disabled", json::array{}}};
+}
+
+json::object tracker_json(edge& e, bool target) {
+  json::object out;
+  auto sums = stat_sums();
+  for (size_t i = 0; i < stat_count; ++i)
+    if (sums[i] > 0)
+      out[info_of(static_cast<stat>(i)).name] = sums[i];
+  // Averages since start, under the names of AIStore's latencies.
+  auto average = [&](const char* name, stat ns, stat n) {
+    auto count = sums[static_cast<size_t>(n)];
+    out[name] = count ? sums[static_cast<size_t>(ns)] / count : 0;
+  };
+  average("get.ns", stat::get_ns_total, stat::get_n);
+  average("lst.ns", stat::lst_ns_total, stat::lst_n);
+  out["kalive.ns"] = 0;
+  if (target) {
+    average("put.ns", stat::put_ns_total, stat::put_n);
+    average("append.ns", stat::append_ns_total, stat::append_n);
+    // Clients derive rates from these: cumulative bytes.
+    out["get.bps"] = sums[static_cast<size_t>(stat::get_size)];
+    out["put.bps"] = sums[static_cast<size_t>(stat::put_size)];
+  }
+  out["state.flags"] = e.shared().boards->state.load();
+  out["up.ns.time"] = uptime_ns(e);
+  return out;
+}
+
+json::object metric_kinds_json() {
+  json::object out;
+  for (size_t i = 0; i < stat_count; ++i) {
+    auto& info = info_of(static_cast<stat>(i));
+    out[info.name] = info.kind;
+  }
+  for (auto name : {"get.ns", "put.ns", "append.ns", "lst.ns", "kalive.ns"})
+    out[name] = "latency";
+  out["get.bps"] = "bw";
+  out["put.bps"] = "bw";
+  out["state.flags"] = "gauge";
+  out["up.ns.time"] = "special";
+  return out;
+}
+
+json::object node_json(edge& e, const snode& node, bool status) {
+  auto target = node.role == node_role::target;
+  json::object out{{"snode", to_json(node)},
+                   {"tracker", tracker_json(e, target)}};
+  if (target)
+    out["capacity"] = capacity_json(e);
+  else
+    out["capacity"]
+      = {{"mountpaths", nullptr}, {"cs_err", ""}, {"total_used", "0"},
+         {"total_avail", "0"},    {"pct_max", 0}, {"pct_avg", 0},
+         {"pct_min", 0}};
+  if (!status)
+    return out;
+  out["status"] = "";
+  out["deployment"] = "linux";
+  out["ais_version"] = "5.0." AIS_VERSION;
+  out["build_time"] = "";
+  out["k8s_pod_name"] = "";
+  out["cluster"] = node_state_json(e);
+  out["sys_info"] = sysinfo_json();
+  out["smap_version"] = std::to_string(e.map().version);
+  return out;
+}
+
+json::object node_config_json(edge& e, const snode& node) {
+  auto out = to_json(e.config());
+  json::object paths;
+  for (auto& x : e.shared().mountpaths)
+    paths[x] = "";
+  auto port = std::to_string(node.pub.port);
+  out["fspaths"] = std::move(paths);
+  out["confdir"] = e.shared().dir + "/conf";
+  out["log_dir"] = e.shared().log_file.substr(
+    0, e.shared().log_file.rfind('/') == std::string::npos
+         ? 0
+         : e.shared().log_file.rfind('/'));
+  out["test_fspaths"] = {{"root", ""}, {"count", 0}, {"instance", 0}};
+  out["host_net"] = {{"hostname", node.pub.host},
+                     {"hostname_intra_control", node.control.host},
+                     {"hostname_intra_data", node.data.host},
+                     {"port", port},
+                     {"port_intra_control", port},
+                     {"port_intra_data", port}};
+  return out;
+}
+
+} // namespace ais::http::v1

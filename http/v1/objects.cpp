@@ -1,0 +1,793 @@
+// /v1/objects: GET, HEAD, PUT (plain, append, copy), DELETE, PATCH (custom
+// metadata) and POST (rename, check-lock). Source: api-data 2.
+#include "http/edge.hpp"
+#include "http/error_body.hpp"
+#include "http/range.hpp"
+#include "storage/base/metrics.hpp"
+#include "storage/base/units.hpp"
+
+#include <charconv>
+
+namespace ais::http::v1 {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A shard may sit behind a group of durable writes on a slow disk.
+constexpr auto shard_timeout = 60s;
+/// Bodies up to this go to the shard in one message, larger ones stream.
+constexpr size_t one_message_bytes = 64 << 10;
+
+int64_t clock_ns() {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
+}
+
+/// Counts an operation, its duration and its failure.
+class op_stats {
+public:
+  op_stats(stat n, stat ns, stat err)
+    : n_(n), ns_(ns), err_(err), start_(clock_ns()) {}
+  void ok() {
+    count(n_);
+    count(ns_, static_cast<uint64_t>(clock_ns() - start_));
+  }
+  void bad() { count(err_); }
+
+private:
+  stat n_, ns_, err_;
+  int64_t start_;
+};
+
+/// Everything a handler needs to address one object.
+struct located {
+  object_key key;
+  mountpath_ptr mpath;
+  shard_actor shard;
+};
+
+expected<located> locate(edge& e, object_key key) {
+  uint64_t digest = 0;
+  auto mpath = e.place(key, digest);
+  if (!mpath)
+    return mpath.error();
+  auto shard = (*mpath)->shard_of(digest);
+  return located{std::move(key), std::move(*mpath), std::move(shard)};
+}
+
+expected<located> locate(edge& e, const call& c, access wanted) {
+  auto key = e.object_of(c, wanted);
+  if (!key)
+    return key.error();
+  return locate(e, std::move(*key));
+}
+
+task<> fail_with(edge& e, call& c, error why) {
+  auto text = message_of(why);
+  auto named = why == errc::object_not_found
+                 ? fail(errc::object_not_found, e.target_name() + ": " + text)
+                 : why;
+  co_await e.reply_error_from(c.x, std::move(named), e.target_name(), 0);
+}
+
+// -- attributes as headers
+// --------------------------------------------------------
+
+void add_attrs(header_list& out, const storage::lom& x) {
+  if (x.cksum.type != storage::cksum_type::none) {
+    out.emplace_back("Ais-Checksum-Type", to_string(x.cksum.type));
+    out.emplace_back("Ais-Checksum-Value", x.cksum.value);
+  }
+  if (!x.version.empty())
+    out.emplace_back("Ais-Version", x.version);
+  for (auto& [k, v] : x.custom)
+    out.emplace_back("Ais-Custom-Md", k + '=' + v);
+  if (auto etag = x.custom.find("ETag"); etag != x.custom.end())
+    out.emplace_back("ETag", etag->second);
+}
+
+std::string etag_of(const storage::lom& x) {
+  if (auto own = x.custom.find("ETag"); own != x.custom.end())
+    return own->second;
+  if (x.cksum.type == storage::cksum_type::md5)
+    return x.cksum.value;
+  if (x.cksum.value.empty())
+    return {};
+  char mtime[20];
+  auto [end, ec] = std::to_chars(mtime, mtime + sizeof(mtime), x.mtime_ns, 36);
+  return "v1-" + x.cksum.value + '-'
+         + std::string{mtime, ec == std::errc{} ? end : mtime};
+}
+
+std::string location_of(edge& e, const located& at) {
+  return e.target_name() + ":mp[" + at.mpath->disk->root() + ']';
+}
+
+expected<std::optional<storage::cksum>> clients_cksum(const request& req) {
+  auto type = req.find("ais-checksum-type");
+  auto value = req.find("ais-checksum-value");
+  if (type.empty() || type == "none" || value.empty())
+    return std::optional<storage::cksum>{};
+  auto parsed = storage::parse_cksum_type(type);
+  if (!parsed)
+    return parsed.error();
+  storage::cksum out{*parsed, std::string{value}};
+  if (!storage::well_formed(out))
+    return fail(errc::invalid_argument,
+                "\"" + out.value + "\" is not a checksum of type "
+                  + std::string{type} + ": use lower-case hex digits");
+  return std::optional{std::move(out)};
+}
+
+expected<storage::custom_map> clients_custom(const request& req) {
+  storage::custom_map out;
+  for (auto& h : req.headers) {
+    if (!same_name(h.name, "ais-custom-md"))
+      continue;
+    auto eq = h.value.find('=');
+    if (eq == std::string_view::npos)
+      return fail(errc::invalid_argument,
+                  "header Ais-Custom-Md must be key=value");
+    out[std::string{h.value.substr(0, eq)}] = h.value.substr(eq + 1);
+  }
+  if (auto ok = storage::check_custom(out); !ok)
+    return ok.error();
+  return out;
+}
+
+expected<write_options> write_options_of(const call& c) {
+  write_options out;
+  auto custom = clients_custom(c.req);
+  if (!custom)
+    return custom.error();
+  auto sum = clients_cksum(c.req);
+  if (!sum)
+    return sum.error();
+  out.custom = std::move(*custom);
+  out.expected = std::move(*sum);
+  out.skip_vc = c.q.flag("skip_vc");
+  return out;
+}
+
+// -- GET
+// --------------------------------------------------------------------------
+
+/// Sends part of an object; from memory where the disk has no descriptor.
+task<bool> send_part(call& c, storage::object_reader& object, uint64_t offset,
+                     uint64_t length) {
+  auto fd = object.content->native_handle();
+  if (fd >= 0)
+    co_return co_await c.x.send_file(fd, offset, length);
+  auto block = co_await c.x.thread().lease();
+  while (length > 0) {
+    auto piece
+      = block.bytes().first(std::min<uint64_t>(length, block.bytes().size()));
+    auto n = object.content->read_at(piece, offset);
+    if (!n || *n == 0)
+      co_return false;
+    if (!co_await c.x.send({reinterpret_cast<const char*>(piece.data()), *n}))
+      co_return false;
+    offset += *n;
+    length -= *n;
+  }
+  co_return true;
+}
+
+/// Sends a large object that is not verified yet: each piece once it is hashed,
+/// the last one only if the checksum holds. On a mismatch the reply stays
+/// incomplete: the client sees a broken transfer, never wrong bytes as good.
+task<bool> send_proving(edge& e, call& c, const located& at, lease_ptr lease) {
+  auto work = std::make_shared<proof>(lease);
+  auto& io = at.mpath->io[lease->object->stamp.ino % at.mpath->io.size()];
+  auto size = lease->object->attrs.size_bytes;
+  for (uint64_t sent = 0; sent < size;) {
+    prove_next step{work};
+    auto proven = co_await e.actors().ask(io, shard_timeout, std::move(step));
+    if (!proven) {
+      if (proven.error() == errc::corrupted)
+        e.actors().tell(at.shard, verdict{at.key, lease, false});
+      co_return false;
+    }
+    if (!co_await send_part(c, *lease->object, sent, *proven - sent))
+      co_return false;
+    sent = *proven;
+  }
+  e.actors().tell(at.shard, verdict{at.key, lease, true});
+  co_return true;
+}
+
+task<> get(edge& e, call& c) {
+  op_stats stats{stat::get_n, stat::get_ns_total, stat::err_get_n};
+  for (auto unsupported : {"etl_name", "archpath", "archregx"})
+    if (!c.q.get(unsupported).empty()) {
+      stats.bad();
+      auto why = fail(errc::not_implemented,
+                      std::string{unsupported}
+                        + ": reading archives and transforming are not"
+                          " available in this version");
+      co_return co_await fail_with(e, c, std::move(why));
+    }
+  auto at = locate(e, c, access::get);
+  if (!at) {
+    stats.bad();
+    co_return co_await fail_with(e, c, at.error());
+  }
+  open_object req{at->key, true};
+  auto lease
+    = co_await e.actors().ask(at->shard, shard_timeout, std::move(req));
+  if (!lease) {
+    stats.bad();
+    co_return co_await fail_with(e, c, lease.error());
+  }
+  count(stat::lease_miss_n);
+  auto& object = *(*lease)->object;
+  auto& attrs = object.attrs;
+  header_list headers{{"Content-Type", "application/octet-stream"}};
+  add_attrs(headers, attrs);
+  headers.emplace_back("Ais-Atime", std::to_string((*lease)->atime_ns.load()));
+  byte_range range{0, attrs.size_bytes};
+  auto status = 200;
+  if (auto header = c.req.find("range"); !header.empty()) {
+    auto parsed = parse_range(header, attrs.size_bytes);
+    if (!parsed) {
+      stats.bad();
+      auto r = error_reply(parsed.error(), c.req, e.target_name());
+      r.headers.emplace_back("Content-Range",
+                             "bytes */" + std::to_string(attrs.size_bytes));
+      co_return co_await c.x.reply(std::move(r));
+    }
+    range = *parsed;
+    status = 206;
+    headers.emplace_back("Accept-Ranges", "bytes");
+    headers.emplace_back("Content-Range",
+                         "bytes " + std::to_string(range.offset) + '-'
+                           + std::to_string(range.offset + range.length - 1)
+                           + '/' + std::to_string(attrs.size_bytes));
+  }
+  auto whole = range.length == attrs.size_bytes;
+  auto verified = (*lease)->verified.load();
+  if (!co_await c.x.begin(status, headers, range.length))
+    co_return stats.bad();
+  auto sent = true;
+  if (range.length == 0)
+    ;
+  else if (whole && !verified)
+    sent = co_await send_proving(e, c, *at, *lease);
+  else
+    sent = co_await send_part(c, object, range.offset, range.length);
+  if (!sent) {
+    c.x.abort();
+    co_return stats.bad();
+  }
+  (*lease)->atime_ns.store(e.env().wall_ns(), std::memory_order_relaxed);
+  if (verified && !(*lease)->revoked.load()
+      && object.content->native_handle() >= 0)
+    e.leases().put(
+      {at->key.bucket->ref.bid, at->key.name, *lease, object_head(attrs)});
+  count(stat::get_size, range.length);
+  stats.ok();
+}
+
+// -- HEAD
+// -------------------------------------------------------------------------
+
+/// Adds what HEAD v2 was asked for. @returns false for an unknown property.
+bool add_prop(edge& e, header_list& out, std::string_view prop,
+              const located& at, const storage::lom& x) {
+  if (prop == "name" || prop == "size" || prop == "ec" || prop == "chunked") {
+    // Part of every answer, or nothing to tell: no EC, no chunks.
+  } else if (prop == "checksum") {
+    if (x.cksum.type != storage::cksum_type::none) {
+      out.emplace_back("Ais-Checksum-Type", to_string(x.cksum.type));
+      out.emplace_back("Ais-Checksum-Value", x.cksum.value);
+    }
+  } else if (prop == "atime") {
+    if (x.atime_ns > 0)
+      out.emplace_back("Ais-Atime", std::to_string(x.atime_ns));
+  } else if (prop == "version") {
+    if (!x.version.empty())
+      out.emplace_back("Ais-Version", x.version);
+  } else if (prop == "custom") {
+    for (auto& [k, v] : x.custom)
+      out.emplace_back("Ais-Custom-Md", k + '=' + v);
+  } else if (prop == "last-modified") {
+    out.emplace_back("Last-Modified", format_http_date(x.mtime_ns));
+  } else if (prop == "etag") {
+    if (auto etag = etag_of(x); !etag.empty())
+      out.emplace_back("ETag", '"' + etag + '"');
+  } else if (prop == "location") {
+    out.emplace_back("Ais-Location", location_of(e, at));
+  } else if (prop == "copies") {
+    out.emplace_back("Ais-Mirror-Copies", "1");
+    out.emplace_back("Ais-Mirror-Paths", at.mpath->disk->root());
+  } else {
+    return false;
+  }
+  return true;
+}
+
+expected<header_list> head_v2(edge& e, std::string_view props,
+                              const located& at, const storage::lom& x) {
+  header_list out{{"Ais-Present", "true"}};
+  while (!props.empty()) {
+    auto comma = props.find(',');
+    auto prop = props.substr(0, comma);
+    props = comma == std::string_view::npos ? std::string_view{}
+                                            : props.substr(comma + 1);
+    while (!prop.empty() && prop.front() == ' ')
+      prop.remove_prefix(1);
+    while (!prop.empty() && prop.back() == ' ')
+      prop.remove_suffix(1);
+    if (!prop.empty() && !add_prop(e, out, prop, at, x))
+      return fail(errc::invalid_argument,
+                  "invalid property \"" + std::string{prop.substr(0, 40)}
+                    + "\": use name, size, checksum, atime, version, custom,"
+                      " last-modified, etag, location, copies, ec or chunked");
+  }
+  return out;
+}
+
+header_list head_v1(edge& e, const located& at, const storage::lom& x) {
+  header_list out;
+  add_attrs(out, x);
+  out.emplace_back("Ais-Atime", std::to_string(x.atime_ns));
+  out.emplace_back("Ais-Name", at.key.name);
+  out.emplace_back("Ais-Bucket-Name", at.key.bucket->ref.bck.name);
+  out.emplace_back("Ais-Bucket-Provider",
+                   to_string(at.key.bucket->ref.bck.provider));
+  out.emplace_back("Ais-Location", location_of(e, at));
+  out.emplace_back("Ais-Mirror-Copies", "1");
+  out.emplace_back("Ais-Mirror-Paths", '[' + at.mpath->disk->root() + ']');
+  out.emplace_back("Ais-Present", "true");
+  return out;
+}
+
+task<> head(edge& e, call& c) {
+  op_stats stats{stat::head_n, stat::head_ns_total, stat::err_head_n};
+  auto at = locate(e, c, access::head_object);
+  if (!at) {
+    stats.bad();
+    co_return co_await fail_with(e, c, at.error());
+  }
+  head_object req{at->key, c.q.flag("validate-checksum")};
+  auto attrs
+    = co_await e.actors().ask(at->shard, shard_timeout, std::move(req));
+  if (!attrs) {
+    stats.bad();
+    co_return co_await fail_with(e, c, attrs.error());
+  }
+  auto presence = c.q.get("presence");
+  if (presence == "5") {
+    stats.bad();
+    auto why = fail(errc::invalid_argument,
+                    cname_of(at->key.bucket->ref.bck, at->key.name)
+                      + " is in the cluster");
+    co_return co_await fail_with(e, c, std::move(why));
+  }
+  reply r;
+  r.length = (*attrs)->size_bytes;
+  if (presence != "1" && presence != "3") {
+    auto props = c.q.get("props");
+    auto headers = props.empty()
+                     ? expected<header_list>{head_v1(e, *at, **attrs)}
+                     : head_v2(e, props, *at, **attrs);
+    if (!headers) {
+      stats.bad();
+      co_return co_await fail_with(e, c, headers.error());
+    }
+    r.headers = std::move(*headers);
+  }
+  stats.ok();
+  co_await c.x.reply(std::move(r));
+}
+
+// -- PUT
+// --------------------------------------------------------------------------
+
+task<> reply_written(call& c, const storage::lom& x) {
+  reply r;
+  add_attrs(r.headers, x);
+  r.headers.emplace_back("Ais-Atime", std::to_string(x.atime_ns));
+  co_await c.x.reply(std::move(r));
+}
+
+/// Reads the body into the writer.
+task<expected<void>> stream_body(call& c, storage::object_writer& to) {
+  auto block = co_await c.x.thread().lease();
+  for (;;) {
+    auto n = co_await c.x.fill(block.bytes());
+    if (!n)
+      co_return n.error();
+    if (*n == 0)
+      co_return caf::unit;
+    if (auto ok = to.append(block.bytes().first(*n)); !ok)
+      co_return ok.error();
+    if (*n < block.bytes().size())
+      co_return caf::unit;
+  }
+}
+
+task<expected<void>> drop_body(call& c) {
+  auto block = co_await c.x.thread().lease();
+  for (;;) {
+    auto n = co_await c.x.read_body(block.bytes());
+    if (!n)
+      co_return n.error();
+    if (*n == 0)
+      co_return caf::unit;
+  }
+}
+
+task<expected<lom_ptr>> put_streaming(edge& e, call& c, const located& at,
+                                      const write_options& options) {
+  begin_put first{at.key, options, c.req.content_length.value_or(0)};
+  auto begun
+    = co_await e.actors().ask(at.shard, shard_timeout, std::move(first));
+  if (!begun)
+    co_return begun.error();
+  if (begun->unchanged) {
+    if (auto ok = co_await drop_body(c); !ok)
+      co_return ok.error();
+    co_return begun->unchanged;
+  }
+  if (auto ok = co_await stream_body(c, *begun->writer); !ok)
+    co_return ok.error();
+  commit_put last{at.key, options, std::move(begun->writer)};
+  co_return co_await e.actors().ask(at.shard, shard_timeout, std::move(last));
+}
+
+task<expected<lom_ptr>>
+put_small(edge& e, call& c, const located& at, const write_options& options) {
+  auto content = std::make_shared<storage::bytes>(*c.req.content_length);
+  auto n = co_await c.x.fill(*content);
+  if (!n)
+    co_return n.error();
+  put_object req{at.key, options, std::move(content)};
+  co_return co_await e.actors().ask(at.shard, shard_timeout, std::move(req));
+}
+
+task<> put(edge& e, call& c) {
+  op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
+  error why;
+  auto at = locate(e, c, access::put);
+  auto options = write_options_of(c);
+  if (!at) {
+    why = at.error();
+  } else if (!options) {
+    why = options.error();
+  } else {
+    auto small
+      = !c.req.chunked && c.req.content_length.value_or(0) <= one_message_bytes;
+    if (small && !c.req.content_length) {
+      why = fail(errc::invalid_argument,
+                 "PUT needs Content-Length or a chunked body (a size of 0 is"
+                 " fine)");
+    } else {
+      expected<lom_ptr> stored{error{}};
+      if (small) // not ?: g++ 12 destroys awaited operands of it twice
+        stored = co_await put_small(e, c, *at, *options);
+      else
+        stored = co_await put_streaming(e, c, *at, *options);
+      if (stored) {
+        stats.ok();
+        count(stat::put_size, (*stored)->size_bytes);
+        co_return co_await reply_written(c, **stored);
+      }
+      why = stored.error();
+    }
+  }
+  stats.bad();
+  if (why == errc::io_error)
+    count(stat::err_io_put_n);
+  co_await fail_with(e, c, std::move(why));
+}
+
+// -- append
+// -----------------------------------------------------------------------
+
+task<> append(edge& e, call& c) {
+  op_stats stats{stat::append_n, stat::append_ns_total, stat::err_append_n};
+  auto type = c.q.get("append_type");
+  auto handle = std::string{c.q.get("append_handle")};
+  auto at = locate(e, c, access::append);
+  auto sum = clients_cksum(c.req);
+  error why;
+  if (!at) {
+    why = at.error();
+  } else if (!sum) {
+    why = sum.error();
+  } else if (type == "append") {
+    begin_append first{at->key, handle};
+    auto begun
+      = co_await e.actors().ask(at->shard, shard_timeout, std::move(first));
+    if (begun) {
+      auto stored = co_await stream_body(c, *begun->writer);
+      e.actors().tell(at->shard,
+                      end_append{at->key, begun->handle, bool(stored)});
+      if (stored) {
+        stats.ok();
+        reply r;
+        r.headers.emplace_back("Ais-Append-Handle", begun->handle);
+        co_return co_await c.x.reply(std::move(r));
+      }
+      why = stored.error();
+    } else {
+      why = begun.error();
+    }
+  } else if (type != "flush") {
+    why = fail(errc::invalid_argument,
+               "append_type must be \"append\" or \"flush\"");
+  } else if (handle.empty()) {
+    why = fail(errc::invalid_argument,
+               "append_type=flush needs the append_handle of the last append");
+  } else {
+    flush_append req{at->key, handle, *sum};
+    auto stored
+      = co_await e.actors().ask(at->shard, shard_timeout, std::move(req));
+    if (stored) {
+      stats.ok();
+      co_return co_await reply_written(c, **stored);
+    }
+    why = stored.error();
+  }
+  stats.bad();
+  co_await fail_with(e, c, std::move(why));
+}
+
+// -- copy and rename
+// --------------------------------------------------------------
+
+/// Copies an object, attributes included, to another key.
+task<expected<lom_ptr>>
+copy_object(edge& e, const located& from, const located& to) {
+  open_object open{from.key, false};
+  auto source
+    = co_await e.actors().ask(from.shard, shard_timeout, std::move(open));
+  if (!source)
+    co_return source.error();
+  auto& attrs = (*source)->object->attrs;
+  write_options options;
+  options.custom = attrs.custom;
+  begin_put first{to.key, options, attrs.size_bytes};
+  auto begun
+    = co_await e.actors().ask(to.shard, shard_timeout, std::move(first));
+  if (!begun)
+    co_return begun.error();
+  copy_content work{*source, begun->writer};
+  auto io = to.mpath->io.front();
+  auto copied
+    = co_await e.actors().ask(io, std::chrono::seconds{3600}, std::move(work));
+  if (!copied) {
+    if (copied.error() == errc::corrupted)
+      e.actors().tell(from.shard, verdict{from.key, *source, false});
+    co_return copied.error();
+  }
+  commit_put last{to.key, options, std::move(begun->writer)};
+  co_return co_await e.actors().ask(to.shard, shard_timeout, std::move(last));
+}
+
+task<> copy(edge& e, call& c) {
+  op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
+  error why;
+  auto from = locate(e, c, access::get);
+  auto name = parse_uname(c.q.get("object_to"));
+  if (!from) {
+    why = from.error();
+  } else if (!name) {
+    why = name.error();
+  } else if (!c.q.get("etl_name").empty()) {
+    why = fail(errc::not_implemented,
+               "transforming objects is not available in this version");
+  } else {
+    // An empty name keeps the source's.
+    auto object = name->second.empty() ? from->key.name : name->second;
+    auto valid = check_object_name(object);
+    auto bucket = e.existing(name->first, access::put);
+    if (!valid) {
+      why = valid.error();
+    } else if (!bucket) {
+      why = bucket.error();
+    } else if ((*bucket)->ref.bck == from->key.bucket->ref.bck
+               && object == from->key.name) {
+      why = fail(errc::invalid_argument, "source and destination are the same");
+    } else {
+      auto to = locate(e, object_key{*bucket, object});
+      if (!to) {
+        why = to.error();
+      } else if (auto done = co_await copy_object(e, *from, *to); !done) {
+        why = done.error();
+      } else {
+        stats.ok();
+        co_return co_await reply_written(c, **done);
+      }
+    }
+  }
+  stats.bad();
+  co_await fail_with(e, c, std::move(why));
+}
+
+task<> rename(edge& e, call& c, const std::string& new_name) {
+  op_stats stats{stat::ren_n, stat::head_ns_total, stat::err_ren_n};
+  error why;
+  auto from = locate(e, c, access::move_object);
+  auto valid = check_object_name(new_name);
+  if (!from) {
+    why = from.error();
+  } else if (!valid) {
+    why = valid.error();
+  } else if (new_name == from->key.name) {
+    why = fail(errc::invalid_argument, "the new name is the old one");
+  } else {
+    auto to = locate(e, object_key{from->key.bucket, new_name});
+    if (!to) {
+      why = to.error();
+    } else {
+      head_object look{from->key, false};
+      auto before
+        = co_await e.actors().ask(from->shard, shard_timeout, std::move(look));
+      if (!before) {
+        why = before.error();
+      } else if (auto done = co_await copy_object(e, *from, *to); !done) {
+        why = done.error();
+      } else {
+        // The source goes last, and only if it is still what was copied.
+        delete_object last{from->key, (*before)->version};
+        auto gone = co_await e.actors().ask(from->shard, shard_timeout,
+                                            std::move(last));
+        if (gone) {
+          count(stat::ren_n);
+          reply r;
+          co_return co_await c.x.reply(std::move(r));
+        }
+        why = gone.error();
+      }
+    }
+  }
+  stats.bad();
+  co_await fail_with(e, c, std::move(why));
+}
+
+// -- DELETE, PATCH, POST
+// ----------------------------------------------------------
+
+task<> remove(edge& e, call& c) {
+  op_stats stats{stat::del_n, stat::head_ns_total, stat::err_del_n};
+  auto msg = co_await e.read_action(c.x);
+  auto at = locate(e, c, access::delete_object);
+  error why;
+  if (!msg) {
+    why = msg.error();
+  } else if (!at) {
+    why = at.error();
+  } else if (msg->action == "evict-listrange") {
+    why = fail(errc::not_remote_bucket,
+               cname_of(at->key.bucket->ref.bck)
+                 + " has no remote backend: nothing to evict from it, use"
+                   " delete");
+  } else if (!msg->action.empty()) {
+    why = fail(msg->action == "mpt-abort" ? errc::not_implemented
+                                          : errc::invalid_argument,
+               "invalid action \"" + msg->action.substr(0, 40) + '"');
+  } else {
+    delete_object req{at->key, {}};
+    auto done
+      = co_await e.actors().ask(at->shard, shard_timeout, std::move(req));
+    if (done) {
+      count(stat::del_n);
+      reply r;
+      co_return co_await c.x.reply(std::move(r));
+    }
+    why = done.error();
+  }
+  stats.bad();
+  co_await fail_with(e, c, std::move(why));
+}
+
+task<> patch(edge& e, call& c) {
+  auto msg = co_await e.read_action(c.x);
+  auto at = locate(e, c, access::update_object);
+  error why;
+  if (!msg) {
+    why = msg.error();
+  } else if (!at) {
+    why = at.error();
+  } else if (!msg->value.is_object() && !msg->value.is_null()) {
+    why
+      = fail(errc::invalid_argument, "\"value\" must be an object of strings");
+  } else {
+    set_custom req{at->key, {}, c.q.flag("set-new-custom")};
+    auto strings = true;
+    if (auto* o = msg->value.if_object())
+      for (auto& m : *o) {
+        auto* s = m.value().if_string();
+        strings &= s != nullptr;
+        if (s)
+          req.custom[std::string{m.key().data(), m.key().size()}]
+            = std::string{s->data(), s->size()};
+      }
+    if (!strings) {
+      why = fail(errc::invalid_argument,
+                 "\"value\" must be an object of strings");
+    } else {
+      auto done
+        = co_await e.actors().ask(at->shard, shard_timeout, std::move(req));
+      if (done) {
+        reply r;
+        co_return co_await c.x.reply(std::move(r));
+      }
+      why = done.error();
+    }
+  }
+  co_await fail_with(e, c, std::move(why));
+}
+
+task<> post(edge& e, call& c) {
+  auto msg = co_await e.read_action(c.x);
+  error why;
+  if (!msg) {
+    why = msg.error();
+  } else if (msg->action == "rename-obj") {
+    co_return co_await rename(e, c, msg->name);
+  } else if (msg->action == "check-lock") {
+    // Nobody holds an object's lock across requests here.
+    if (auto key = e.object_of(c, access::head_object); !key) {
+      why = key.error();
+    } else {
+      reply r;
+      co_return co_await c.x.reply(std::move(r));
+    }
+  } else if (msg->action == "blob-download") {
+    why = fail(errc::not_remote_bucket,
+               "blob-download needs a bucket with a remote backend");
+  } else if (msg->action == "promote" || msg->action == "mpt-upload"
+             || msg->action == "mpt-complete") {
+    why = fail(errc::not_implemented,
+               '"' + msg->action + "\" is not available in this version");
+  } else {
+    why = fail(errc::invalid_argument,
+               "invalid action \"" + msg->action.substr(0, 40) + '"');
+  }
+  co_await fail_with(e, c, std::move(why));
+}
+
+task<> put_by_kind(edge& e, call& c) {
+  if (c.q.has("object_to"))
+    return copy(e, c);
+  if (c.q.has("uploadId") || !c.q.get("archpath").empty()) {
+    auto why = fail(errc::not_implemented,
+                    "multipart uploads and writing into archives are not"
+                    " available in this version");
+    return fail_with(e, c, std::move(why));
+  }
+  if (c.q.has("append_type"))
+    return append(e, c);
+  return put(e, c);
+}
+
+} // namespace
+
+std::string object_head(const storage::lom& x) {
+  header_list headers{{"Content-Type", "application/octet-stream"}};
+  add_attrs(headers, x);
+  std::string out = "HTTP/1.1 200 OK\r\nServer: AIStore\r\n";
+  for (auto& [name, value] : headers)
+    out.append(name).append(": ").append(value).append("\r\n");
+  return out + "Content-Length: " + std::to_string(x.size_bytes) + "\r\n";
+}
+
+task<> objects(edge& e, call& c) {
+  auto m = c.req.method;
+  if (m == "GET")
+    return get(e, c);
+  if (m == "HEAD")
+    return head(e, c);
+  if (m == "PUT")
+    return put_by_kind(e, c);
+  if (m == "DELETE")
+    return remove(e, c);
+  if (m == "PATCH")
+    return patch(e, c);
+  return post(e, c);
+}
+
+} // namespace ais::http::v1

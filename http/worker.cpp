@@ -1,0 +1,138 @@
+#include "http/worker.hpp"
+
+#include "http/session.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include <algorithm>
+
+namespace ais::http {
+
+// -- deadlines
+// --------------------------------------------------------------------
+
+void deadline_wheel::entry::unlink() {
+  if (!before)
+    return;
+  before->behind = behind;
+  behind->before = before;
+  before = behind = nullptr;
+}
+
+deadline_wheel::deadline_wheel() {
+  for (auto& head : heads_)
+    head.before = head.behind = &head;
+}
+
+deadline_wheel::~deadline_wheel() {
+  for (auto& head : heads_) {
+    while (head.behind != &head)
+      head.behind->unlink();
+    head.before = head.behind = nullptr;
+  }
+}
+
+void deadline_wheel::arm(entry& e, uint32_t at) {
+  at = std::clamp(at, now_ + 1, now_ + buckets - 1);
+  auto& head = heads_[at % buckets];
+  if (head.before == &e)
+    return; // usual: moved within the same second
+  e.unlink();
+  e.before = head.before;
+  e.behind = &head;
+  head.before->behind = &e;
+  head.before = &e;
+}
+
+void deadline_wheel::tick() {
+  auto& head = heads_[++now_ % buckets];
+  while (head.behind != &head) {
+    auto& e = *head.behind;
+    e.unlink();
+    e.expired = true; // cancel() is lost while nothing waits
+    boost::system::error_code ec;
+    e.socket->cancel(ec);
+  }
+}
+
+// -- blocks
+// -----------------------------------------------------------------------
+
+block::~block() {
+  if (worker_)
+    worker_->give_back(std::move(memory_));
+}
+
+task<block> worker::lease() {
+  while (leased_ >= limits_.blocks) {
+    timer turn{get_executor()};
+    turn.expires_at(timer::time_point::max());
+    block_waiters_.push_back(&turn);
+    co_await turn.async_wait(asio::as_tuple(use_task));
+  }
+  ++leased_;
+  if (free_blocks_.empty())
+    co_return block{
+      this, std::unique_ptr<std::byte[]>{new std::byte[limits_.block_bytes]},
+      limits_.block_bytes};
+  auto memory = std::move(free_blocks_.back());
+  free_blocks_.pop_back();
+  co_return block{this, std::move(memory), limits_.block_bytes};
+}
+
+void worker::give_back(std::unique_ptr<std::byte[]> memory) {
+  constexpr size_t kept = 16;
+  --leased_;
+  if (free_blocks_.size() < kept)
+    free_blocks_.push_back(std::move(memory));
+  if (block_waiters_.empty())
+    return;
+  block_waiters_.front()->cancel();
+  block_waiters_.pop_front();
+}
+
+// -- worker
+// -----------------------------------------------------------------------
+
+worker::worker(size_t index, const limits& l)
+  : index_(index), limits_(l), second_(io_) {}
+
+worker::~worker() = default;
+
+void worker::run(std::function<void()> each_second) {
+  asio::co_spawn(io_, clock(std::move(each_second)), asio::detached);
+  io_.run();
+}
+
+task<> worker::clock(std::function<void()> each_second) {
+  for (;;) {
+    second_.expires_after(std::chrono::seconds{1});
+    auto [ec] = co_await second_.async_wait(asio::as_tuple(use_task));
+    if (ec)
+      co_return;
+    wheel_.tick();
+    each_second();
+    if (stopping_ && wheel_.now() >= stop_at_)
+      for (auto* s = sessions_; s; s = s->behind_)
+        s->cut();
+  }
+}
+
+void worker::stop() {
+  if (std::exchange(stopping_, true))
+    return;
+  stop_at_ = wheel_.now() + limits_.stop_seconds;
+  for (auto* s = sessions_; s; s = s->behind_)
+    if (s->idle())
+      s->cut();
+  end_if_done();
+}
+
+void worker::end_if_done() {
+  if (stopping_ && session_count_ == 0)
+    second_.cancel(); // the loop's last work
+}
+
+} // namespace ais::http

@@ -1,0 +1,141 @@
+// One I/O thread: its event loop, its deadlines, its pool of blocks and its
+// sessions. Everything here belongs to that thread; nothing is locked.
+#pragma once
+
+#include "http/limits.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace ais::http {
+
+namespace asio = boost::asio;
+
+using executor = asio::io_context::executor_type;
+using tcp_socket = asio::basic_stream_socket<asio::ip::tcp, executor>;
+using timer
+  = asio::basic_waitable_timer<std::chrono::steady_clock,
+                               asio::wait_traits<std::chrono::steady_clock>,
+                               executor>;
+template <class T = void>
+using task = asio::awaitable<T, executor>;
+inline constexpr asio::use_awaitable_t<executor> use_task{};
+
+// -- deadlines
+// --------------------------------------------------------------------
+
+/// Deadlines in steps of one second: 128 buckets, constant time to move one.
+class deadline_wheel {
+public:
+  /// A socket with a deadline. When it passes, `expired` is set (the owner must
+  /// look at it before each wait) and waiting operations are cancelled.
+  struct entry {
+    tcp_socket* socket = nullptr;
+    bool expired = false;
+    entry* before = nullptr;
+    entry* behind = nullptr;
+    ~entry() { unlink(); }
+    void unlink();
+  };
+
+  deadline_wheel();
+  ~deadline_wheel();
+
+  uint32_t now() const { return now_; } ///< [s] since start
+  /// Sets the deadline to second `at`; at most 127 s ahead.
+  void arm(entry& e, uint32_t at);
+  /// One second has passed.
+  void tick();
+
+private:
+  static constexpr uint32_t buckets = 128;
+  uint32_t now_ = 0;
+  entry heads_[buckets];
+};
+
+// -- blocks
+// -----------------------------------------------------------------------
+
+class worker;
+
+/// A leased piece of memory of limits::block_bytes; returned on destruction, on
+/// the thread that leased it.
+class block {
+public:
+  block() = default;
+  block(worker* w, std::unique_ptr<std::byte[]> memory, size_t size)
+    : worker_(w), memory_(std::move(memory)), size_(size) {}
+  block(block&& x) noexcept
+    : worker_(std::exchange(x.worker_, nullptr)), memory_(std::move(x.memory_)),
+      size_(x.size_) {}
+  block& operator=(block&&) = delete;
+  ~block();
+  std::span<std::byte> bytes() const { return {memory_.get(), size_}; }
+
+private:
+  worker* worker_ = nullptr;
+  std::unique_ptr<std::byte[]> memory_;
+  size_t size_ = 0;
+};
+
+// -- worker
+// -----------------------------------------------------------------------
+
+class session;
+
+class worker {
+public:
+  worker(size_t index, const limits& l);
+  ~worker();
+
+  size_t index() const { return index_; }
+  const limits& lims() const { return limits_; }
+  executor get_executor() { return io_.get_executor(); }
+  asio::io_context& io() { return io_; }
+  deadline_wheel& wheel() { return wheel_; }
+
+  /// Runs until stopped; calls `each_second` once a second.
+  void run(std::function<void()> each_second);
+
+  /// Waits for a block while limits::blocks are out.
+  task<block> lease();
+
+  bool stopping() const { return stopping_; }
+  /// Closes idle sessions now and the others after their request, or when
+  /// limits::stop_seconds are over; then the loop ends. On the worker's thread.
+  void stop();
+
+private:
+  friend class block;
+  friend class session;
+  task<> clock(std::function<void()> each_second);
+  void give_back(std::unique_ptr<std::byte[]> memory);
+  void end_if_done();
+
+  size_t index_;
+  const limits& limits_;
+  asio::io_context io_{1};
+  timer second_;
+  deadline_wheel wheel_;
+  std::vector<std::unique_ptr<std::byte[]>> free_blocks_;
+  size_t leased_ = 0;
+  std::deque<timer*> block_waiters_; ///< timers to cancel, oldest first
+  session* sessions_ = nullptr;      ///< intrusive list
+  size_t session_count_ = 0;
+  bool stopping_ = false;
+  uint32_t stop_at_ = 0;
+};
+
+} // namespace ais::http

@@ -1,0 +1,30 @@
+// The node's log: leveled lines, kept apart from the library that writes them.
+#pragma once
+
+#include <string_view>
+
+namespace ais {
+
+enum class log_level { debug, info, warning, error };
+
+/// Writes one line; any thread. Until open_log() lines go to stderr.
+void log(log_level level, std::string_view line);
+
+inline void log_info(std::string_view line) {
+  log(log_level::info, line);
+}
+inline void log_warning(std::string_view line) {
+  log(log_level::warning, line);
+}
+inline void log_error(std::string_view line) {
+  log(log_level::error, line);
+}
+
+/// Sends lines to `path` (rotated at 64 MiB, 4 kept), or to stderr when empty.
+/// Lines below `least` are dropped.
+void open_log(const char* path, log_level least);
+
+/// Writes out what is buffered.
+void flush_log();
+
+} // namespace ais

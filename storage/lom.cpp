@@ -1,0 +1,157 @@
+#include "storage/lom.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <xxhash.h>
+
+namespace ais::storage {
+
+namespace {
+
+constexpr uint8_t format = 1;
+constexpr size_t header_bytes = 2 + 8; ///< format, flags, checksum
+
+template <class T>
+void put(bytes& out, T x) {
+  for (size_t i = 0; i < sizeof(T); ++i)
+    out.push_back(static_cast<std::byte>(x >> (8 * i)));
+}
+
+void put(bytes& out, std::string_view x) {
+  put(out, static_cast<uint16_t>(x.size()));
+  auto* p = reinterpret_cast<const std::byte*>(x.data());
+  out.insert(out.end(), p, p + x.size());
+}
+
+/// Reads values off the front of a span; after a failure everything fails.
+class reader {
+public:
+  explicit reader(std::span<const std::byte> in) : in_(in) {}
+
+  template <class T>
+  T number() {
+    T x = 0;
+    if (in_.size() < sizeof(T)) {
+      ok_ = false;
+      in_ = {};
+      return x;
+    }
+    for (size_t i = 0; i < sizeof(T); ++i)
+      x = static_cast<T>(
+        x | (static_cast<T>(std::to_integer<uint8_t>(in_[i])) << (8 * i)));
+    in_ = in_.subspan(sizeof(T));
+    return x;
+  }
+
+  std::string text() {
+    size_t n = number<uint16_t>();
+    if (in_.size() < n) {
+      ok_ = false;
+      in_ = {};
+      return {};
+    }
+    std::string x{reinterpret_cast<const char*>(in_.data()), n};
+    in_ = in_.subspan(n);
+    return x;
+  }
+
+  /// Everything was there and nothing is left.
+  bool complete() const { return ok_ && in_.empty(); }
+
+private:
+  std::span<const std::byte> in_;
+  bool ok_ = true;
+};
+
+error corrupted() {
+  return fail(errc::corrupted, "the object's attributes are corrupted");
+}
+
+} // namespace
+
+expected<bytes> encode_lom(const lom& x, std::string_view long_name) {
+  size_t total = x.cksum.value.size() + x.version.size() + long_name.size();
+  for (auto& [k, v] : x.custom)
+    total += k.size() + v.size() + 4;
+  if (total + 64 > max_lom_bytes)
+    return fail(errc::too_large, "name and custom metadata of the object take "
+                                   + std::to_string(total)
+                                   + " bytes, more than a file can keep ("
+                                   + std::to_string(max_lom_bytes - 64) + ")");
+  bytes out;
+  out.reserve(total + 64);
+  put(out, format);
+  put(out, uint8_t{0});
+  put(out, uint64_t{0}); // checksum, below
+  put(out, x.size_bytes);
+  put(out, x.bid);
+  put(out, static_cast<uint8_t>(x.cksum.type));
+  put(out, std::string_view{x.cksum.value});
+  put(out, std::string_view{x.version});
+  put(out, long_name);
+  put(out, static_cast<uint16_t>(x.custom.size()));
+  for (auto& [k, v] : x.custom) {
+    put(out, std::string_view{k});
+    put(out, std::string_view{v});
+  }
+  auto sum = XXH64(out.data() + header_bytes, out.size() - header_bytes, 0);
+  for (size_t i = 0; i < 8; ++i)
+    out[2 + i] = static_cast<std::byte>(sum >> (8 * i));
+  return out;
+}
+
+expected<decoded_lom> decode_lom(std::span<const std::byte> raw) {
+  if (raw.size() < header_bytes)
+    return corrupted();
+  reader in{raw};
+  auto its_format = in.number<uint8_t>();
+  auto flags = in.number<uint8_t>();
+  auto sum = in.number<uint64_t>();
+  if (its_format != format || flags != 0
+      || sum != XXH64(raw.data() + header_bytes, raw.size() - header_bytes, 0))
+    return corrupted();
+  decoded_lom out;
+  out.attrs.size_bytes = in.number<uint64_t>();
+  out.attrs.bid = in.number<uint64_t>();
+  auto type = in.number<uint8_t>();
+  if (type > static_cast<uint8_t>(cksum_type::sha512))
+    return corrupted();
+  out.attrs.cksum.type = static_cast<cksum_type>(type);
+  out.attrs.cksum.value = in.text();
+  out.attrs.version = in.text();
+  out.long_name = in.text();
+  auto count = in.number<uint16_t>();
+  for (size_t i = 0; i < count; ++i) {
+    auto key = in.text();
+    auto value = in.text();
+    out.attrs.custom.emplace(std::move(key), std::move(value));
+  }
+  if (!in.complete() || !well_formed(out.attrs.cksum))
+    return corrupted();
+  return out;
+}
+
+expected<void> check_custom(const custom_map& x) {
+  size_t total = 0;
+  auto control = [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  };
+  for (auto& [k, v] : x) {
+    total += k.size() + v.size();
+    if (k.empty() || k.find('=') != std::string::npos)
+      return fail(errc::invalid_argument,
+                  "custom metadata needs non-empty keys without '='");
+    if (std::any_of(k.begin(), k.end(), control)
+        || std::any_of(v.begin(), v.end(), control))
+      return fail(errc::invalid_argument,
+                  "custom metadata must not contain control characters");
+  }
+  if (total > max_custom_bytes)
+    return fail(errc::invalid_argument,
+                "custom metadata takes " + std::to_string(total)
+                  + " bytes; at most " + std::to_string(max_custom_bytes)
+                  + " are allowed");
+  return caf::unit;
+}
+
+} // namespace ais::storage

@@ -1,0 +1,65 @@
+// LOM: what is known of one object beside its bytes, and its form on disk: one
+// versioned, checksummed extended attribute of the content file.
+//
+// Form of the attribute "user.ais.lom" (little-endian):
+//   u8 format = 1 | u8 flags | u64 XXH64 of what follows | u64 size | u64 bid |
+//   u8 checksum type | str checksum | str version | str long name |
+//   u16 count, then count x (str key, str value)
+// where str is a u16 length and its bytes. At most max_lom_bytes in all: ext4
+// with 4 KiB blocks keeps no more per file.
+#pragma once
+
+#include "storage/base/names.hpp"
+#include "storage/checksum.hpp"
+#include "storage/disk.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace ais::storage {
+
+inline constexpr const char* lom_attr = "user.ais.lom";
+inline constexpr size_t max_lom_bytes = 3800;
+inline constexpr size_t max_custom_bytes = 2048; ///< keys + values of an object
+
+using custom_map = std::map<std::string, std::string>;
+
+/// The attributes of one object: a value.
+struct lom {
+  uint64_t size_bytes = 0;
+  uint64_t bid = 0;          ///< incarnation of the bucket it was written to
+  ais::storage::cksum cksum; ///< of the content
+  std::string version;  ///< decimal, counts up from "1"; empty: not versioned
+  custom_map custom;    ///< user's and backend's key=value pairs
+  int64_t atime_ns = 0; ///< last access, Unix time [ns]; not in the attribute
+  int64_t mtime_ns = 0; ///< last change of content, Unix time [ns]; ditto
+  bool operator==(const lom&) const = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, lom& x) {
+  return f(x.size_bytes, x.bid, x.cksum, x.version, x.custom, x.atime_ns,
+           x.mtime_ns);
+}
+
+/// Encodes `x`; `long_name` is the object's name where the path does not tell
+/// it, else empty.
+/// @returns errc::too_large beyond max_lom_bytes.
+expected<bytes> encode_lom(const lom& x, std::string_view long_name);
+
+struct decoded_lom {
+  lom attrs;
+  std::string long_name;
+};
+
+/// Inverse of encode_lom. Accepts any bytes.
+/// @returns errc::corrupted when format, checksum or lengths do not hold.
+expected<decoded_lom> decode_lom(std::span<const std::byte> raw);
+
+/// Checks custom metadata given by a client: total size, no control bytes in
+/// keys or values, no empty key.
+/// @returns errc::invalid_argument.
+expected<void> check_custom(const custom_map& x);
+
+} // namespace ais::storage

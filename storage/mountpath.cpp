@@ -1,0 +1,701 @@
+#include "storage/mountpath.hpp"
+
+#include "storage/base/crash.hpp"
+#include "storage/base/hrw.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace ais::storage {
+
+namespace {
+
+constexpr std::string_view objects_name = "%ob";
+constexpr std::string_view work_name = "%wk";
+constexpr std::string_view trash_name = ".$deleted";
+constexpr std::string_view vmd_name = ".ais.vmd";
+constexpr std::string_view reserved = ".%"; ///< begins names of our own
+constexpr std::string_view self_name = ".%self";
+constexpr size_t max_component = 255;
+constexpr size_t max_vmd_bytes = 64 << 10;
+constexpr uint64_t preallocate_from = 256 << 10; ///< [bytes]
+constexpr size_t copy_chunk = 256 << 10;
+/// A place changes under a commit only by conversions and removals beside it.
+constexpr int max_place_tries = 16;
+
+std::string join(std::string_view dir, std::string_view name) {
+  std::string out;
+  out.reserve(dir.size() + name.size() + 1);
+  out.append(dir).append("/").append(name);
+  return out;
+}
+
+std::string parent_of(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+std::string hashed_name(std::string_view name) {
+  auto sum = cksum_of(cksum_type::sha256,
+                      std::as_bytes(std::span{name.data(), name.size()}));
+  return std::string{reserved} + sum.value;
+}
+
+bool is(const error& e, errc code) {
+  return e == code;
+}
+
+error no_bucket(const bck& b) {
+  return fail(errc::bucket_not_found,
+              "bucket \"" + cname_of(b) + "\" does not exist");
+}
+
+error no_object(const bck& b, std::string_view name) {
+  return fail(errc::object_not_found, cname_of(b, name) + " does not exist");
+}
+
+std::span<const std::byte> as_bytes(std::string_view x) {
+  return std::as_bytes(std::span{x.data(), x.size()});
+}
+
+/// Reads the attribute of a bucket directory; 0 if there is none to trust.
+uint64_t read_bid(disk& d, const std::string& dir) {
+  auto raw = d.get_attr(dir, bid_attr);
+  if (!raw)
+    return 0;
+  uint64_t bid = 0;
+  auto* p = reinterpret_cast<const char*>(raw->data());
+  std::from_chars(p, p + raw->size(), bid);
+  return bid;
+}
+
+/// Joins what file and attribute say of an object; errors as open_object's.
+expected<lom>
+check_object(const bucket_ref& b, std::string_view name,
+             std::span<const std::byte> raw, const file_stat& st) {
+  auto decoded = decode_lom(raw);
+  if (!decoded)
+    return with_context(decoded.error(), cname_of(b.bck, name));
+  auto& attrs = decoded->attrs;
+  auto named = mountpath::hashed(name) ? decoded->long_name == name
+                                       : decoded->long_name.empty();
+  if (attrs.bid != b.bid || attrs.size_bytes != st.stamp.size_bytes || !named)
+    return no_object(b.bck, name);
+  attrs.atime_ns = st.atime_ns;
+  attrs.mtime_ns = st.stamp.mtime_ns;
+  return std::move(attrs);
+}
+
+} // namespace
+
+// -- durability
+// -------------------------------------------------------------------
+
+std::string_view to_string(durability x) {
+  return x == durability::sync ? "sync" : "none";
+}
+
+expected<durability> parse_durability(std::string_view x) {
+  if (x == "sync")
+    return durability::sync;
+  if (x == "none")
+    return durability::none;
+  return fail(errc::invalid_argument, "unknown durability \"" + std::string{x}
+                                        + "\": use sync or none");
+}
+
+// -- start
+// ------------------------------------------------------------------------
+
+mountpath::mountpath(ais::storage::disk& d, options opts)
+  : disk_(d), opts_(std::move(opts)), digest_(placement_digest(opts_.root)) {}
+
+expected<std::unique_ptr<mountpath>>
+mountpath::open(ais::storage::disk& d, options opts) {
+  if (opts.root.empty() || opts.root.front() != '/' || opts.root.back() == '/')
+    return fail(errc::invalid_argument,
+                "mountpath \"" + opts.root + "\" must be an absolute path");
+  std::unique_ptr<mountpath> out{new mountpath(d, std::move(opts))};
+  if (auto ok = make_dirs(d, join(out->root(), trash_name)); !ok)
+    return with_context(ok.error(), "mountpath " + out->root());
+  if (auto ok = out->claim(); !ok)
+    return ok.error();
+  return out;
+}
+
+expected<void> mountpath::claim() {
+  namespace json = boost::json;
+  auto path = join(root(), vmd_name);
+  auto fs = disk_.identity(root());
+  if (!fs)
+    return with_context(fs.error(), "mountpath " + root());
+  auto raw = read_file(disk_, path, max_vmd_bytes);
+  if (!raw && !is(raw.error(), errc::not_found))
+    return raw.error();
+  if (!raw) {
+    json::object vmd{
+      {"version", 1},
+      {"node_id", opts_.node_id},
+      {"fs", {{"device", fs->device}, {"type", fs->type}, {"id", fs->id}}}};
+    return write_file(disk_, path, as_bytes(json::serialize(vmd) + "\n"));
+  }
+  boost::system::error_code ec;
+  auto text
+    = std::string_view{reinterpret_cast<const char*>(raw->data()), raw->size()};
+  auto vmd = json::parse(text, ec);
+  auto member = [&](auto... keys) -> std::string {
+    const json::value* at = &vmd;
+    for (std::string_view key : {std::string_view{keys}...}) {
+      auto* object = at->if_object();
+      at = object ? object->if_contains(key) : nullptr;
+      if (!at)
+        return {};
+    }
+    return at->is_string() ? std::string{at->get_string()} : std::string{};
+  };
+  if (ec || member("node_id").empty())
+    return fail(errc::integrity,
+                path
+                  + " is damaged: restore it, or, if this directory belongs "
+                    "to this node, remove the file and start again");
+  if (member("node_id") != opts_.node_id)
+    return fail(errc::integrity,
+                "mountpath " + root() + " belongs to node " + member("node_id")
+                  + ", not to " + opts_.node_id
+                  + ": give this node another directory, or start that node");
+  if (member("fs", "type") != fs->type || member("fs", "id") != fs->id)
+    return fail(errc::integrity,
+                "mountpath " + root()
+                  + " is on another file system than before"
+                    " ("
+                  + member("fs", "type") + ' ' + member("fs", "id") + " then, "
+                  + fs->type + ' ' + fs->id
+                  + " now): mount the right disk, or remove " + path
+                  + " if you moved the data on purpose");
+  return caf::unit;
+}
+
+// -- paths
+// ------------------------------------------------------------------------
+
+std::string mountpath::bucket_dir(const bck& b) const {
+  auto dir = root() + "/@" + std::string{to_string(b.provider)};
+  if (!b.ns.global())
+    dir += '/' + uname_of(b.ns);
+  return join(dir, b.name);
+}
+
+std::string mountpath::objects_dir(const bck& b) const {
+  return join(bucket_dir(b), objects_name);
+}
+
+std::string mountpath::work_dir(const bck& b) const {
+  return join(bucket_dir(b), work_name);
+}
+
+std::string mountpath::fresh_name() {
+  return opts_.nonce + '.' + std::to_string(++next_name_);
+}
+
+bool mountpath::hashed(std::string_view name) {
+  if (name.size() > max_plain_name)
+    return true;
+  for (;;) {
+    auto slash = name.find('/');
+    auto component = name.substr(0, slash);
+    if (component.empty() || component.size() > max_component
+        || component.substr(0, reserved.size()) == reserved)
+      return true;
+    if (slash == std::string_view::npos)
+      return false;
+    name.remove_prefix(slash + 1);
+  }
+}
+
+std::string mountpath::plain_path(const bck& b, std::string_view name) const {
+  return join(objects_dir(b), hashed(name) ? hashed_name(name) : name);
+}
+
+// -- buckets
+// ----------------------------------------------------------------------
+
+expected<void> mountpath::create_bucket(const bucket_ref& b) {
+  auto dir = bucket_dir(b.bck);
+  if (disk_.stat(dir) && read_bid(disk_, dir) != b.bid) {
+    if (auto ok = destroy_bucket(b.bck); !ok)
+      return ok;
+  }
+  std::vector<std::string> changed;
+  if (auto ok = make_dirs(disk_, dir, &changed); !ok)
+    return ok;
+  AIS_CRASH_POINT("bucket.create.dir");
+  auto bid = std::to_string(b.bid);
+  if (auto ok = disk_.set_attr(dir, bid_attr, as_bytes(bid)); !ok)
+    return ok;
+  AIS_CRASH_POINT("bucket.create.tagged");
+  for (auto name : {objects_name, work_name})
+    if (auto ok = make_dirs(disk_, join(dir, name)); !ok)
+      return ok;
+  changed.push_back(dir);
+  for (auto& x : changed)
+    if (auto ok = disk_.sync_dir(x); !ok)
+      return ok;
+  AIS_CRASH_POINT("bucket.create.synced");
+  return caf::unit;
+}
+
+expected<void> mountpath::destroy_bucket(const bck& b) {
+  std::unique_lock guard{layout_};
+  auto dir = bucket_dir(b);
+  auto trash = join(root(), trash_name);
+  auto moved = disk_.rename(dir, join(trash, fresh_name()));
+  if (!moved)
+    return is(moved.error(), errc::not_found) ? expected<void>{caf::unit}
+                                              : moved;
+  AIS_CRASH_POINT("bucket.destroy.renamed");
+  if (auto ok = disk_.sync_dir(parent_of(dir)); !ok)
+    return ok;
+  if (auto ok = disk_.sync_dir(trash); !ok)
+    return ok;
+  AIS_CRASH_POINT("bucket.destroy.synced");
+  return caf::unit;
+}
+
+expected<std::vector<bucket_ref>> mountpath::buckets() {
+  std::vector<bucket_ref> out;
+  auto collect = [&](const std::string& dir, bck b) -> expected<void> {
+    auto entries = disk_.list(dir);
+    if (!entries)
+      return entries.error();
+    for (auto& x : *entries) {
+      if (x.kind != entry_kind::dir || x.name.front() == '@')
+        continue;
+      b.name = x.name;
+      out.push_back({b, read_bid(disk_, join(dir, x.name))});
+    }
+    return caf::unit;
+  };
+  for (auto p : {provider::ais, provider::aws, provider::azure, provider::gcp,
+                 provider::oci}) {
+    auto dir = join(root(), '@' + std::string{to_string(p)});
+    auto entries = disk_.list(dir);
+    if (!entries) {
+      if (is(entries.error(), errc::not_found))
+        continue;
+      return entries.error();
+    }
+    if (auto ok = collect(dir, {p, {}, {}}); !ok)
+      return ok.error();
+    for (auto& x : *entries) {
+      auto space = x.name.front() == '@' ? parse_ns(x.name) : fail(errc::none);
+      if (x.kind != entry_kind::dir || !space)
+        continue;
+      if (auto ok = collect(join(dir, x.name), {p, *space, {}}); !ok)
+        return ok.error();
+    }
+  }
+  return out;
+}
+
+expected<bool> mountpath::remove_some(const std::string& dir, size_t& budget) {
+  auto entries = disk_.list(dir);
+  if (!entries)
+    return entries.error();
+  for (auto& x : *entries) {
+    if (budget == 0)
+      return true;
+    auto path = join(dir, x.name);
+    if (x.kind == entry_kind::dir) {
+      auto more = remove_some(path, budget);
+      if (!more || *more)
+        return more;
+      if (auto ok = disk_.remove_dir(path); !ok)
+        return ok.error();
+    } else if (auto ok = disk_.remove_file(path); !ok) {
+      return ok.error();
+    }
+    budget -= budget > 0;
+  }
+  return false;
+}
+
+expected<bool> mountpath::empty_trash(size_t max_files) {
+  return remove_some(join(root(), trash_name), max_files);
+}
+
+expected<size_t> mountpath::remove_stale_work() {
+  auto all = buckets();
+  if (!all)
+    return all.error();
+  size_t removed = 0;
+  auto ours = opts_.nonce + '.';
+  for (auto& b : *all) {
+    auto dir = work_dir(b.bck);
+    auto entries = disk_.list(dir);
+    if (!entries) {
+      if (is(entries.error(), errc::not_found))
+        continue;
+      return entries.error();
+    }
+    for (auto& x : *entries) {
+      if (x.name.substr(0, ours.size()) == ours)
+        continue;
+      if (auto ok = remove_tree(disk_, join(dir, x.name)); !ok)
+        return ok.error();
+      ++removed;
+    }
+  }
+  return removed;
+}
+
+// -- reading
+// ----------------------------------------------------------------------
+
+expected<lom> mountpath::load(const bucket_ref& b, std::string_view name) {
+  auto path = plain_path(b.bck, name);
+  auto st = disk_.stat(path);
+  if (st && st->kind == entry_kind::dir) {
+    path = join(path, self_name);
+    st = disk_.stat(path);
+  }
+  if (!st) {
+    auto code = code_of(st.error());
+    if (code == errc::not_found || code == errc::not_a_directory)
+      return no_object(b.bck, name);
+    return st.error();
+  }
+  auto raw = disk_.get_attr(path, lom_attr);
+  if (!raw)
+    return is(raw.error(), errc::not_found) ? no_object(b.bck, name)
+                                            : raw.error();
+  return check_object(b, name, *raw, *st);
+}
+
+expected<std::shared_ptr<object_reader>>
+mountpath::open_object(const bucket_ref& b, std::string_view name) {
+  auto path = plain_path(b.bck, name);
+  auto content = disk_.open(path);
+  if (!content && is(content.error(), errc::is_a_directory))
+    content = disk_.open(join(path, self_name));
+  if (!content) {
+    auto code = code_of(content.error());
+    if (code == errc::not_found || code == errc::not_a_directory)
+      return no_object(b.bck, name);
+    return content.error();
+  }
+  auto raw = (*content)->get_attr(lom_attr);
+  if (!raw)
+    return is(raw.error(), errc::not_found) ? no_object(b.bck, name)
+                                            : raw.error();
+  auto st = (*content)->stat();
+  if (!st)
+    return st.error();
+  auto attrs = check_object(b, name, *raw, *st);
+  if (!attrs)
+    return attrs.error();
+  auto out = std::make_shared<object_reader>();
+  out->attrs = std::move(*attrs);
+  out->content = std::move(*content);
+  out->stamp = st->stamp;
+  return out;
+}
+
+// -- writing
+// ----------------------------------------------------------------------
+
+expected<writer_ptr> mountpath::begin(const bucket_ref& b, cksum_type type,
+                                      uint64_t size_hint, bool replaces) {
+  auto path = join(work_dir(b.bck), fresh_name());
+  auto f = disk_.create(path);
+  if (!f)
+    return is(f.error(), errc::not_found) ? no_bucket(b.bck) : f.error();
+  writer_ptr out{
+    new object_writer(disk_, std::move(path), std::move(*f), type)};
+  if (size_hint >= preallocate_from || (replaces && size_hint > 0))
+    if (auto ok = out->file_->preallocate(size_hint); !ok)
+      return ok.error();
+  return out;
+}
+
+expected<writer_ptr> mountpath::begin_copy(const bucket_ref& b, cksum_type type,
+                                           object_reader& from) {
+  auto out = begin(b, type, from.attrs.size_bytes, false);
+  if (!out)
+    return out;
+  bytes chunk(copy_chunk);
+  for (uint64_t at = 0; at < from.attrs.size_bytes;) {
+    auto n = from.content->read_at(chunk, at);
+    if (!n)
+      return n.error();
+    if (*n == 0)
+      return fail(errc::corrupted, "the stored content is too short");
+    if (auto ok = (*out)->append({chunk.data(), *n}); !ok)
+      return ok.error();
+    at += *n;
+  }
+  return out;
+}
+
+std::vector<expected<file_stamp>>
+mountpath::commit(std::span<commit_item> items) {
+  std::vector<expected<file_stamp>> out;
+  std::vector<std::string> dirs(items.size()); ///< where each went
+  // Content and attributes of all first: the first sync of a group carries the
+  // journal for the others.
+  for (auto& item : items) {
+    auto& w = *item.writer;
+    auto raw = encode_lom(w.attrs_, hashed(item.name) ? item.name : "");
+    expected<void> ok
+      = raw ? w.file_->set_attr(lom_attr, *raw) : expected<void>{raw.error()};
+    AIS_CRASH_POINT("put.sealed");
+    if (ok && item.durability == durability::sync)
+      ok = w.file_->sync();
+    if (ok)
+      out.emplace_back(file_stamp{});
+    else
+      out.emplace_back(ok.error());
+  }
+  AIS_CRASH_POINT("put.synced");
+  std::set<std::string> leaves;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (!out[i])
+      continue;
+    auto& item = items[i];
+    auto path = place(item);
+    if (!path) {
+      out[i] = path.error();
+      continue;
+    }
+    item.writer->path_.clear();
+    AIS_CRASH_POINT("put.renamed");
+    dirs[i] = parent_of(*path);
+    if (item.durability == durability::sync)
+      leaves.insert(dirs[i]);
+    auto st = item.writer->file_->stat();
+    if (st)
+      out[i] = st->stamp;
+    else
+      out[i] = st.error();
+  }
+  auto failed = sync_dirs(leaves);
+  AIS_CRASH_POINT("put.dir_synced");
+  if (!failed.empty())
+    for (size_t i = 0; i < items.size(); ++i)
+      if (auto f = failed.find(dirs[i]);
+          f != failed.end() && items[i].durability == durability::sync)
+        out[i] = f->second;
+  return out;
+}
+
+expected<std::string> mountpath::place(const commit_item& item) {
+  auto& b = item.bucket.bck;
+  auto path = plain_path(b, item.name);
+  for (int i = 0; i < max_place_tries; ++i) {
+    errc code = errc::none;
+    {
+      std::shared_lock guard{layout_};
+      auto to = path;
+      auto done = disk_.rename(item.writer->path_, to);
+      if (!done
+          && (is(done.error(), errc::is_a_directory)
+              || is(done.error(), errc::not_empty)
+              || is(done.error(), errc::exists))) {
+        to = join(path, self_name);
+        done = disk_.rename(item.writer->path_, to);
+      }
+      if (done)
+        return to;
+      code = code_of(done.error());
+      if (code == errc::not_found) {
+        auto made = make_parents(b, path);
+        if (made)
+          continue;
+        code = code_of(made.error());
+        if (code != errc::not_a_directory && code != errc::not_found)
+          return made.error();
+        if (code == errc::not_found)
+          continue; // a parent was removed beside us
+      } else if (code != errc::not_a_directory) {
+        return done.error();
+      }
+    }
+    if (auto ok = make_way(b, path); !ok)
+      return ok.error();
+  }
+  return fail(errc::busy, "cannot place " + cname_of(b, item.name)
+                            + ": its directory keeps changing; try again");
+}
+
+expected<void> mountpath::make_parents(const bck& b, const std::string& path) {
+  auto top = objects_dir(b);
+  if (auto st = disk_.stat(top); !st)
+    return is(st.error(), errc::not_found) ? no_bucket(b) : st.error();
+  for (auto slash = path.find('/', top.size() + 1); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    auto dir = path.substr(0, slash);
+    auto made = disk_.make_dir(dir);
+    if (made) {
+      std::lock_guard guard{unsynced_mutex_};
+      unsynced_[parent_of(dir)] = ++changes_;
+      continue;
+    }
+    if (!is(made.error(), errc::exists))
+      return made;
+    auto st = disk_.stat(dir);
+    if (!st)
+      return st.error();
+    if (st->kind != entry_kind::dir)
+      return fail(errc::not_a_directory, dir);
+  }
+  return caf::unit;
+}
+
+expected<void> mountpath::make_way(const bck& b, const std::string& path) {
+  std::unique_lock guard{layout_};
+  auto top = objects_dir(b);
+  for (auto slash = path.find('/', top.size() + 1); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    auto dir = path.substr(0, slash);
+    auto st = disk_.stat(dir);
+    if (!st)
+      return caf::unit; // what was in the way is gone
+    if (st->kind == entry_kind::file)
+      return convert(b, dir);
+  }
+  return caf::unit;
+}
+
+/// Turns the file of object `x` into the directory `x` with the object inside,
+/// in one atomic step.
+expected<void> mountpath::convert(const bck& b, const std::string& path) {
+  auto dir = join(work_dir(b), fresh_name());
+  auto self = join(dir, self_name);
+  auto undo = [&](const error& e) {
+    static_cast<void>(disk_.remove_file(self));
+    static_cast<void>(disk_.remove_dir(dir));
+    return e;
+  };
+  if (auto ok = disk_.make_dir(dir); !ok)
+    return ok;
+  if (auto ok = disk_.link(path, self); !ok)
+    return undo(ok.error());
+  AIS_CRASH_POINT("convert.linked");
+  if (auto ok = disk_.sync_dir(dir); !ok)
+    return undo(ok.error());
+  if (auto ok = disk_.sync_dir(work_dir(b)); !ok)
+    return undo(ok.error());
+  if (auto ok = disk_.exchange(dir, path); !ok)
+    return undo(ok.error());
+  AIS_CRASH_POINT("convert.exchanged");
+  if (auto ok = disk_.sync_dir(parent_of(path)); !ok)
+    return ok;
+  // `dir` now names the file: the object's second link.
+  auto removed = disk_.remove_file(dir);
+  AIS_CRASH_POINT("convert.unlinked");
+  return removed;
+}
+
+std::map<std::string, error>
+mountpath::sync_dirs(const std::set<std::string>& leaves) {
+  std::map<std::string, error> failed;
+  auto below = [](const std::string& leaf, const std::string& dir) {
+    return leaf.size() > dir.size() && leaf[dir.size()] == '/'
+           && leaf.compare(0, dir.size(), dir) == 0;
+  };
+  std::map<std::string, uint64_t> parents; ///< outermost first, by order
+  {
+    std::lock_guard guard{unsynced_mutex_};
+    for (auto& [dir, change] : unsynced_)
+      if (leaves.count(dir)
+          || std::any_of(leaves.begin(), leaves.end(),
+                         [&, &d = dir](auto& l) { return below(l, d); }))
+        parents.emplace(dir, change);
+  }
+  for (auto& [dir, change] : parents) {
+    auto ok = disk_.sync_dir(dir);
+    if (!ok && !is(ok.error(), errc::not_found)) {
+      for (auto& leaf : leaves)
+        if (leaf == dir || below(leaf, dir))
+          failed.emplace(leaf, ok.error());
+      continue;
+    }
+    std::lock_guard guard{unsynced_mutex_};
+    if (auto i = unsynced_.find(dir);
+        i != unsynced_.end() && i->second == change)
+      unsynced_.erase(i);
+  }
+  for (auto& leaf : leaves) {
+    if (parents.count(leaf))
+      continue; // done above
+    if (auto ok = disk_.sync_dir(leaf); !ok)
+      failed.emplace(leaf, ok.error());
+  }
+  return failed;
+}
+
+expected<void>
+mountpath::remove(const bucket_ref& b, std::string_view name, durability d) {
+  std::shared_lock guard{layout_};
+  AIS_CRASH_POINT("delete.begin");
+  auto path = plain_path(b.bck, name);
+  auto done = disk_.remove_file(path);
+  if (!done && is(done.error(), errc::is_a_directory)) {
+    path = join(path, self_name);
+    done = disk_.remove_file(path);
+  }
+  if (!done) {
+    auto code = code_of(done.error());
+    if (code == errc::not_found || code == errc::not_a_directory)
+      return no_object(b.bck, name);
+    return done;
+  }
+  AIS_CRASH_POINT("delete.unlinked");
+  if (d == durability::sync)
+    if (auto ok = disk_.sync_dir(parent_of(path)); !ok)
+      return ok;
+  AIS_CRASH_POINT("delete.synced");
+  remove_empty_parents(b.bck, parent_of(path));
+  return caf::unit;
+}
+
+void mountpath::remove_empty_parents(const bck& b, std::string dir) {
+  auto top = objects_dir(b);
+  while (dir.size() > top.size() && disk_.remove_dir(dir))
+    dir = parent_of(dir);
+}
+
+expected<void>
+mountpath::store_attrs(const bucket_ref& b, std::string_view name, const lom& x,
+                       durability d) {
+  auto raw = encode_lom(x, hashed(name) ? name : "");
+  if (!raw)
+    return raw.error();
+  std::shared_lock guard{layout_};
+  auto path = plain_path(b.bck, name);
+  auto content = disk_.open(path);
+  if (!content && is(content.error(), errc::is_a_directory))
+    content = disk_.open(path = join(path, self_name));
+  if (!content)
+    return is(content.error(), errc::not_found) ? no_object(b.bck, name)
+                                                : content.error();
+  if (auto ok = disk_.set_attr(path, lom_attr, *raw); !ok)
+    return ok;
+  AIS_CRASH_POINT("attrs.stored");
+  if (d == durability::none)
+    return caf::unit;
+  return (*content)->sync();
+}
+
+void mountpath::store_atime(const bucket_ref& b, std::string_view name,
+                            int64_t atime_ns) {
+  std::shared_lock guard{layout_};
+  auto path = plain_path(b.bck, name);
+  auto st = disk_.stat(path);
+  if (st && st->kind == entry_kind::dir)
+    path = join(path, self_name);
+  if (st)
+    static_cast<void>(disk_.set_atime(path, atime_ns));
+}
+
+} // namespace ais::storage

@@ -1,0 +1,227 @@
+// Mountpath: one directory (usually one disk) that keeps objects.
+//
+// Layout, readable with ls, cp, getfattr and jq when no node runs:
+//   <root>/.ais.vmd                       who owns this directory: node id,
+//                                         file system identity (JSON)
+//   <root>/@ais[/@uuid#ns]/<bucket>/      xattr user.ais.bid = incarnation
+//       %ob/<object name>                 content; user.ais.lom = attributes
+//       %ob/<name>/.%self                 object `name` beside objects under
+//                                         `name/`
+//       %ob/.%<sha256 of the name>        names the file system cannot hold
+//       %wk/<nonce>.<n>                   work files: writes not yet visible
+//   <root>/.$deleted/<n>                  trash, removed in the background
+//
+// Invariants:
+// - A name under %ob appears only by rename of a complete, sealed work file, so
+//   readers see the old object or the new one, never a mix.
+// - Under durability `sync` a commit returns success only when content,
+//   attributes and every directory entry on the way survive loss of power.
+// - A file without valid attributes, of another incarnation, or with a length
+//   that differs from its attributes does not exist.
+//
+// Concurrency: all members may be called from several threads; operations on
+// one object must not overlap (the shard actors see to that). A shared mutex
+// orders the rare conversion of an object's place (`name` to `name/.%self`)
+// against commits and removals.
+#pragma once
+
+#include "storage/lom.hpp"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+namespace ais::storage {
+
+inline constexpr const char* bid_attr = "user.ais.bid"; ///< of bucket dirs
+inline constexpr size_t max_plain_name = 3072; ///< longer: stored by hash
+
+/// When a write is acknowledged: after it is on disk, or after it is visible.
+enum class durability : uint8_t { sync, none };
+std::string_view to_string(durability x);
+expected<durability> parse_durability(std::string_view x);
+
+/// A bucket at one incarnation.
+struct bucket_ref {
+  ais::bck bck;
+  uint64_t bid = 0;
+};
+
+/// An open, immutable version of an object: its bytes stay readable after the
+/// object is replaced or removed. May be shared between threads.
+struct object_reader {
+  lom attrs;
+  file_ptr content;
+  file_stamp stamp; ///< of the file when it was opened
+};
+
+/// Where the bytes of a new version go until commit. Its work file vanishes
+/// with it unless committed. One thread at a time.
+class object_writer {
+public:
+  ~object_writer();
+  object_writer(const object_writer&) = delete;
+  object_writer& operator=(const object_writer&) = delete;
+
+  /// Appends bytes; they count for the checksum(s).
+  expected<void> append(std::span<const std::byte> in);
+
+  /// Also computes a checksum of this type, to compare with a client's.
+  /// Call before the first append.
+  void expect(const cksum& clients);
+
+  /// Ends the content: finishes checksums, compares the client's.
+  /// Afterwards attrs() has size and checksum; the caller sets the rest.
+  /// @returns errc::bad_checksum("BAD DATA CHECKSUM: ...").
+  expected<void> seal();
+
+  uint64_t size_bytes() const noexcept { return size_; }
+  lom& attrs() noexcept { return attrs_; }
+
+private:
+  friend class mountpath;
+  object_writer(ais::storage::disk& d, std::string path, file_ptr f,
+                cksum_type type);
+
+  ais::storage::disk& disk_;
+  std::string path_; ///< of the work file; empty once committed
+  file_ptr file_;
+  hasher hash_;
+  std::optional<hasher> clients_hash_;
+  std::optional<cksum> clients_;
+  lom attrs_;
+  uint64_t size_ = 0;
+  bool sealed_ = false;
+};
+
+using writer_ptr = std::shared_ptr<object_writer>;
+
+/// One sealed write to make visible.
+struct commit_item {
+  bucket_ref bucket;
+  std::string name;
+  writer_ptr writer; ///< sealed; attrs() complete
+  ais::storage::durability durability = ais::storage::durability::sync;
+};
+
+class mountpath {
+public:
+  struct options {
+    std::string root;    ///< absolute path
+    std::string node_id; ///< owner
+    std::string nonce;   ///< differs at every start; names work files
+  };
+
+  /// Opens the directory, creating it if absent. Records owner and file system
+  /// in .ais.vmd, or compares with what is recorded.
+  /// @returns errc::integrity when it belongs to another node or moved to
+  ///          another file system (with what to do), io_error, ...
+  static expected<std::unique_ptr<mountpath>> open(disk& d, options opts);
+
+  const std::string& root() const noexcept { return opts_.root; }
+  /// placement_digest(root()).
+  uint64_t digest() const noexcept { return digest_; }
+  ais::storage::disk& disk() const noexcept { return disk_; }
+
+  // -- buckets
+  // ------------------------------------------------------------------
+
+  /// Creates the bucket's directories, tagged with its bid, durably. An older
+  /// incarnation that is still there goes to the trash. Repeatable.
+  expected<void> create_bucket(const bucket_ref& b);
+
+  /// Moves the bucket to the trash (constant time, durable). Absent is success.
+  expected<void> destroy_bucket(const bck& b);
+
+  /// Every bucket on this disk with its recorded bid (0 if unreadable).
+  expected<std::vector<bucket_ref>> buckets();
+
+  /// Removes at most `max_files` trashed files. @returns true if some are left.
+  expected<bool> empty_trash(size_t max_files);
+
+  /// Removes work files of earlier starts (other nonces) in all buckets.
+  /// @returns how many.
+  expected<size_t> remove_stale_work();
+
+  // -- objects
+  // ------------------------------------------------------------------
+
+  /// errc::object_not_found; errc::corrupted for broken attributes.
+  expected<lom> load(const bucket_ref& b, std::string_view name);
+  expected<std::shared_ptr<object_reader>>
+  open_object(const bucket_ref& b, std::string_view name);
+
+  /// Starts a write. `size_hint` in bytes, 0 if unknown; `replaces` says that
+  /// the object exists (both decide about preallocation, datapath 3.2).
+  expected<writer_ptr> begin(const bucket_ref& b, cksum_type type,
+                             uint64_t size_hint, bool replaces);
+
+  /// Starts a write whose content begins as a copy of `from` (append).
+  expected<writer_ptr>
+  begin_copy(const bucket_ref& b, cksum_type type, object_reader& from);
+
+  /// Makes sealed writes visible, in order; those with durability `sync` share
+  /// the syncs (group commit). result[i] belongs to items[i]: its file's stamp.
+  /// errc::bucket_not_found when the bucket was destroyed meanwhile.
+  std::vector<expected<file_stamp>> commit(std::span<commit_item> items);
+
+  /// errc::object_not_found if absent. Empty parents are removed, too.
+  expected<void>
+  remove(const bucket_ref& b, std::string_view name, durability d);
+
+  /// Replaces the attributes of an object in place (atomic: one xattr).
+  expected<void> store_attrs(const bucket_ref& b, std::string_view name,
+                             const lom& x, durability d);
+
+  /// Sets the access time of the object's file; best effort.
+  void
+  store_atime(const bucket_ref& b, std::string_view name, int64_t atime_ns);
+
+  // -- paths (for walkers and tests)
+  // ----------------------------------------------
+
+  std::string bucket_dir(const bck& b) const;
+  std::string objects_dir(const bck& b) const;
+  /// True when `name` is stored under its hash, whatever is on disk.
+  static bool hashed(std::string_view name);
+  /// The path a new version of `name` would take when nothing is in its way.
+  std::string plain_path(const bck& b, std::string_view name) const;
+
+private:
+  mountpath(ais::storage::disk& d, options opts);
+
+  expected<void> claim();
+  std::string work_dir(const bck& b) const;
+  std::string fresh_name();
+  /// Puts a sealed work file in its place. @returns the path it has now.
+  expected<std::string> place(const commit_item& item);
+  expected<void> make_parents(const bck& b, const std::string& path);
+  expected<void> make_way(const bck& b, const std::string& path);
+  expected<void> convert(const bck& b, const std::string& path);
+  /// Makes the entries of these directories, and of unsynced ones on the way to
+  /// them, durable. result: the error of each directory that failed.
+  std::map<std::string, error> sync_dirs(const std::set<std::string>& leaves);
+  void remove_empty_parents(const bck& b, std::string dir);
+  expected<bool> remove_some(const std::string& dir, size_t& budget);
+
+  ais::storage::disk& disk_;
+  options opts_;
+  uint64_t digest_ = 0;
+  std::atomic<uint64_t> next_name_{0};
+  /// Shared: commit and remove; exclusive: conversions of a place.
+  std::shared_mutex layout_;
+  std::mutex unsynced_mutex_;
+  /// Directories with entries of new subdirectories that are not durable yet,
+  /// each with the number of its latest change.
+  std::map<std::string, uint64_t> unsynced_;
+  uint64_t changes_ = 0;
+};
+
+} // namespace ais::storage

@@ -1,0 +1,488 @@
+// The real file system, by system calls of Linux. Invariants: no descriptor is
+// inherited by a child process, no symbolic link is followed as the last
+// component of a path, no call is repeated after a failed fsync.
+#include "storage/posix_disk.hpp"
+
+#include <array>
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace ais::storage {
+
+namespace {
+
+constexpr mode_t file_mode = 0640;
+constexpr mode_t dir_mode = 0750;
+
+/// First guess for the size of an attribute; ext4 holds no larger ones.
+constexpr size_t attr_guess_bytes = 4096;
+
+// -- errors -------------------------------------------------------------------
+
+errc code_from(int err) {
+  switch (err) {
+    case ENOENT:
+    case ENODATA: // no such attribute
+      return errc::not_found;
+    case EEXIST:
+      return errc::exists;
+    case ENOTDIR:
+      return errc::not_a_directory;
+    case EISDIR:
+      return errc::is_a_directory;
+    case ENOTEMPTY:
+      return errc::not_empty;
+    case ENOSPC:
+    case EDQUOT:
+      return errc::no_space;
+    case ENAMETOOLONG:
+    case EILSEQ:
+      return errc::invalid_name;
+    default:
+      return errc::io_error;
+  }
+}
+
+error sys_error(const char* op, const std::string& path, int err = errno) {
+  return fail(code_from(err), std::string{op} + ' ' + path + ": "
+                                + std::generic_category().message(err));
+}
+
+/// Turns the result of a system call that returns 0 or -1 into ours.
+expected<void> done(int rc, const char* op, const std::string& path) {
+  if (rc != 0)
+    return sys_error(op, path);
+  return caf::unit;
+}
+
+/// Calls `f` until a signal does not interrupt it.
+template <class F>
+auto retry_interrupted(F f) {
+  auto res = f();
+  while (res < 0 && errno == EINTR)
+    res = f();
+  return res;
+}
+
+// -- descriptors --------------------------------------------------------------
+
+/// Owns a descriptor. Errors of close(2) are not reported: what must be on disk
+/// was synced before.
+class unique_fd {
+public:
+  explicit unique_fd(int fd = -1) noexcept : fd_{fd} {}
+  unique_fd(unique_fd&& other) noexcept : fd_{other.release()} {}
+  unique_fd& operator=(unique_fd&&) = delete;
+  ~unique_fd() {
+    if (fd_ >= 0)
+      ::close(fd_);
+  }
+
+  int get() const noexcept { return fd_; }
+  int release() noexcept { return std::exchange(fd_, -1); }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+
+private:
+  int fd_;
+};
+
+unique_fd open_fd(const std::string& path, int flags) {
+  flags |= O_CLOEXEC | O_NOFOLLOW;
+  return unique_fd{
+    retry_interrupted([&] { return ::open(path.c_str(), flags, file_mode); })};
+}
+
+/// Opens for reading; without touching the access time if the file is ours.
+unique_fd open_reading(const std::string& path, int flags) {
+  auto fd = open_fd(path, O_RDONLY | O_NOATIME | flags);
+  if (!fd && errno == EPERM)
+    return open_fd(path, O_RDONLY | flags);
+  return fd;
+}
+
+// -- stat and attributes ------------------------------------------------------
+
+int64_t to_ns(const timespec& x) {
+  return int64_t{x.tv_sec} * 1'000'000'000 + x.tv_nsec;
+}
+
+entry_kind kind_of(mode_t mode) {
+  if (S_ISREG(mode))
+    return entry_kind::file;
+  return S_ISDIR(mode) ? entry_kind::dir : entry_kind::other;
+}
+
+file_stat to_file_stat(const struct stat& st) {
+  file_stat res;
+  res.kind = kind_of(st.st_mode);
+  res.stamp.ino = st.st_ino;
+  res.stamp.size_bytes = static_cast<uint64_t>(st.st_size);
+  res.stamp.mtime_ns = to_ns(st.st_mtim);
+  res.stamp.ctime_ns = to_ns(st.st_ctim);
+  res.atime_ns = to_ns(st.st_atim);
+  res.allocated_bytes = static_cast<uint64_t>(st.st_blocks) * 512;
+  return res;
+}
+
+/// Reads an attribute through `get`, called like lgetxattr(2) without path and
+/// name. One system call for attributes of the usual size.
+template <class Get>
+expected<bytes> read_attr(Get get, const char* name, const std::string& path) {
+  std::array<std::byte, attr_guess_bytes> guess;
+  if (auto n = get(guess.data(), guess.size()); n >= 0)
+    return bytes(guess.begin(), guess.begin() + n);
+  // It may grow between asking for the size and reading.
+  while (errno == ERANGE) {
+    auto size = get(nullptr, 0);
+    if (size < 0)
+      break;
+    bytes value(static_cast<size_t>(size));
+    if (auto n = get(value.data(), value.size()); n >= 0) {
+      value.resize(static_cast<size_t>(n));
+      return value;
+    }
+  }
+  auto err = errno;
+  return sys_error("getxattr", path + ' ' + name, err);
+}
+
+// -- file ---------------------------------------------------------------------
+
+class posix_file : public file {
+public:
+  posix_file(unique_fd fd, std::string path)
+    : fd_{std::move(fd)}, path_{std::move(path)} {}
+
+  expected<size_t> read_at(std::span<std::byte> out, uint64_t offset) override {
+    size_t got = 0;
+    while (got < out.size()) {
+      auto n = retry_interrupted([&] {
+        return ::pread(fd_.get(), out.data() + got, out.size() - got,
+                       static_cast<off_t>(offset + got));
+      });
+      if (n < 0)
+        return sys_error("read", path_);
+      if (n == 0)
+        break;
+      got += static_cast<size_t>(n);
+    }
+    return got;
+  }
+
+  expected<void> append(std::span<const std::byte> in) override {
+    while (!in.empty()) {
+      auto n = retry_interrupted(
+        [&] { return ::write(fd_.get(), in.data(), in.size()); });
+      if (n < 0)
+        return sys_error("write", path_);
+      in = in.subspan(static_cast<size_t>(n));
+    }
+    return caf::unit;
+  }
+
+  expected<void> preallocate(uint64_t size_bytes) override {
+    if (size_bytes == 0) // fallocate refuses it
+      return caf::unit;
+    auto rc = retry_interrupted([&] {
+      return ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0,
+                         static_cast<off_t>(size_bytes));
+    });
+    if (rc != 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
+      return caf::unit;
+    return done(rc, "fallocate", path_);
+  }
+
+  expected<bytes> get_attr(const char* name) override {
+    auto get = [&](void* out, size_t size) {
+      return ::fgetxattr(fd_.get(), name, out, size);
+    };
+    return read_attr(get, name, path_);
+  }
+
+  expected<void>
+  set_attr(const char* name, std::span<const std::byte> value) override {
+    return done(::fsetxattr(fd_.get(), name, value.data(), value.size(), 0),
+                "setxattr", path_);
+  }
+
+  // fsync and not fdatasync: ext4 keeps a small attribute in the inode, and a
+  // changed inode is something fdatasync may leave out unless the data cannot
+  // be found without it. It would save nothing either: our files grow between
+  // two syncs, and a new length is in the inode, too.
+  //
+  // The kernel reports a lost write once and drops the pages: the next fsync
+  // succeeds without the data being there. Hence a failure is remembered.
+  expected<void> sync() override {
+    if (sync_errno_ == 0
+        && retry_interrupted([&] { return ::fsync(fd_.get()); }) != 0)
+      sync_errno_ = errno;
+    if (sync_errno_ != 0)
+      return sys_error("fsync", path_, sync_errno_);
+    return caf::unit;
+  }
+
+  expected<file_stat> stat() override {
+    struct stat st;
+    if (::fstat(fd_.get(), &st) != 0)
+      return sys_error("stat", path_);
+    return to_file_stat(st);
+  }
+
+  int native_handle() const noexcept override { return fd_.get(); }
+
+private:
+  unique_fd fd_;
+  std::string path_;
+  int sync_errno_ = 0;
+};
+
+/// Wraps the descriptor of a regular file, refuses everything else.
+expected<file_ptr> regular_file(unique_fd fd, const std::string& path) {
+  if (!fd)
+    return sys_error("open", path);
+  struct stat st;
+  if (::fstat(fd.get(), &st) != 0)
+    return sys_error("stat", path);
+  switch (kind_of(st.st_mode)) {
+    case entry_kind::file:
+      return file_ptr{std::make_unique<posix_file>(std::move(fd), path)};
+    case entry_kind::dir:
+      return sys_error("open", path, EISDIR);
+    default:
+      return fail(errc::io_error, "open " + path + ": not a regular file");
+  }
+}
+
+// -- directories --------------------------------------------------------------
+
+struct dir_closer {
+  void operator()(DIR* x) const noexcept { ::closedir(x); }
+};
+
+using dir_ptr = std::unique_ptr<DIR, dir_closer>;
+
+/// Returns what `entry` is; not all file systems store that with the name.
+expected<entry_kind>
+kind_of(DIR* dir, const dirent& entry, const std::string& path) {
+  if (entry.d_type != DT_UNKNOWN)
+    return kind_of(static_cast<mode_t>(DTTOIF(entry.d_type)));
+  struct stat st;
+  if (::fstatat(::dirfd(dir), entry.d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    return sys_error("stat", path + '/' + entry.d_name);
+  return kind_of(st.st_mode);
+}
+
+/// Reads the open directory `dir` to its end.
+expected<std::vector<dir_entry>> read_all(DIR* dir, const std::string& path) {
+  std::vector<dir_entry> res;
+  for (;;) {
+    errno = 0;
+    auto entry = ::readdir(dir);
+    if (!entry) {
+      if (errno != 0)
+        return sys_error("readdir", path);
+      return res;
+    }
+    std::string_view name{entry->d_name};
+    if (name == "." || name == "..")
+      continue;
+    if (auto kind = kind_of(dir, *entry, path))
+      res.push_back({std::string{name}, *kind});
+    else if (code_of(kind.error()) != errc::not_found) // removed meanwhile
+      return kind.error();
+  }
+}
+
+// -- mounts -------------------------------------------------------------------
+
+/// The mount a path lies on, as /proc/self/mountinfo numbers and describes it.
+struct mount {
+  std::string type;
+  std::string device;
+};
+
+/// Finds a mount by its id, or by its device number ("<major>:<minor>") if the
+/// id is 0. See proc_pid_mountinfo(5) for the fields.
+expected<mount> find_mount(uint64_t id, const std::string& dev) {
+  std::ifstream in{"/proc/self/mountinfo"};
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream fields{line};
+    uint64_t mount_id = 0;
+    std::string parent, number, field;
+    if (!(fields >> mount_id >> parent >> number)
+        || (id != 0 ? mount_id != id : number != dev))
+      continue;
+    // A varying number of fields lies between here and the dash.
+    while (fields >> field && field != "-") {
+    }
+    mount res;
+    if (fields >> res.type >> res.device)
+      return res;
+  }
+  return fail(errc::io_error,
+              "device " + dev + ": not in /proc/self/mountinfo");
+}
+
+/// Finds the mount of `path`. The device number alone does not do where a file
+/// system gives each subvolume its own (btrfs).
+expected<mount> mount_of(const std::string& path) {
+  struct statx st;
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &st)
+      != 0)
+    return sys_error("statx", path);
+  auto id = (st.stx_mask & STATX_MNT_ID) != 0 ? st.stx_mnt_id : 0;
+  return find_mount(id, std::to_string(st.stx_dev_major) + ':'
+                          + std::to_string(st.stx_dev_minor));
+}
+
+// -- disk ---------------------------------------------------------------------
+
+class posix : public disk {
+public:
+  // Non-blocking, as opening a FIFO waits for a writer otherwise; it makes no
+  // difference to a regular file.
+  expected<file_ptr> open(const std::string& path) override {
+    return regular_file(open_reading(path, O_NONBLOCK), path);
+  }
+
+  expected<file_ptr> create(const std::string& path) override {
+    auto fd = open_fd(path, O_RDWR | O_CREAT | O_EXCL);
+    if (!fd)
+      return sys_error("create", path);
+    return file_ptr{std::make_unique<posix_file>(std::move(fd), path)};
+  }
+
+  expected<file_ptr> open_append(const std::string& path) override {
+    return regular_file(open_fd(path, O_RDWR | O_APPEND | O_NONBLOCK), path);
+  }
+
+  expected<void> make_dir(const std::string& path) override {
+    return done(::mkdir(path.c_str(), dir_mode), "mkdir", path);
+  }
+
+  expected<void> remove_file(const std::string& path) override {
+    return done(::unlink(path.c_str()), "unlink", path);
+  }
+
+  expected<void> remove_dir(const std::string& path) override {
+    auto rc = ::rmdir(path.c_str());
+    if (rc != 0 && errno == EEXIST) // the other spelling POSIX allows
+      errno = ENOTEMPTY;
+    return done(rc, "rmdir", path);
+  }
+
+  expected<void>
+  rename(const std::string& from, const std::string& to) override {
+    auto rc = ::rename(from.c_str(), to.c_str());
+    if (rc != 0 && errno == EEXIST) // XFS, for a directory with entries
+      errno = ENOTEMPTY;
+    return done(rc, "rename", from + " to " + to);
+  }
+
+  expected<void> exchange(const std::string& a, const std::string& b) override {
+    return done(
+      ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE),
+      "exchange", a + " and " + b);
+  }
+
+  expected<void> link(const std::string& from, const std::string& to) override {
+    auto rc = ::link(from.c_str(), to.c_str());
+    if (rc != 0 && errno == EPERM) {
+      auto st = stat(from);
+      errno = st && st->kind == entry_kind::dir ? EISDIR : EPERM;
+    }
+    return done(rc, "link", from + " to " + to);
+  }
+
+  expected<std::vector<dir_entry>> list(const std::string& path) override {
+    auto fd = open_reading(path, O_DIRECTORY);
+    if (!fd)
+      return sys_error("opendir", path);
+    dir_ptr dir{::fdopendir(fd.get())};
+    if (!dir)
+      return sys_error("opendir", path);
+    fd.release(); // closedir closes it
+    return read_all(dir.get(), path);
+  }
+
+  expected<file_stat> stat(const std::string& path) override {
+    struct stat st;
+    if (::lstat(path.c_str(), &st) != 0)
+      return sys_error("stat", path);
+    return to_file_stat(st);
+  }
+
+  expected<bytes> get_attr(const std::string& path, const char* name) override {
+    auto get = [&](void* out, size_t size) {
+      return ::lgetxattr(path.c_str(), name, out, size);
+    };
+    return read_attr(get, name, path);
+  }
+
+  expected<void> set_attr(const std::string& path, const char* name,
+                          std::span<const std::byte> value) override {
+    return done(::lsetxattr(path.c_str(), name, value.data(), value.size(), 0),
+                "setxattr", path);
+  }
+
+  expected<void> set_atime(const std::string& path, int64_t atime_ns) override {
+    constexpr int64_t second_ns = 1'000'000'000;
+    // Floor division: the nanoseconds count forward, also before 1970.
+    auto ns = (atime_ns % second_ns + second_ns) % second_ns;
+    timespec times[2] = {};
+    times[0].tv_sec = (atime_ns - ns) / second_ns;
+    times[0].tv_nsec = ns;
+    times[1].tv_nsec = UTIME_OMIT;
+    return done(::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW),
+                "utimensat", path);
+  }
+
+  expected<void> sync_dir(const std::string& path) override {
+    auto fd = open_fd(path, O_RDONLY | O_DIRECTORY);
+    if (!fd)
+      return sys_error("opendir", path);
+    auto rc = retry_interrupted([&] { return ::fsync(fd.get()); });
+    return done(rc, "fsync", path);
+  }
+
+  expected<fs_space> space(const std::string& path) override {
+    struct statvfs st;
+    if (::statvfs(path.c_str(), &st) != 0)
+      return sys_error("statvfs", path);
+    // Blocks kept for root are neither used nor available to us.
+    return fs_space{(st.f_blocks - st.f_bfree) * st.f_frsize,
+                    st.f_bavail * st.f_frsize};
+  }
+
+  expected<fs_identity> identity(const std::string& path) override {
+    struct statfs st;
+    if (::statfs(path.c_str(), &st) != 0)
+      return sys_error("statfs", path);
+    auto where = mount_of(path);
+    if (!where)
+      return where.error();
+    return fs_identity{std::move(where->device), std::move(where->type),
+                       std::to_string(st.f_fsid.__val[0]) + ','
+                         + std::to_string(st.f_fsid.__val[1])};
+  }
+};
+
+} // namespace
+
+disk& posix_disk() {
+  static posix instance;
+  return instance;
+}
+
+} // namespace ais::storage

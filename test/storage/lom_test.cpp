@@ -1,0 +1,57 @@
+#include "storage/lom.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace ais;
+using namespace ais::storage;
+
+namespace {
+
+lom sample() {
+  lom x;
+  x.size_bytes = 4096;
+  x.bid = 0x8000000000000007;
+  x.cksum = {cksum_type::xxhash2, "d50463dd92503d34"};
+  x.version = "12";
+  x.custom = {{"source", "web"}, {"label", "cat"}, {"empty", ""}};
+  return x;
+}
+
+} // namespace
+
+TEST_CASE("lom: what is encoded is decoded", "[storage][lom]") {
+  auto raw = encode_lom(sample(), "a/very/long/name");
+  REQUIRE(raw);
+  auto back = decode_lom(*raw);
+  REQUIRE(back);
+  CHECK(back->attrs == sample());
+  CHECK(back->long_name == "a/very/long/name");
+
+  SECTION("every cut is noticed") {
+    for (size_t n = 0; n < raw->size(); ++n)
+      CHECK(decode_lom({raw->data(), n}).error() == errc::corrupted);
+  }
+  SECTION("every flipped bit is noticed") {
+    for (size_t i = 0; i < raw->size() * 8; ++i) {
+      auto bad = *raw;
+      bad[i / 8] ^= std::byte{1} << (i % 8);
+      CHECK(decode_lom(bad).error() == errc::corrupted);
+    }
+  }
+  SECTION("a byte too many is noticed") {
+    raw->push_back(std::byte{0});
+    CHECK_FALSE(decode_lom(*raw));
+  }
+}
+
+TEST_CASE("lom: limits", "[storage][lom]") {
+  CHECK(encode_lom(sample(), std::string(3000, 'n')));
+  CHECK(encode_lom(sample(), std::string(4000, 'n')).error()
+        == errc::too_large);
+  CHECK(check_custom(sample().custom));
+  CHECK_FALSE(check_custom({{"k", std::string(2048, 'v')}}));
+  CHECK(check_custom({{"k", std::string(2047, 'v')}}));
+  CHECK_FALSE(check_custom({{"", "v"}}));
+  CHECK_FALSE(check_custom({{"k=", "v"}}));
+  CHECK_FALSE(check_custom({{"k", "a\x01z"}}));
+}
