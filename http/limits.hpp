@@ -9,9 +9,14 @@ namespace ais::http {
 
 struct limits {
   size_t header_bytes = 64 << 10; ///< request line and headers; more: 431
+  size_t target_bytes = 56 << 10; ///< an object name of 16 KiB, each byte
+                                  ///< escaped, and a query; more: 414
+  size_t method_bytes = 32;       ///< more: 400
   size_t header_count = 100;      ///< header lines; more: 431
   size_t query_params = 100;      ///< more: 400
   size_t connections = 10'000;    ///< at once; more are answered 503
+  size_t turned_away = 100;       ///< at once that are told 503 and why; what
+                                  ///< comes beside them is closed at once
   size_t json_bytes = 8 << 20;    ///< body of a control request; more: 413
   size_t drain_bytes = 1 << 20;   ///< unread body that is read and dropped
   size_t blocks = 256;            ///< leased at once per thread, see block
@@ -21,7 +26,7 @@ struct limits {
                                   ///< header; later bytes do not extend it
   uint32_t grace_seconds = 20;    ///< for a body, plus bytes / min_rate
   uint32_t min_rate = 16 << 10;   ///< of bodies, both ways [bytes/s]
-  uint32_t linger_seconds = 2;    ///< to read the rest before closing
+  uint32_t linger_seconds = 2;    ///< to read and drop what was not read
   uint32_t stop_seconds = 30;     ///< for running requests at a graceful stop
 };
 

@@ -7,6 +7,7 @@
 
 #include <boost/beast/http/basic_parser.hpp>
 
+#include <cstddef>
 #include <span>
 
 namespace ais::http {
@@ -22,17 +23,22 @@ public:
   /// Reads one header off the front of `in`. Call again with more bytes (and
   /// the same ones before them) after `more`. Views in `out` point into `in`.
   /// After `done`, `used` bytes belong to the header; after `refused`, `status`
-  /// says why (400, 414, 431, 501, 505).
+  /// says why (400, 414, 431). How the bytes were cut makes no difference.
   state parse_header(std::span<const char> in, request& out);
 
   size_t used = 0;
   int status = 0;
 
-  /// Decodes the next piece of a chunked body from `in` into `out`.
+  /// Decodes the next piece of a chunked body from `in` into `out`; the two may
+  /// begin at the same address, then nothing is copied. Trailers are dropped.
   /// @returns bytes of `in` used; `got` is what was written to `out`.
   ///          `ec` is set for broken framing, not for want of more.
   size_t decode_chunked(std::span<const char> in, std::span<std::byte> out,
                         size_t& got, error_code& ec);
+
+  /// Bytes of the current chunk that have not come yet: no framing stands
+  /// between them.
+  uint64_t chunk_left() const { return chunk_left_; }
 
 private:
   using sv = boost::beast::string_view;
@@ -50,21 +56,28 @@ private:
     ec = {};
     return body.size();
   }
-  void on_chunk_header_impl(uint64_t, sv, error_code& ec) override { ec = {}; }
+  void on_chunk_header_impl(uint64_t size, sv, error_code& ec) override {
+    ec = {};
+    chunk_left_ = size;
+  }
   size_t on_chunk_body_impl(uint64_t, sv body, error_code& ec) override;
   void on_finish_impl(error_code& ec) override { ec = {}; }
+
+  state refuse(int why);
+  int check_front(std::string_view text) const;
+  void refuse_field(int why, error_code& ec);
+  bool framing_is_plain() const;
 
   const limits& limits_;
   request* out_ = nullptr;
   std::span<const char> in_;
-  size_t scanned_ = 0; ///< bytes without the end of the header
+  size_t scanned_ = 0; ///< bytes that hold no end of the header
   size_t hosts_ = 0;
   size_t transfer_encodings_ = 0;
   size_t content_lengths_ = 0;
-  int version_ = 11;
-  bool refused_ = false;
   std::span<std::byte> chunk_out_;
   size_t chunk_got_ = 0;
+  uint64_t chunk_left_ = 0;
 };
 
 } // namespace ais::http

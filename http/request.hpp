@@ -18,6 +18,7 @@ struct header {
 struct request {
   std::string_view method;
   std::string_view target; ///< as sent
+  int version = 11;        ///< of HTTP: 10 or 11
   std::vector<header> headers;
   std::optional<uint64_t> content_length; ///< [bytes]
   bool chunked = false;
@@ -29,6 +30,10 @@ struct request {
 
   /// The value of the first header of that name (any case), else empty.
   std::string_view find(std::string_view name) const;
+  /// The values of all headers of that name, in order.
+  std::vector<std::string_view> find_all(std::string_view name) const;
+  /// Forgets everything but the peer.
+  void reset();
 };
 
 /// ASCII case-insensitive comparison.

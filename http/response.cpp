@@ -10,6 +10,8 @@ std::string_view status_text(int status) {
       return "100 Continue";
     case 200:
       return "200 OK";
+    case 201:
+      return "201 Created";
     case 202:
       return "202 Accepted";
     case 204:
@@ -18,10 +20,16 @@ std::string_view status_text(int status) {
       return "206 Partial Content";
     case 301:
       return "301 Moved Permanently";
+    case 302:
+      return "302 Found";
+    case 303:
+      return "303 See Other";
     case 304:
       return "304 Not Modified";
     case 307:
       return "307 Temporary Redirect";
+    case 308:
+      return "308 Permanent Redirect";
     case 400:
       return "400 Bad Request";
     case 401:
@@ -48,6 +56,10 @@ std::string_view status_text(int status) {
       return "414 URI Too Long";
     case 416:
       return "416 Range Not Satisfiable";
+    case 417:
+      return "417 Expectation Failed";
+    case 422:
+      return "422 Unprocessable Content";
     case 423:
       return "423 Locked";
     case 429:
@@ -73,6 +85,20 @@ std::string_view status_text(int status) {
   }
 }
 
+namespace {
+
+/// RFC 9110 section 5.6.2; what is none would end the header early.
+bool token(std::string_view x) {
+  for (char c : x)
+    if (c <= ' ' || c >= 0x7f
+        || std::string_view{"\"(),/:;<=>?@[\\]{}"}.find(c)
+             != std::string_view::npos)
+      return false;
+  return !x.empty();
+}
+
+} // namespace
+
 std::string_view date_now() {
   thread_local time_t last = 0;
   thread_local char text[40];
@@ -96,6 +122,8 @@ head_text(int status, const header_list& headers,
   out.append(status_text(status)).append("\r\nServer: AIStore\r\nDate: ");
   out.append(date_now()).append("\r\n");
   for (auto& [name, value] : headers) {
+    if (!token(name))
+      continue;
     out.append(name).append(": ");
     for (char c : value)
       out += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;

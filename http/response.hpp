@@ -13,7 +13,7 @@
 
 namespace ais::http {
 
-/// "200 OK", ...; for unknown codes the number and "Unknown".
+/// "200 OK", ...; unknown codes are a mistake of ours: "500 Internal ...".
 std::string_view status_text(int status);
 
 /// RFC 9110 date of now, renewed once a second per thread.
@@ -60,12 +60,13 @@ struct reply {
   int status = 200;
   header_list headers; ///< without Date, Server, Connection, Content-Length
   std::string body;
-  /// Content-Length to announce when it is not the body's (HEAD).
+  /// Content-Length to announce when it is not the body's; for HEAD only.
   std::optional<uint64_t> length;
 };
 
 /// The header text of a reply: status line to empty line. CR, LF and NUL in
-/// values become spaces. Without `length` no Content-Length is sent.
+/// values become spaces; a header whose name is no token is left out. Without
+/// `length` no Content-Length is sent.
 std::string head_text(int status, const header_list& headers,
                       std::optional<uint64_t> length, bool keep_alive,
                       bool chunked = false);

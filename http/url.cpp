@@ -22,6 +22,10 @@ bool unreserved(char c) {
          || c == '~';
 }
 
+bool control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
 bool equal_nocase(std::string_view a, std::string_view b) {
   auto lower = [](char c) {
     return c >= 'A' && c <= 'Z' ? char(c + 32) : c;
@@ -39,6 +43,9 @@ expected<std::string> percent_decode(std::string_view x, bool plus_is_space) {
     if (x[i] == '+' && plus_is_space) {
       out += ' ';
     } else if (x[i] != '%') {
+      if (control(x[i]))
+        return fail(errc::invalid_argument,
+                    "the URL has a control character; escape it as \"%XX\"");
       out += x[i];
     } else {
       int high = i + 2 < x.size() ? hex_value(x[i + 1]) : -1;
@@ -47,6 +54,9 @@ expected<std::string> percent_decode(std::string_view x, bool plus_is_space) {
         return fail(errc::invalid_argument,
                     "the URL has a '%' that two hex digits do not follow;"
                     " write a literal '%' as \"%25\"");
+      // File names and C interfaces end at a NUL: nobody may smuggle one in.
+      if (high == 0 && low == 0)
+        return fail(errc::invalid_argument, "the URL has \"%00\"");
       out += static_cast<char>(high * 16 + low);
       i += 2;
     }

@@ -13,11 +13,13 @@
 namespace ais::http {
 
 /// Decodes %XX once; '+' stays unless `plus_is_space`.
-/// @returns errc::invalid_argument for a broken escape.
+/// @returns errc::invalid_argument for a broken escape, "%00", or a control
+///          character that is not escaped.
 expected<std::string>
 percent_decode(std::string_view x, bool plus_is_space = false);
 
-/// Encodes all but unreserved characters and `keep`.
+/// Encodes all but unreserved characters and `keep`: "/" for a path, "" for
+/// keys and values of a query.
 std::string percent_encode(std::string_view x, std::string_view keep = "/");
 
 /// A decoded query string, in order.

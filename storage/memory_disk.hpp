@@ -48,7 +48,6 @@ public:
   ~memory_disk() override;
 
   // -- faults
-  // -------------------------------------------------------------------
 
   /// Asked before every operation; a returned error makes it fail without
   /// effect (a write may have written a part: see `short_writes`). Empty: none.
@@ -62,9 +61,9 @@ public:
   flip_bit(const std::string& path, uint64_t byte_offset, unsigned bit);
 
   /// Loss of power: unsynced content, names and attributes are gone; content of
-  /// a file that was never synced but whose name was is empty. With `rng`, each
-  /// unsynced directory entry change and each unsynced write independently
-  /// survives or not, as on a real disk; without, none survives.
+  /// a file that was never synced but whose name was is empty. With `rng`, some
+  /// of it survives, as on a real disk: of each directory's changes the first
+  /// few, of each file a part of the new content, and old or new attributes.
   void crash(std::mt19937_64* rng = nullptr);
 
   /// Sets what stat reports for times. Advances by 1 ns per change otherwise.

@@ -59,6 +59,18 @@ std::span<const std::byte> as_bytes(std::string_view x) {
   return std::as_bytes(std::span{x.data(), x.size()});
 }
 
+/// The name as the attributes keep it: empty where the path tells it, or where
+/// it needs a file of its own.
+std::string_view kept_name(std::string_view name) {
+  return mountpath::hashed(name) && name.size() <= max_attr_name
+           ? name
+           : std::string_view{};
+}
+
+std::string name_file(const std::string& path) {
+  return path + ".n";
+}
+
 /// Reads the attribute of a bucket directory; 0 if there is none to trust.
 uint64_t read_bid(disk& d, const std::string& dir) {
   auto raw = d.get_attr(dir, bid_attr);
@@ -78,8 +90,7 @@ check_object(const bucket_ref& b, std::string_view name,
   if (!decoded)
     return with_context(decoded.error(), cname_of(b.bck, name));
   auto& attrs = decoded->attrs;
-  auto named = mountpath::hashed(name) ? decoded->long_name == name
-                                       : decoded->long_name.empty();
+  auto named = decoded->long_name == kept_name(name);
   if (attrs.bid != b.bid || attrs.size_bytes != st.stamp.size_bytes || !named)
     return no_object(b.bck, name);
   attrs.atime_ns = st.atime_ns;
@@ -196,6 +207,16 @@ std::string mountpath::work_dir(const bck& b) const {
 
 std::string mountpath::fresh_name() {
   return opts_.nonce + '.' + std::to_string(++next_name_);
+}
+
+expected<std::string>
+mountpath::name_at(const std::string& path, std::string attrs) const {
+  if (!attrs.empty())
+    return attrs;
+  auto raw = read_file(disk_, name_file(path), max_object_name);
+  if (!raw)
+    return raw.error();
+  return std::string{reinterpret_cast<const char*>(raw->data()), raw->size()};
 }
 
 bool mountpath::hashed(std::string_view name) {
@@ -445,7 +466,7 @@ mountpath::commit(std::span<commit_item> items) {
   // journal for the others.
   for (auto& item : items) {
     auto& w = *item.writer;
-    auto raw = encode_lom(w.attrs_, hashed(item.name) ? item.name : "");
+    auto raw = encode_lom(w.attrs_, kept_name(item.name));
     expected<void> ok
       = raw ? w.file_->set_attr(lom_attr, *raw) : expected<void>{raw.error()};
     AIS_CRASH_POINT("put.sealed");
@@ -491,6 +512,9 @@ mountpath::commit(std::span<commit_item> items) {
 expected<std::string> mountpath::place(const commit_item& item) {
   auto& b = item.bucket.bck;
   auto path = plain_path(b, item.name);
+  if (hashed(item.name) && item.name.size() > max_attr_name)
+    if (auto ok = write_file(disk_, name_file(path), as_bytes(item.name)); !ok)
+      return is(ok.error(), errc::not_found) ? no_bucket(b) : ok.error();
   for (int i = 0; i < max_place_tries; ++i) {
     errc code = errc::none;
     {
@@ -650,6 +674,8 @@ mountpath::remove(const bucket_ref& b, std::string_view name, durability d) {
       return no_object(b.bck, name);
     return done;
   }
+  if (hashed(name) && name.size() > max_attr_name)
+    static_cast<void>(disk_.remove_file(name_file(path)));
   AIS_CRASH_POINT("delete.unlinked");
   if (d == durability::sync)
     if (auto ok = disk_.sync_dir(parent_of(path)); !ok)
@@ -668,7 +694,7 @@ void mountpath::remove_empty_parents(const bck& b, std::string dir) {
 expected<void>
 mountpath::store_attrs(const bucket_ref& b, std::string_view name, const lom& x,
                        durability d) {
-  auto raw = encode_lom(x, hashed(name) ? name : "");
+  auto raw = encode_lom(x, kept_name(name));
   if (!raw)
     return raw.error();
   std::shared_lock guard{layout_};

@@ -7,7 +7,10 @@
 //       %ob/<object name>                 content; user.ais.lom = attributes
 //       %ob/<name>/.%self                 object `name` beside objects under
 //                                         `name/`
-//       %ob/.%<sha256 of the name>        names the file system cannot hold
+//       %ob/.%<sha256 of the name>        names the file system cannot hold;
+//                                         the name is in the attributes, or,
+//                                         beyond max_attr_name, in the file
+//                                         .%<sha256>.n beside it
 //       %wk/<nonce>.<n>                   work files: writes not yet visible
 //   <root>/.$deleted/<n>                  trash, removed in the background
 //
@@ -42,6 +45,8 @@ namespace ais::storage {
 
 inline constexpr const char* bid_attr = "user.ais.bid"; ///< of bucket dirs
 inline constexpr size_t max_plain_name = 3072; ///< longer: stored by hash
+
+inline constexpr size_t max_attr_name = 3000; ///< longer: in a file [bytes]
 
 /// When a write is acknowledged: after it is on disk, or after it is visible.
 enum class durability : uint8_t { sync, none };
@@ -189,6 +194,10 @@ public:
 
   std::string bucket_dir(const bck& b) const;
   std::string objects_dir(const bck& b) const;
+  /// The name of the object stored under a hash at `path`, `attrs` being its
+  /// attributes' long name.
+  expected<std::string>
+  name_at(const std::string& path, std::string attrs) const;
   /// True when `name` is stored under its hash, whatever is on disk.
   static bool hashed(std::string_view name);
   /// The path a new version of `name` would take when nothing is in its way.

@@ -66,6 +66,15 @@ expected<void> done(int rc, const char* op, const std::string& path) {
   return caf::unit;
 }
 
+expected<void> done(int rc, const char* op, const std::string& first,
+                    const std::string& second) {
+  if (rc != 0) {
+    auto err = errno;
+    return sys_error(op, first + ", " + second, err);
+  }
+  return caf::unit;
+}
+
 /// Calls `f` until a signal does not interrupt it.
 template <class F>
 auto retry_interrupted(F f) {
@@ -387,13 +396,13 @@ public:
     auto rc = ::rename(from.c_str(), to.c_str());
     if (rc != 0 && errno == EEXIST) // XFS, for a directory with entries
       errno = ENOTEMPTY;
-    return done(rc, "rename", from + " to " + to);
+    return done(rc, "rename", from, to);
   }
 
   expected<void> exchange(const std::string& a, const std::string& b) override {
     return done(
       ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE),
-      "exchange", a + " and " + b);
+      "exchange", a, b);
   }
 
   expected<void> link(const std::string& from, const std::string& to) override {
@@ -402,7 +411,7 @@ public:
       auto st = stat(from);
       errno = st && st->kind == entry_kind::dir ? EISDIR : EPERM;
     }
-    return done(rc, "link", from + " to " + to);
+    return done(rc, "link", from, to);
   }
 
   expected<std::vector<dir_entry>> list(const std::string& path) override {

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::string_view reserved = ".%";
 constexpr std::string_view self_name = ".%self";
+constexpr size_t hashed_name_bytes = 2 + 64; ///< ".%" and SHA-256 in hex
 
 bool starts_with(std::string_view x, std::string_view prefix) {
   return x.substr(0, prefix.size()) == prefix;
@@ -105,7 +106,7 @@ private:
       return gone(entries.error());
     for (auto& x : *entries) {
       if (x.kind != entry_kind::file || !starts_with(x.name, reserved)
-          || x.name == self_name)
+          || x.name.size() != hashed_name_bytes)
         continue;
       auto raw = mp_.disk().get_attr(top_ + '/' + x.name, lom_attr);
       if (!raw) {
@@ -116,10 +117,17 @@ private:
       auto decoded = decode_lom(*raw);
       if (!decoded || decoded->attrs.bid != bucket_.bid)
         continue;
-      auto dir = shown_dir(decoded->long_name);
+      auto name
+        = mp_.name_at(top_ + '/' + x.name, std::move(decoded->long_name));
+      if (!name) {
+        if (auto ok = gone(name.error()); !ok)
+          return ok;
+        continue;
+      }
+      auto dir = shown_dir(*name);
       if (dir.empty()) {
-        if (wanted(decoded->long_name))
-          hashed_.push_back({std::move(decoded->long_name), false});
+        if (wanted(*name))
+          hashed_.push_back({std::move(*name), false});
       } else if (wanted(dir) && !opts_.no_dirs) {
         hashed_.push_back({std::move(dir), true});
       }

@@ -76,6 +76,10 @@ private:
   expected<void> verify(const object_key& key, storage::object_reader& object);
   error corrupt(const object_key& key);
   caf::result<lom_ptr>
+  seal_and_enqueue(const object_key& key, const write_options& options,
+                   storage::writer_ptr writer);
+  /// Lets a sealed write join the next group commit.
+  caf::result<lom_ptr>
   enqueue(const object_key& key, const write_options& options,
           storage::writer_ptr writer);
   /// Commits what waits, if a write of `key` is among it.
@@ -243,7 +247,7 @@ caf::result<lom_ptr> shard_state::put(const put_object& req) {
     return begun->unchanged;
   if (auto ok = begun->writer->append(*req.content); !ok)
     return ok.error();
-  return enqueue(req.key, req.options, std::move(begun->writer));
+  return seal_and_enqueue(req.key, req.options, std::move(begun->writer));
 }
 
 expected<put_begun> shard_state::begin(const begin_put& req) {
@@ -267,17 +271,23 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
 }
 
 caf::result<lom_ptr> shard_state::commit(const commit_put& req) {
-  return enqueue(req.key, req.options, req.writer);
+  return seal_and_enqueue(req.key, req.options, req.writer);
 }
 
-caf::result<lom_ptr>
-shard_state::enqueue(const object_key& key, const write_options& options,
-                     storage::writer_ptr writer) {
+caf::result<lom_ptr> shard_state::seal_and_enqueue(const object_key& key,
+                                                   const write_options& options,
+                                                   storage::writer_ptr writer) {
   if (auto ok = writer->seal(); !ok) {
     if (ok.error() == errc::bad_checksum)
       count(stat::err_put_cksum_n);
     return ok.error();
   }
+  return enqueue(key, options, std::move(writer));
+}
+
+caf::result<lom_ptr>
+shard_state::enqueue(const object_key& key, const write_options& options,
+                     storage::writer_ptr writer) {
   auto known = current(key);
   auto& attrs = writer->attrs();
   attrs.bid = key.bucket->ref.bid;

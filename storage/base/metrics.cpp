@@ -10,77 +10,122 @@ namespace ais {
 namespace {
 
 constexpr std::array<stat_info, stat_count> infos{{
-#define AIS_STAT_INFO(id, name, kind) {name, #kind},
+#define AIS_STAT_INFO(id, name, kind, help) {name, #kind, help},
   AIS_STATS(AIS_STAT_INFO)
 #undef AIS_STAT_INFO
 }};
 
-/// One thread's counters; only that thread writes them.
+// -- blocks -------------------------------------------------------------------
+
+/// One thread's counters; only that thread writes them. They only grow, also
+/// when the next thread takes the block over.
 struct alignas(64) block {
   std::array<std::atomic<uint64_t>, stat_count> values{};
 };
 
-/// All blocks, also of threads that ended, and the sums at the last reset.
 struct registry {
-  std::mutex mutex;
-  std::vector<std::shared_ptr<block>> blocks;
-  stat_values baseline{};
+  std::mutex mutex; ///< guards all members
+  std::vector<std::unique_ptr<block>> blocks;
+  std::vector<block*> idle; ///< of threads that ended
+  stat_values baseline{};   ///< the sums at the last reset
 
+  /// Never destroyed: threads may count until the process is gone.
   static registry& instance() {
-    static registry x;
+    static auto& x = *new registry;
     return x;
   }
 
-  stat_values sum() const {
-    stat_values out{};
+  stat_values sums() const {
+    stat_values res{};
     for (auto& b : blocks)
       for (size_t i = 0; i < stat_count; ++i)
-        out[i] += b->values[i].load(std::memory_order_relaxed);
-    return out;
+        res[i] += b->values[i].load(std::memory_order_relaxed);
+    return res;
+  }
+
+  block* acquire() {
+    std::lock_guard guard{mutex};
+    if (idle.empty()) {
+      blocks.push_back(std::make_unique<block>());
+      idle.reserve(blocks.size()); // so that release does not throw
+      return blocks.back().get();
+    }
+    auto res = idle.back();
+    idle.pop_back();
+    return res;
+  }
+
+  void release(block* x) noexcept {
+    std::lock_guard guard{mutex};
+    idle.push_back(x);
   }
 };
 
-block& own_block() {
-  thread_local std::shared_ptr<block> own = [] {
-    auto fresh = std::make_shared<block>();
-    auto& r = registry::instance();
-    std::lock_guard guard{r.mutex};
-    r.blocks.push_back(fresh);
-    return fresh;
-  }();
-  return *own;
-}
+/// For counts after a thread gave its block back; not in the sums.
+block discarded;
 
-bool ends_with(std::string_view x, std::string_view end) {
-  return x.size() >= end.size() && x.substr(x.size() - end.size()) == end;
-}
+/// The calling thread's block. A plain pointer beside its owner: reading it
+/// needs no check whether it is initialized.
+thread_local constinit block* own_block = nullptr;
 
-std::string exported_name(std::string_view prefix, std::string_view name) {
-  auto suffix = std::string_view{};
-  if (ends_with(name, ".n")) {
-    name.remove_suffix(2);
-    suffix = "_count";
-  } else if (ends_with(name, ".size")) {
-    name.remove_suffix(5);
-    suffix = "_bytes";
+struct block_owner {
+  block* owned = registry::instance().acquire();
+  ~block_owner() {
+    own_block = &discarded;
+    registry::instance().release(owned);
   }
-  auto out = std::string{prefix} + std::string{name} + std::string{suffix};
-  std::replace(out.begin(), out.end(), '.', '_');
-  return out;
+};
+
+block& first_block() {
+  thread_local block_owner owner;
+  own_block = owner.owned;
+  return *own_block;
 }
 
+// -- text ---------------------------------------------------------------------
+
+/// Escapes a label's value.
 std::string escaped(std::string_view x) {
-  std::string out;
+  std::string res;
   for (char c : x) {
     if (c == '\\' || c == '"')
-      out += '\\';
+      res += '\\';
     if (c == '\n')
-      out += "\\n";
+      res += "\\n";
     else
-      out += c;
+      res += c;
   }
-  return out;
+  return res;
 }
+
+/// Writes the exposition; samples of one name must follow each other.
+class text_writer {
+public:
+  text_writer(std::string_view prefix, std::string_view node_id)
+    : prefix_{prefix}, node_label_{"node_id=\"" + escaped(node_id) + '"'} {}
+
+  void
+  begin(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = prefix_ + exported_name(name);
+    text_ += "# HELP " + name_ + ' ';
+    text_ += help;
+    text_ += "\n# TYPE " + name_ + ' ';
+    text_ += type;
+    text_ += '\n';
+  }
+
+  void sample(const std::string& value, const std::string& more_labels = {}) {
+    text_ += name_ + '{' + node_label_ + more_labels + "} " + value + '\n';
+  }
+
+  std::string take() { return std::move(text_); }
+
+private:
+  std::string prefix_;
+  std::string node_label_;
+  std::string name_;
+  std::string text_;
+};
 
 } // namespace
 
@@ -89,7 +134,8 @@ const stat_info& info_of(stat x) {
 }
 
 void count(stat x, uint64_t by) noexcept {
-  auto& value = own_block().values[static_cast<size_t>(x)];
+  auto& own = own_block ? *own_block : first_block();
+  auto& value = own.values[static_cast<size_t>(x)];
   value.store(value.load(std::memory_order_relaxed) + by,
               std::memory_order_relaxed);
 }
@@ -97,43 +143,59 @@ void count(stat x, uint64_t by) noexcept {
 stat_values stat_sums() {
   auto& r = registry::instance();
   std::lock_guard guard{r.mutex};
-  auto out = r.sum();
+  auto res = r.sums();
   for (size_t i = 0; i < stat_count; ++i)
-    out[i] -= r.baseline[i];
-  return out;
+    res[i] -= r.baseline[i];
+  return res;
 }
 
 void reset_stats(bool errors_only) {
   auto& r = registry::instance();
   std::lock_guard guard{r.mutex};
-  auto now = r.sum();
+  auto now = r.sums();
   for (size_t i = 0; i < stat_count; ++i)
-    if (!errors_only || infos[i].name.substr(0, 4) == "err.")
+    if (!errors_only || infos[i].name.starts_with("err."))
       r.baseline[i] = now[i];
 }
 
-std::string prometheus_text(std::string_view prefix, std::string_view node_id,
-                            const std::vector<gauge>& gauges) {
-  std::string out;
-  auto id = escaped(node_id);
-  auto sample = [&](const std::string& name, const char* type,
-                    const std::string& value, const std::string& labels) {
-    if (out.find("# TYPE " + name + ' ') == std::string::npos)
-      out += "# TYPE " + name + ' ' + type + '\n';
-    out += name + "{node_id=\"" + id + '"' + labels + "} " + value + '\n';
-  };
-  auto sums = stat_sums();
-  for (size_t i = 0; i < stat_count; ++i)
-    sample(exported_name(prefix, infos[i].name), "counter",
-           std::to_string(sums[i]), "");
-  for (auto& g : gauges) {
-    std::string labels;
-    for (auto& [k, v] : g.labels)
-      labels += ',' + k + "=\"" + escaped(v) + '"';
-    sample(exported_name(prefix, g.name), "gauge", std::to_string(g.value),
-           labels);
+std::string exported_name(std::string_view name) {
+  if (name == "up.ns.time")
+    return "uptime";
+  std::string_view suffix;
+  if (name.ends_with(".n")) {
+    name.remove_suffix(2);
+    suffix = "_count";
+  } else if (name.ends_with(".size")) {
+    name.remove_suffix(5);
+    suffix = "_bytes";
   }
-  return out;
+  std::string res{name};
+  res += suffix;
+  std::replace(res.begin(), res.end(), '.', '_');
+  return res;
+}
+
+std::string prometheus_text(std::string_view prefix, std::string_view node_id,
+                            std::vector<gauge> gauges) {
+  text_writer out{prefix, node_id};
+  auto sums = stat_sums();
+  for (size_t i = 0; i < stat_count; ++i) {
+    out.begin(infos[i].name, "counter", infos[i].help);
+    out.sample(std::to_string(sums[i]));
+  }
+  std::stable_sort(gauges.begin(), gauges.end(),
+                   [](auto& x, auto& y) { return x.name < y.name; });
+  std::string_view last;
+  for (auto& g : gauges) {
+    if (g.name != last)
+      out.begin(g.name, "gauge", g.name);
+    last = g.name;
+    std::string labels;
+    for (auto& [name, value] : g.labels)
+      labels += ',' + name + "=\"" + escaped(value) + '"';
+    out.sample(std::to_string(g.value), labels);
+  }
+  return out.take();
 }
 
 } // namespace ais

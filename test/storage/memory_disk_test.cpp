@@ -216,6 +216,7 @@ TEST_CASE("memory_disk: capacity", "[storage][disk]") {
     REQUIRE(d.sync_dir("/m/a"));
     REQUIRE((*f)->sync());
     REQUIRE((*f)->append(as_bytes("lost")));
+    REQUIRE((*f)->preallocate(80));
     put(d, "/m/a/g", "lost");
     d.crash();
     CHECK(used() == 60);
@@ -384,13 +385,16 @@ TEST_CASE("memory_disk: crash and names", "[storage][disk]") {
     CHECK(content_of(d, "/m/a/tmp") == "not_found");
   }
   SECTION("what came before in the other directory lasts, too") {
+    put(d, "/m/a/earlier", "x", synced::content);
     put(d, "/m/a/g", "g", synced::content);
     REQUIRE(d.rename("/m/a/g", "/m/b/g"));
     put(d, "/m/a/later", "x", synced::content);
     REQUIRE(d.sync_dir("/m/b"));
     d.crash();
     CHECK(content_of(d, "/m/b/g") == "g");
-    CHECK(d.list("/m/a")->size() == 2);
+    CHECK(d.stat("/m/a/earlier"));
+    CHECK_FALSE(d.stat("/m/a/g"));
+    CHECK_FALSE(d.stat("/m/a/later"));
   }
   SECTION("an exchange is undone or lasts") {
     auto dir_synced = GENERATE(false, true);
@@ -494,6 +498,23 @@ TEST_CASE("memory_disk: a crash with luck", "[storage][disk]") {
     CHECK(seen.size() == 2);
     CHECK(seen.contains("not_found|"));
     CHECK(seen.contains("|not_found"));
+  }
+  SECTION("nor does what came later survive without it") {
+    over_seeds(
+      [](disk& d) {
+        put(d, "/m/a/f", "");
+        REQUIRE(d.rename("/m/a/f", "/m/b/f"));
+        put(d, "/m/b/later", "");
+      },
+      [](disk& d) {
+        std::string names;
+        for (auto path : {"/m/a/f", "/m/b/f", "/m/b/later"})
+          names += d.stat(path) ? '1' : '0';
+        return names;
+      });
+    CHECK(seen.size() == 4);
+    for (auto names : {"000", "100", "010", "011"})
+      CHECK(seen.contains(names));
   }
   SECTION("unsynced content is there, in part or not") {
     over_seeds(

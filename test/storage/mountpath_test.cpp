@@ -1,1 +1,292 @@
+#include "storage/mountpath.hpp"
+
+#include "test/storage/both_disks.hpp"
+
 #include <catch2/catch.hpp>
+
+using namespace ais;
+using namespace ais::storage;
+using test::on_both_disks;
+
+namespace {
+
+const bucket_ref the_bucket{{provider::ais, {}, "b"}, 7};
+
+std::span<const std::byte> raw(std::string_view x) {
+  return std::as_bytes(std::span{x.data(), x.size()});
+}
+
+std::unique_ptr<mountpath>
+open(disk& d, const std::string& root, const std::string& nonce = "n1") {
+  auto mp = mountpath::open(d, {root + "/mp", "node1", nonce});
+  REQUIRE(mp);
+  return std::move(*mp);
+}
+
+commit_item prepare(mountpath& mp, const std::string& name,
+                    std::string_view content, durability d = durability::sync) {
+  auto w = mp.begin(the_bucket, cksum_type::xxhash2, content.size(), false);
+  REQUIRE(w);
+  REQUIRE((*w)->append(raw(content)));
+  REQUIRE((*w)->seal());
+  (*w)->attrs().bid = the_bucket.bid;
+  return {the_bucket, name, *w, d};
+}
+
+expected<file_stamp>
+put(mountpath& mp, const std::string& name, std::string_view content,
+    durability d = durability::sync) {
+  auto item = prepare(mp, name, content, d);
+  return mp.commit({&item, 1}).front();
+}
+
+/// The content of an object, or the error's name.
+std::string get(mountpath& mp, const std::string& name) {
+  auto object = mp.open_object(the_bucket, name);
+  if (!object)
+    return to_string(code_of(object.error()));
+  bytes out((*object)->attrs.size_bytes);
+  auto n = (*object)->content->read_at(out, 0);
+  if (!n || *n != out.size()
+      || cksum_of(cksum_type::xxhash2, out) != (*object)->attrs.cksum)
+    return "torn";
+  return {reinterpret_cast<const char*>(out.data()), out.size()};
+}
+
+} // namespace
+
+TEST_CASE("mountpath: put, overwrite, remove", "[storage][mountpath]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    auto mp = open(d, root);
+    REQUIRE(mp->create_bucket(the_bucket));
+    CHECK(get(*mp, "a/b/c") == "object_not_found");
+    REQUIRE(put(*mp, "a/b/c", "one"));
+    CHECK(get(*mp, "a/b/c") == "one");
+    REQUIRE(put(*mp, "a/b/c", "two"));
+    CHECK(get(*mp, "a/b/c") == "two");
+    auto attrs = mp->load(the_bucket, "a/b/c");
+    REQUIRE(attrs);
+    CHECK(attrs->size_bytes == 3);
+    CHECK(attrs->cksum == cksum_of(cksum_type::xxhash2, raw("two")));
+    CHECK(mp->remove(the_bucket, "a/b/c", durability::sync));
+    CHECK(get(*mp, "a/b/c") == "object_not_found");
+    CHECK(mp->remove(the_bucket, "a/b/c", durability::sync).error()
+          == errc::object_not_found);
+    INFO("no empty directories stay behind");
+    CHECK(d.list(mp->objects_dir(the_bucket.bck))->empty());
+    CHECK(d.list(mp->bucket_dir(the_bucket.bck) + "/%wk")->empty());
+  });
+}
+
+TEST_CASE("mountpath: what was begun but not committed leaves no trace",
+          "[storage][mountpath]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    auto mp = open(d, root);
+    REQUIRE(mp->create_bucket(the_bucket));
+    { auto item = prepare(*mp, "x", "lost"); }
+    CHECK(get(*mp, "x") == "object_not_found");
+    CHECK(d.list(mp->bucket_dir(the_bucket.bck) + "/%wk")->empty());
+  });
+}
+
+TEST_CASE("mountpath: a client's wrong checksum refuses the write",
+          "[storage][mountpath]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    auto mp = open(d, root);
+    REQUIRE(mp->create_bucket(the_bucket));
+    for (auto type : {cksum_type::xxhash2, cksum_type::md5, cksum_type::crc32c,
+                      cksum_type::sha512}) {
+      auto right = cksum_of(type, raw("content"));
+      auto wrong = right;
+      wrong.value.back() = wrong.value.back() == '0' ? '1' : '0';
+      for (auto& sum : {right, wrong}) {
+        auto w = mp->begin(the_bucket, cksum_type::xxhash2, 0, false);
+        REQUIRE(w);
+        (*w)->expect(sum);
+        REQUIRE((*w)->append(raw("content")));
+        CHECK(bool((*w)->seal()) == (sum == right));
+      }
+    }
+  });
+}
+
+TEST_CASE("mountpath: names of every kind stand side by side",
+          "[storage][mountpath]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    auto mp = open(d, root);
+    REQUIRE(mp->create_bucket(the_bucket));
+    std::vector<std::string> names{"a",
+                                   "a/b",
+                                   "a/b/c",
+                                   "b/x",
+                                   "b",
+                                   "//",
+                                   "a//b",
+                                   "/lead",
+                                   ".%self",
+                                   "a/.%self",
+                                   "x/.%abc",
+                                   "...",
+                                   "sp ace",
+                                   "%41",
+                                   "\xf0\x9f\x98\x80",
+                                   "a/b/c/d",
+                                   "trail/.x",
+                                   std::string(255, 'n'),
+                                   std::string(256, 'n'),
+                                   "deep/" + std::string(300, 'p'),
+                                   std::string(2000, 'q') + "/x"};
+    std::string many;
+    for (int i = 0; i < 900; ++i)
+      many += "seg" + std::to_string(i) + "/";
+    names.push_back(many + "end");
+    for (auto& n : names) {
+      INFO(n);
+      REQUIRE(put(*mp, n, "content of " + n));
+    }
+    for (auto& n : names) {
+      INFO(n);
+      CHECK(get(*mp, n) == "content of " + n);
+    }
+    for (auto& n : names) {
+      INFO(n);
+      CHECK(mp->remove(the_bucket, n, durability::none));
+      CHECK(get(*mp, n) == "object_not_found");
+    }
+    CHECK(d.list(mp->objects_dir(the_bucket.bck))->empty());
+  });
+}
+
+TEST_CASE("mountpath: objects of another incarnation do not exist",
+          "[storage][mountpath]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    auto mp = open(d, root);
+    REQUIRE(mp->create_bucket(the_bucket));
+    REQUIRE(put(*mp, "x", "old"));
+    bucket_ref next{the_bucket.bck, 8};
+    CHECK(mp->open_object(next, "x").error() == errc::object_not_found);
+
+    SECTION("re-creating the bucket puts the old one into the trash") {
+      REQUIRE(mp->create_bucket(next));
+      CHECK(d.list(mp->objects_dir(next.bck))->empty());
+      CHECK_FALSE(*mp->empty_trash(100));
+      CHECK(d.list(mp->root() + "/.$deleted")->empty());
+    }
+    SECTION("a destroyed bucket takes no commits and is not re-created") {
+      auto item = prepare(*mp, "y", "late");
+      REQUIRE(mp->destroy_bucket(the_bucket.bck));
+      CHECK(mp->commit({&item, 1}).front().error() == errc::bucket_not_found);
+      CHECK(mp->begin(the_bucket, cksum_type::none, 0, false).error()
+            == errc::bucket_not_found);
+      CHECK(mp->buckets()->empty());
+    }
+  });
+}
+
+TEST_CASE("mountpath: start checks who owns the directory",
+          "[storage][mountpath]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    auto mp = open(d, root);
+    REQUIRE(mp->create_bucket(the_bucket));
+    REQUIRE(put(*mp, "x", "kept"));
+    auto left = d.create(mp->bucket_dir(the_bucket.bck) + "/%wk/n0.1");
+    REQUIRE(left);
+    mp.reset();
+    CHECK(mountpath::open(d, {root + "/mp", "other", "n2"}).error()
+          == errc::integrity);
+    mp = open(d, root, "n2");
+    CHECK(*mp->remove_stale_work() == 1);
+    CHECK(get(*mp, "x") == "kept");
+    auto found = mp->buckets();
+    REQUIRE(found);
+    REQUIRE(found->size() == 1);
+    CHECK(found->front().bid == 7);
+    CHECK(mountpath::open(d, {"relative", "node1", "n"}).error()
+          == errc::invalid_argument);
+  });
+}
+
+TEST_CASE("mountpath: a torn file does not exist", "[storage][mountpath]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    auto mp = open(d, root);
+    REQUIRE(mp->create_bucket(the_bucket));
+    REQUIRE(put(*mp, "x", "0123456789"));
+    auto f = d.open_append(mp->plain_path(the_bucket.bck, "x"));
+    REQUIRE(f);
+    REQUIRE((*f)->append(raw("tail")));
+    CHECK(get(*mp, "x") == "object_not_found");
+    auto stray = d.create(mp->objects_dir(the_bucket.bck) + "/stray");
+    CHECK(get(*mp, "stray") == "object_not_found");
+  });
+}
+
+TEST_CASE("mountpath: a group of durable writes shares its syncs",
+          "[storage][mountpath]") {
+  memory_disk d;
+  REQUIRE(make_dirs(d, "/root"));
+  auto mp = open(d, "/root");
+  REQUIRE(mp->create_bucket(the_bucket));
+  std::vector<commit_item> items;
+  for (int i = 0; i < 16; ++i)
+    items.push_back(prepare(*mp, "dir/o" + std::to_string(i), "x"));
+  int dir_syncs = 0;
+  d.fault = [&](disk_op op, const std::string&) -> std::optional<errc> {
+    dir_syncs += op == disk_op::sync_dir;
+    return std::nullopt;
+  };
+  for (auto& r : mp->commit(items))
+    CHECK(r);
+  CHECK(dir_syncs == 2); // %ob for the new directory, and dir itself
+}
+
+TEST_CASE("mountpath: acknowledged durable writes survive loss of power",
+          "[storage][mountpath]") {
+  // Everything fails from the n-th disk operation on, then the power goes. What
+  // was acknowledged before must be there; what was not, old or new.
+  for (int n = 1;; ++n) {
+    memory_disk d;
+    REQUIRE(make_dirs(d, "/root"));
+    REQUIRE(d.sync_dir("/"));
+    std::map<std::string, std::string> acked;   // value: last acknowledged
+    std::map<std::string, std::string> started; // value: last begun
+    auto done = false;
+    {
+      auto mp = open(d, "/root");
+      REQUIRE(d.sync_dir("/root"));
+      REQUIRE(mp->create_bucket(the_bucket));
+      int left = n;
+      d.fault = [&](disk_op, const std::string&) -> std::optional<errc> {
+        return --left <= 0 ? std::optional{errc::io_error} : std::nullopt;
+      };
+      auto write = [&](const std::string& name, const std::string& content) {
+        auto w = mp->begin(the_bucket, cksum_type::xxhash2, 0, false);
+        if (!w || !(*w)->append(raw(content)) || !(*w)->seal())
+          return false;
+        (*w)->attrs().bid = the_bucket.bid;
+        commit_item item{the_bucket, name, *w, durability::sync};
+        started[name] = content;
+        if (!mp->commit({&item, 1}).front())
+          return false;
+        acked[name] = content;
+        return true;
+      };
+      done = write("a", "1") && write("a/b", "2") && write("a/b/c", "3")
+             && write("a", "4") && write("d/e", "5") && write("d", "6")
+             && write("a/b", "7") && write(std::string(300, 'l'), "8");
+      d.fault = nullptr;
+    }
+    d.crash();
+    auto mp = open(d, "/root", "n2");
+    REQUIRE(mp->remove_stale_work());
+    for (auto& [name, content] : started) {
+      INFO("crash at operation " << n << ", object " << name.substr(0, 10));
+      auto now = get(*mp, name);
+      auto before = acked.count(name) ? acked[name] : "object_not_found";
+      CHECK((now == before || now == content));
+    }
+    CHECK(d.list(mp->bucket_dir(the_bucket.bck) + "/%wk")->empty());
+    if (done)
+      break;
+    REQUIRE(n < 2000);
+  }
+}

@@ -1,1 +1,157 @@
+#include "storage/walk.hpp"
+
+#include "test/storage/both_disks.hpp"
+
 #include <catch2/catch.hpp>
+
+#include <algorithm>
+
+using namespace ais;
+using namespace ais::storage;
+using test::on_both_disks;
+
+namespace {
+
+const bucket_ref the_bucket{{provider::ais, {}, "b"}, 7};
+
+struct two_mountpaths {
+  std::unique_ptr<mountpath> a;
+  std::unique_ptr<mountpath> b;
+
+  two_mountpaths(disk& d, const std::string& root) {
+    a = std::move(*mountpath::open(d, {root + "/mp1", "node1", "n"}));
+    b = std::move(*mountpath::open(d, {root + "/mp2", "node1", "n"}));
+    REQUIRE(a->create_bucket(the_bucket));
+    REQUIRE(b->create_bucket(the_bucket));
+  }
+
+  static void put(mountpath& mp, const std::string& name) {
+    auto w = mp.begin(the_bucket, cksum_type::xxhash2, 0, false);
+    REQUIRE(w);
+    REQUIRE((*w)->seal());
+    (*w)->attrs().bid = the_bucket.bid;
+    commit_item item{the_bucket, name, *w, durability::none};
+    REQUIRE(mp.commit({&item, 1}).front());
+  }
+
+  void put_all(const std::vector<std::string>& names) {
+    size_t i = 0;
+    for (auto& n : names)
+      put(i++ % 2 ? *a : *b, n);
+  }
+
+  std::vector<std::string> walk(walk_options opts = {}) {
+    walker w{{a.get(), b.get()}, the_bucket, std::move(opts)};
+    std::vector<std::string> out;
+    for (;;) {
+      auto next = w.next();
+      REQUIRE(next);
+      if (!*next)
+        return out;
+      CHECK((*next)->dir == ((*next)->name.back() == '/'));
+      out.push_back((*next)->name);
+    }
+  }
+};
+
+using names = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("walk: all names, each once, in byte order", "[storage][walk]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    two_mountpaths mps{d, root};
+    names all{"a",
+              "a-b",
+              "a.b",
+              "a/b",
+              "a/b/c",
+              "a/b-c",
+              "ab",
+              "b/x",
+              "b",
+              "b//c",
+              ".%x",
+              "z/.%y",
+              "dir/file",
+              "dir.ext",
+              "dir",
+              std::string(300, 'k'),
+              "\xf0\x9f\x98\x80"};
+    mps.put_all(all);
+    std::sort(all.begin(), all.end());
+    CHECK(mps.walk() == all);
+
+    SECTION("an object that two mountpaths have is one") {
+      two_mountpaths::put(*mps.a, "a");
+      two_mountpaths::put(*mps.b, "a");
+      CHECK(mps.walk() == all);
+    }
+    SECTION("from every name on") {
+      for (auto& from : all) {
+        walk_options opts;
+        opts.start_after = from;
+        names rest{std::upper_bound(all.begin(), all.end(), from), all.end()};
+        CHECK(mps.walk(opts) == rest);
+        opts.with_attrs = false;
+        CHECK(mps.walk(opts) == rest);
+      }
+    }
+    SECTION("with every prefix") {
+      for (auto prefix : {"a", "a/", "a/b", "a/b/", "b", "dir", "dir/", "d",
+                          "z", "none", ".", "b//", "kkkk"}) {
+        names want;
+        for (auto& n : all)
+          if (n.rfind(prefix, 0) == 0)
+            want.push_back(n);
+        walk_options opts;
+        opts.prefix = prefix;
+        CHECK(mps.walk(opts) == want);
+      }
+    }
+  });
+}
+
+TEST_CASE("walk: one level", "[storage][walk]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    two_mountpaths mps{d, root};
+    mps.put_all({"a", "b/c", "b/d/e", "b/d/f", "b_x", "f/g/h", "f", "x//y"});
+    walk_options opts;
+    opts.non_recursive = true;
+    CHECK(mps.walk(opts) == names{"a", "b/", "b_x", "f", "f/", "x/"});
+    opts.start_after = "b/";
+    CHECK(mps.walk(opts) == names{"b_x", "f", "f/", "x/"});
+    opts.start_after = "";
+    opts.no_dirs = true;
+    CHECK(mps.walk(opts) == names{"a", "b_x", "f"});
+    opts.no_dirs = false;
+    opts.prefix = "b/";
+    CHECK(mps.walk(opts) == names{"b/c", "b/d/"});
+    opts.prefix = "b";
+    CHECK(mps.walk(opts) == names{"b/", "b/c", "b/d/", "b_x"});
+    opts.prefix = "f/";
+    CHECK(mps.walk(opts) == names{"f/g/"});
+
+    SECTION("a directory without objects is not shown") {
+      REQUIRE(make_dirs(d, mps.a->objects_dir(the_bucket.bck) + "/empty/e"));
+      opts.prefix = "";
+      CHECK(mps.walk(opts) == names{"a", "b/", "b_x", "f", "f/", "x/"});
+    }
+  });
+}
+
+TEST_CASE("walk: an unreadable mountpath is an error, not an end",
+          "[storage][walk]") {
+  memory_disk d;
+  REQUIRE(make_dirs(d, "/root"));
+  two_mountpaths mps{d, "/root"};
+  mps.put_all({"a", "b", "c", "d"});
+  d.fault = [](disk_op op, const std::string& path) -> std::optional<errc> {
+    if (op == disk_op::list && path.find("mp2") != std::string::npos)
+      return errc::io_error;
+    return std::nullopt;
+  };
+  walker w{{mps.a.get(), mps.b.get()}, the_bucket, {}};
+  CHECK(w.next().error() == errc::io_error);
+  CHECK(w.next().error() == errc::io_error);
+}
