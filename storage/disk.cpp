@@ -69,6 +69,16 @@ make_dirs(disk& d, const std::string& path, std::vector<std::string>* created) {
   return caf::unit;
 }
 
+expected<void> make_dirs_durable(disk& d, const std::string& path) {
+  std::vector<std::string> changed;
+  if (auto res = make_dirs(d, path, &changed); !res)
+    return res;
+  for (auto& dir : changed)
+    if (auto res = d.sync_dir(dir); !res)
+      return res;
+  return caf::unit;
+}
+
 expected<void> remove_tree(disk& d, const std::string& path) {
   auto entries = d.list(path);
   if (!entries) {

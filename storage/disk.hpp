@@ -140,6 +140,9 @@ public:
 expected<void> make_dirs(disk& d, const std::string& path,
                          std::vector<std::string>* created = nullptr);
 
+/// The same, and the new entries are durable on return.
+expected<void> make_dirs_durable(disk& d, const std::string& path);
+
 /// Removes `path` with everything below; absent is success. Does not follow
 /// links out.
 expected<void> remove_tree(disk& d, const std::string& path);

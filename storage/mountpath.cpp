@@ -128,7 +128,7 @@ mountpath::open(ais::storage::disk& d, options opts) {
     return fail(errc::invalid_argument,
                 "mountpath \"" + opts.root + "\" must be an absolute path");
   std::unique_ptr<mountpath> out{new mountpath(d, std::move(opts))};
-  if (auto ok = make_dirs(d, join(out->root(), trash_name)); !ok)
+  if (auto ok = make_dirs_durable(d, join(out->root(), trash_name)); !ok)
     return with_context(ok.error(), "mountpath " + out->root());
   if (auto ok = out->claim(); !ok)
     return ok.error();

@@ -22,7 +22,7 @@ vault(vault_actor::stateful_pointer<vault_state> self, environment env,
   auto& st = self->state;
   for (auto& dir : dirs)
     // A failure shows at the first save or load.
-    static_cast<void>(storage::make_dirs(*env.disk, dir));
+    static_cast<void>(storage::make_dirs_durable(*env.disk, dir));
   st.store = std::make_unique<meta_store>(*env.disk, std::move(dirs));
   return {
     [&st](const save_meta& x) -> caf::result<ack> {

@@ -1,0 +1,162 @@
+#include "actors/meta/bprops.hpp"
+#include "actors/meta/cluster_config.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace ais;
+
+namespace {
+
+expected<cluster_config_ptr> set(const cluster_config& x, const char* path,
+                                 const char* value, bool transient = false) {
+  return with_changes(x, {{path, value}}, transient, 1);
+}
+
+} // namespace
+
+TEST_CASE("config: every default is valid and shown", "[actors][config]") {
+  cluster_config x;
+  x.uuid = "u";
+  auto tree = to_json(x);
+  for (auto& p : config_schema()) {
+    INFO(std::string{p.path});
+    property_set copy{config_schema()};
+    CHECK(copy.set(p.path, p.otherwise));
+    CHECK(copy == x.values);
+  }
+  for (auto section : {"backend",      "mirror",
+                       "ec",           "chunks",
+                       "log",          "periodic",
+                       "timeout",      "client",
+                       "proxy",        "space",
+                       "lru",          "disk",
+                       "rebalance",    "resilver",
+                       "checksum",     "transport",
+                       "memsys",       "versioning",
+                       "net",          "fshc",
+                       "auth",         "keepalivetracker",
+                       "downloader",   "features",
+                       "write_policy", "rate_limit",
+                       "tcb",          "tco",
+                       "arch",         "lso",
+                       "get_batch"})
+    CHECK(tree.contains(section));
+  CHECK(tree["features"] == "0");
+  CHECK(tree["config_version"] == "1");
+  CHECK(tree["timeout"].get_object()["startup_time"] == "1m");
+  CHECK(tree["net"].get_object()["http"].get_object()["idle_conns"] == 256);
+}
+
+TEST_CASE("config: changes", "[actors][config]") {
+  cluster_config x;
+  auto next = set(x, "periodic.stats_time", "12s");
+  REQUIRE(next);
+  CHECK((*next)->version == 2);
+  CHECK((*next)->values.text("periodic.stats_time") == "12s");
+  CHECK(set(x, "Periodic.Stats_Time", "12s"));
+  CHECK(set(x, "auth.enabled", "false"));
+
+  SECTION("what is not valid is refused with what would be") {
+    auto typo = set(x, "periodic.stats_tim", "12s");
+    REQUIRE_FALSE(typo);
+    CHECK(message_of(typo.error()).find("periodic.stats_time")
+          != std::string::npos);
+    for (auto [path, value] :
+         std::initializer_list<std::pair<const char*, const char*>>{
+           {"periodic.stats_time", "2m"},
+           {"periodic.stats_time", "12"},
+           {"mirror.copies", "33"},
+           {"mirror.copies", "x"},
+           {"mirror.enabled", "maybe"},
+           {"log.max_size", "2GiB"},
+           {"checksum.type", "crc64"},
+           {"features", "-1"},
+           {"space.lowwm", "99"},
+           {"keepalivetracker.proxy.interval", "1s"},
+           {"log.max_total", "65MiB"},
+           {"rate_limit.frontend.burst_size", "501"}})
+      CHECK(set(x, path, value).error() == errc::invalid_argument);
+    CHECK(with_changes(x, {}, false, 1).error() == errc::invalid_argument);
+  }
+  SECTION("transient changes are for node properties only") {
+    CHECK(set(x, "log.level", "4", true));
+    CHECK(set(x, "mirror.enabled", "true", true).error()
+          == errc::invalid_argument);
+    CHECK(set(x, "memsys.min_free", "1GiB", true).error() == errc::unsupported);
+    CHECK(set(x, "net.use_ipv6", "true", true).error() == errc::unsupported);
+    CHECK(set(x, "timeout.max_keepalive", "6s", true).error()
+          == errc::unsupported);
+  }
+  SECTION("by a JSON tree") {
+    auto tree = parse_json(R"({"periodic":{"stats_time":"15s"},"features":"8",
+                               "mirror":{"copies":3},"log":null})");
+    auto by_tree = with_tree(x, tree->get_object(), false, 1);
+    REQUIRE(by_tree);
+    CHECK((*by_tree)->values.integer("mirror.copies") == 3);
+    CHECK((*by_tree)->values.mask("features") == 8);
+    for (auto bad : {R"({"mirror":{"nope":1}})", R"({"mirror":{"copies":"3"}})",
+                     R"({"nope":1})", R"({"mirror":3})", R"({})",
+                     R"({"periodic":{"stats_time":15}})"}) {
+      auto parsed = parse_json(bad);
+      INFO(bad);
+      CHECK(bool(with_tree(x, parsed->get_object(), false, 1))
+            == (std::string{bad} == R"({"mirror":{"copies":"3"}})"));
+    }
+  }
+  SECTION("it reads back what it wrote") {
+    auto back
+      = parse_cluster_config(meta_traits<cluster_config>::to_json(**next));
+    REQUIRE(back);
+    CHECK((*back)->values == (*next)->values);
+    CHECK((*back)->version == 2);
+  }
+}
+
+TEST_CASE("bprops: the default bucket is AIStore's", "[actors][bprops]") {
+  auto props = default_bprops(cluster_config{});
+  props.bid = 9223372036854775809ull;
+  props.created_ns = 1795225489058836806;
+  bck b{provider::ais, {}, "abc"};
+  // api-control 7.3, plus "durability".
+  auto golden = parse_json(R"(
+{"backend_bck":{"name":"","provider":"","namespace":{"uuid":"","name":""}},
+ "write_policy":{"data":"immediate","md":"immediate"},"provider":"ais","Renamed":"",
+ "checksum":{"type":"xxhash2","validate_cold_get":false,"validate_warm_get":false,"validate_obj_move":false,"enable_read_range":false},
+ "extra":{"aws":{},"gcp":{},"oci":{}},
+ "rate_limit":{"backend":{"interval":"1m","max_tokens":1000,"enabled":false,"num_retries":3},
+               "frontend":{"interval":"1m","max_tokens":1000,"enabled":false,"burst_size":375}},
+ "ec":{"compression":"never","bundle_multiplier":2,"burst_buffer":512,"objsize_limit":262144,"data_slices":2,"parity_slices":2,"enabled":false,"disk_only":false},
+ "chunks":{"objsize_limit":"0B","max_monolithic_size":"1TiB","chunk_size":"1GiB"},
+ "mirror":{"copies":2,"burst_buffer":512,"enabled":false},
+ "lru":{"dont_evict_time":"2h0m","capacity_upd_time":"10m","batch_size":32768,"enabled":false},
+ "access":"18446744073709551615","features":"0","bid":"9223372036854775809","created":"1795225489058836806",
+ "versioning":{"enabled":true,"validate_warm_get":false,"synchronize":false},
+ "durability":"sync"})");
+  REQUIRE(golden);
+  CHECK(json::value(to_json(props, b)) == *golden);
+  auto back = parse_bprops(to_json(props, b));
+  REQUIRE(back);
+  CHECK(back->values == props.values);
+  CHECK(back->bid == props.bid);
+}
+
+TEST_CASE("bprops: access", "[actors][bprops]") {
+  auto props = default_bprops(cluster_config{});
+  bck b{provider::ais, {}, "b"};
+  auto ro = parse_json(R"({"access":"771"})");
+  auto changed = with_props(props, ro->get_object());
+  REQUIRE(changed);
+  CHECK(check_access(*changed, b, access::get));
+  CHECK(check_access(*changed, b, access::patch));
+  auto denied = check_access(*changed, b, access::put);
+  CHECK(denied.error() == errc::access_denied);
+  CHECK(message_of(denied.error()).find("PUT access denied")
+        != std::string::npos);
+  for (auto bad : {R"({"access":"x"})", R"({"mirror":{"enabled":true}})",
+                   R"({"ec":{"enabled":true}})", R"({"bid":"1"})",
+                   R"({"versioning":{"enabled":"maybe"}})"}) {
+    INFO(bad);
+    CHECK(with_props(props, parse_json(bad)->get_object()).error()
+          == errc::invalid_argument);
+  }
+}

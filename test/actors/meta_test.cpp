@@ -1,0 +1,101 @@
+#include "actors/meta/bmd.hpp"
+#include "actors/meta/meta_store.hpp"
+#include "actors/meta/smap.hpp"
+#include "storage/memory_disk.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace ais;
+
+TEST_CASE("bmd: buckets come and go", "[actors][bmd]") {
+  bmd x;
+  x.uuid = "u";
+  bck b{provider::ais, {}, "b"};
+  auto one = with_bucket(x, b, default_bprops(cluster_config{}));
+  REQUIRE(one);
+  CHECK((*one)->version == 1);
+  CHECK(with_bucket(**one, b, {}).error() == errc::bucket_exists);
+  CHECK(message_of(with_bucket(**one, b, {}).error())
+        == "bucket \"ais://b\" already exists");
+  auto two = with_bucket(**one, {provider::ais, {"", "ns"}, "b"}, {});
+  REQUIRE(two);
+  auto bid = (*two)->buckets.at(b)->ref.bid;
+  CHECK(bid >> 63 == 1);
+
+  SECTION("a number is never given twice") {
+    auto gone = without_bucket(**two, b);
+    REQUIRE(gone);
+    CHECK((*gone)->find(b).error() == errc::bucket_not_found);
+    auto again = with_bucket(**gone, b, {});
+    CHECK((*again)->buckets.at(b)->ref.bid > bid);
+  }
+  SECTION("it reads back what it wrote") {
+    auto back = parse_bmd(meta_traits<bmd>::to_json(**two));
+    REQUIRE(back);
+    CHECK(to_json(**back) == to_json(**two));
+    CHECK((*back)->last_bid == 2);
+  }
+  SECTION("properties keep the incarnation") {
+    auto changed = with_bucket_props(**two, b, {});
+    CHECK((*changed)->buckets.at(b)->ref.bid == bid);
+  }
+}
+
+TEST_CASE("smap: as clients read it", "[actors][smap]") {
+  smap x;
+  x.version = 7;
+  x.uuid = "sS7vKa7wo";
+  x.created = "2026-11-21 01:43:31";
+  net_info net{"127.0.0.1", 21480};
+  x.proxies["gXhp21480"] = {"gXhp21480", node_role::proxy, net, net, net, 2};
+  x.targets["edFt21482"] = {"edFt21482", node_role::target, net, net, net, 0};
+  x.primary = "gXhp21480";
+  auto tree = to_json(x);
+  auto& proxy = tree["proxy_si"].get_object();
+  CHECK(proxy["id_digest"] == 5846860406664135013ull);
+  CHECK(proxy["daemon_type"] == "proxy");
+  CHECK(proxy["flags"] == 2);
+  CHECK(proxy["public_net"].get_object()["daemon_port"] == "21480");
+  CHECK(proxy["public_net"].get_object()["direct_url"]
+        == "http://127.0.0.1:21480");
+  CHECK(tree["version"] == "7");
+  auto& target = tree["tmap"].get_object()["edFt21482"].get_object();
+  CHECK(target["id_digest"] == 17561269519251403548ull);
+  auto back = parse_smap(meta_traits<smap>::to_json(x));
+  REQUIRE(back);
+  CHECK(to_json(**back) == tree);
+}
+
+TEST_CASE("meta store: two copies, either suffices", "[actors][meta]") {
+  storage::memory_disk d;
+  for (auto dir : {"/x/a", "/x/b"})
+    REQUIRE(storage::make_dirs(d, dir));
+  meta_store store{d, {"/x/a", "/x/b"}};
+  CHECK(store.load("bmd")->empty());
+  REQUIRE(store.save("bmd", 1, "{\"v\":1}"));
+  REQUIRE(store.save("bmd", 2, "{\"v\":2}"));
+  CHECK(*store.load("bmd") == "{\"v\":2}");
+
+  SECTION("a damaged copy is replaced by the other") {
+    REQUIRE(d.flip_bit("/x/a/.ais.bmd", 45, 1));
+    CHECK(*store.load("bmd") == "{\"v\":2}");
+    REQUIRE(d.flip_bit("/x/b/.ais.bmd", 45, 1));
+    CHECK(*store.load("bmd") == "{\"v\":2}");
+  }
+  SECTION("two damaged copies are an error, not a fresh start") {
+    REQUIRE(d.flip_bit("/x/a/.ais.bmd", 45, 1));
+    REQUIRE(d.flip_bit("/x/b/.ais.bmd", 45, 1));
+    CHECK(store.load("bmd").error() == errc::integrity);
+  }
+  SECTION("the newer of two wins") {
+    int writes = 0;
+    d.fault = [&](storage::disk_op op, auto&) -> std::optional<errc> {
+      if (op == storage::disk_op::rename && ++writes == 2)
+        return errc::io_error;
+      return std::nullopt;
+    };
+    CHECK(store.save("bmd", 3, "{\"v\":3}").error() == errc::io_error);
+    d.fault = nullptr;
+    CHECK(*store.load("bmd") == "{\"v\":3}");
+  }
+}

@@ -1,0 +1,170 @@
+#include "actors/node/node.hpp"
+
+#include "test/sim/deterministic.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace ais;
+
+namespace {
+
+/// A node that can be started, stopped, killed and started again on its disk.
+struct fixture : sim::deterministic {
+  std::shared_ptr<node_boards> boards;
+  node_actor node;
+  node_handles handles;
+
+  ~fixture() {
+    if (node)
+      stop();
+  }
+
+  expected<node_handles> start() {
+    boards = std::make_shared<node_boards>();
+    node_config c;
+    c.env = env;
+    c.dir = "/root/node";
+    c.mountpaths = {"/root/mp1", "/root/mp2"};
+    c.address = {"127.0.0.1", 8080};
+    node = spawn_node(sys, c, boards);
+    auto started = ask<node_handles>(node, atom::start_v);
+    if (started)
+      handles = *started;
+    return started;
+  }
+
+  void stop() {
+    handles = {};
+    CHECK(ask<ack>(node, atom::stop_v));
+    node = nullptr;
+    boards.reset();
+  }
+
+  /// Ends the actors without their last words on the disk.
+  void stop_dead() {
+    handles = {};
+    static_cast<void>(ask<ack>(node, atom::stop_v));
+    node = nullptr;
+    boards.reset();
+  }
+
+  bck named(const std::string& x) { return {provider::ais, {}, x}; }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(fixture, "node: identity and metadata survive restarts",
+                 "[actors][node]") {
+  REQUIRE(start());
+  auto id = handles.target_id;
+  auto uuid = boards->map->read()->uuid;
+  CHECK(boards->state == (state_cluster_started | state_node_started));
+  CHECK(boards->map->read()->version == 1);
+  REQUIRE(ask<ack>(handles.proxy, create_bucket{named("b"), ""}));
+  set_config change;
+  change.changes = {{"periodic.stats_time", "12s"}};
+  REQUIRE(ask<ack>(handles.proxy, change));
+  stop();
+
+  REQUIRE(start());
+  CHECK(handles.target_id == id);
+  CHECK(boards->map->read()->uuid == uuid);
+  CHECK(boards->map->read()->version == 2);
+  CHECK(boards->buckets->read()->find(named("b")));
+  CHECK(boards->config->read()->values.text("periodic.stats_time") == "12s");
+}
+
+TEST_CASE_METHOD(fixture,
+                 "node: buckets are created and destroyed in two phases",
+                 "[actors][node]") {
+  REQUIRE(start());
+  REQUIRE(ask<ack>(handles.proxy, create_bucket{named("b"), ""}));
+  CHECK(ask<ack>(handles.proxy, create_bucket{named("b"), ""}).error()
+        == errc::bucket_exists);
+  auto first = *boards->buckets->read()->find(named("b"));
+  CHECK(disk.stat("/root/mp1/@ais/b/%ob"));
+  CHECK(disk.stat("/root/mp2/@ais/b/%ob"));
+
+  SECTION("a new incarnation is another bucket") {
+    REQUIRE(ask<ack>(handles.proxy, destroy_bucket{named("b")}));
+    CHECK(boards->buckets->read()->buckets.empty());
+    CHECK_FALSE(disk.stat("/root/mp1/@ais/b"));
+    REQUIRE(ask<ack>(handles.proxy, create_bucket{named("b"), ""}));
+    CHECK((*boards->buckets->read()->find(named("b")))->ref.bid
+          != first->ref.bid);
+    CHECK(ask<ack>(handles.proxy, destroy_bucket{named("none")}).error()
+          == errc::bucket_not_found);
+  }
+  SECTION("a target that cannot begin aborts the change") {
+    disk.fault = [](storage::disk_op op,
+                    const std::string& path) -> std::optional<errc> {
+      if (op == storage::disk_op::mkdir
+          && path.find("mp2/@ais/c") != std::string::npos)
+        return errc::no_space;
+      return std::nullopt;
+    };
+    CHECK(ask<ack>(handles.proxy, create_bucket{named("c"), ""}).error()
+          == errc::no_space);
+    disk.fault = nullptr;
+    CHECK_FALSE(boards->buckets->read()->find(named("c")));
+    CHECK_FALSE(disk.stat("/root/mp1/@ais/c"));
+    CHECK(ask<ack>(handles.proxy, create_bucket{named("c"), ""}));
+  }
+  SECTION("properties") {
+    REQUIRE(
+      ask<ack>(handles.proxy, set_bucket_props{named("b"),
+                                               R"({"checksum":{"type":"md5"},
+                                          "durability":"none"})"}));
+    auto now = *boards->buckets->read()->find(named("b"));
+    CHECK(now->cksum == storage::cksum_type::md5);
+    CHECK(now->durability == storage::durability::none);
+    CHECK(now->ref.bid == first->ref.bid);
+    auto before = boards->buckets->read()->version;
+    CHECK(
+      ask<ack>(handles.proxy, set_bucket_props{named("b"), R"({"nonsense":1})"})
+        .error()
+      == errc::invalid_argument);
+    CHECK(boards->buckets->read()->version == before);
+    REQUIRE(ask<ack>(handles.proxy, set_bucket_props{named("b"), "", true}));
+    CHECK((*boards->buckets->read()->find(named("b")))->cksum
+          == storage::cksum_type::xxhash2);
+  }
+}
+
+TEST_CASE("node: a crash at any disk operation of a bucket's life leaves it"
+          " whole or gone",
+          "[actors][node]") {
+  for (int n = 1;; ++n) {
+    fixture f;
+    REQUIRE(f.start());
+    REQUIRE(f.ask<ack>(f.handles.proxy, create_bucket{f.named("kept"), ""}));
+    f.disk.crash();
+    f.stop_dead();
+    REQUIRE(f.start());
+    CHECK(f.boards->buckets->read()->find(f.named("kept")));
+    int left = n;
+    f.disk.fault
+      = [&](storage::disk_op, const std::string&) -> std::optional<errc> {
+      return --left <= 0 ? std::optional{errc::io_error} : std::nullopt;
+    };
+    auto created = f.ask<ack>(f.handles.proxy, create_bucket{f.named("b"), ""});
+    auto destroyed
+      = created ? f.ask<ack>(f.handles.proxy, destroy_bucket{f.named("b")})
+                : expected<ack>{created.error()};
+    f.disk.fault = nullptr;
+    f.disk.crash();
+    f.stop_dead();
+    INFO("crash at operation " << n);
+    REQUIRE(f.start());
+    auto now = f.boards->buckets->read();
+    CHECK(now->find(f.named("kept")));
+    auto listed = bool(now->find(f.named("b")));
+    if (destroyed)
+      CHECK_FALSE(listed);
+    for (auto mp : {"/root/mp1", "/root/mp2"})
+      CHECK(bool(f.disk.stat(std::string{mp} + "/@ais/b/%ob")) == listed);
+    if (destroyed)
+      break;
+    REQUIRE(n < 500);
+  }
+}

@@ -1,0 +1,280 @@
+#include "actors/target/shard.hpp"
+
+#include "actors/target/io.hpp"
+#include "test/sim/deterministic.hpp"
+
+#include <caf/send.hpp>
+#include <catch2/catch.hpp>
+
+using namespace ais;
+using storage::cksum_type;
+
+namespace {
+
+std::shared_ptr<storage::bytes> content(std::string_view x) {
+  auto raw = std::as_bytes(std::span{x.data(), x.size()});
+  return std::make_shared<storage::bytes>(raw.begin(), raw.end());
+}
+
+struct fixture : sim::deterministic {
+  std::shared_ptr<storage::mountpath> mpath;
+  bucket_ptr b;
+  shard_actor shard;
+  io_actor io;
+
+  fixture() {
+    auto opened = storage::mountpath::open(disk, {"/root/mp", "t", "n1"});
+    REQUIRE(opened);
+    mpath = std::move(*opened);
+    auto x = std::make_shared<bucket>();
+    x->ref = {{provider::ais, {}, "b"}, 7};
+    b = x;
+    REQUIRE(mpath->create_bucket(b->ref));
+    REQUIRE(disk.sync_dir("/root"));
+    shard_config c;
+    c.env = env;
+    c.mpath = mpath;
+    c.name = "t|0";
+    c.cached_objects = 100;
+    c.cached_leases = 10;
+    shard = spawn_shard(sys, c);
+    io = spawn_io(sys, env);
+  }
+
+  ~fixture() {
+    caf::anon_send_exit(shard, caf::exit_reason::kill);
+    caf::anon_send_exit(io, caf::exit_reason::kill);
+    run();
+  }
+
+  object_key key(const std::string& name) { return {b, name}; }
+
+  expected<lom_ptr> put(const std::string& name, std::string_view what,
+                        write_options options = {}) {
+    return ask<lom_ptr>(shard, put_object{key(name), options, content(what)});
+  }
+
+  std::string get(const std::string& name) {
+    auto l = ask<lease_ptr>(shard, open_object{key(name)});
+    if (!l)
+      return to_string(code_of(l.error()));
+    storage::bytes out((*l)->object->attrs.size_bytes);
+    REQUIRE((*l)->object->content->read_at(out, 0));
+    return {reinterpret_cast<const char*>(out.data()), out.size()};
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(fixture, "shard: put, get, version", "[actors][shard]") {
+  CHECK(get("x") == "object_not_found");
+  auto first = put("x", "one");
+  REQUIRE(first);
+  CHECK((*first)->version == "1");
+  CHECK(get("x") == "one");
+  CHECK((*put("x", "two"))->version == "2");
+  CHECK(get("x") == "two");
+  auto attrs = ask<lom_ptr>(shard, head_object{key("x")});
+  REQUIRE(attrs);
+  CHECK((*attrs)->size_bytes == 3);
+
+  SECTION("a write with the stored checksum changes nothing") {
+    write_options same;
+    same.expected = (*attrs)->cksum;
+    CHECK((*put("x", "two", same))->version == "2");
+  }
+  SECTION("a wrong checksum leaves the old object") {
+    write_options wrong;
+    wrong.expected = storage::cksum{cksum_type::crc32c, "00000000"};
+    CHECK(put("x", "three", wrong).error() == errc::bad_checksum);
+    CHECK(get("x") == "two");
+  }
+  SECTION("delete") {
+    CHECK(ask<ack>(shard, delete_object{key("x"), "1"}).error()
+          == errc::conflict);
+    CHECK(ask<ack>(shard, delete_object{key("x"), "2"}));
+    CHECK(get("x") == "object_not_found");
+    CHECK(ask<ack>(shard, delete_object{key("x"), {}}).error()
+          == errc::object_not_found);
+  }
+  SECTION("custom metadata") {
+    auto merged = ask<lom_ptr>(shard, set_custom{key("x"), {{"a", "1"}}});
+    REQUIRE(merged);
+    merged = ask<lom_ptr>(shard, set_custom{key("x"), {{"b", "2"}}});
+    CHECK((*merged)->custom.size() == 2);
+    auto replaced
+      = ask<lom_ptr>(shard, set_custom{key("x"), {{"c", "3"}}, true});
+    CHECK((*replaced)->custom == storage::custom_map{{"c", "3"}});
+    CHECK((*replaced)->version == "2");
+    CHECK(get("x") == "two");
+  }
+}
+
+TEST_CASE_METHOD(fixture, "shard: leases", "[actors][shard]") {
+  REQUIRE(put("x", "one"));
+  auto l = ask<lease_ptr>(shard, open_object{key("x")});
+  REQUIRE(l);
+  CHECK((*l)->verified);
+  CHECK_FALSE((*l)->revoked);
+  auto again = ask<lease_ptr>(shard, open_object{key("x")});
+  CHECK(*again == *l);
+
+  SECTION("are revoked before an overwrite is acknowledged") {
+    REQUIRE(put("x", "two"));
+    CHECK((*l)->revoked);
+    storage::bytes old(3);
+    CHECK(*(*l)->object->content->read_at(old, 0) == 3);
+    CHECK(static_cast<char>(old[0]) == 'o');
+  }
+  SECTION("are revoked by delete and by metadata") {
+    REQUIRE(ask<lom_ptr>(shard, set_custom{key("x"), {{"a", "1"}}}));
+    CHECK((*l)->revoked);
+    auto l2 = ask<lease_ptr>(shard, open_object{key("x")});
+    REQUIRE(ask<ack>(shard, delete_object{key("x"), {}}));
+    CHECK((*l2)->revoked);
+  }
+  SECTION("stay bounded: the oldest goes") {
+    for (int i = 0; i < 10; ++i) {
+      auto name = "y" + std::to_string(i);
+      REQUIRE(put(name, "y"));
+      REQUIRE(ask<lease_ptr>(shard, open_object{key(name)}));
+    }
+    CHECK((*l)->revoked);
+  }
+}
+
+TEST_CASE_METHOD(fixture, "shard: corrupted content is never served",
+                 "[actors][shard]") {
+  REQUIRE(put("x", "precious"));
+  REQUIRE(put("big", std::string(verify_on_open_bytes + 5, 'b')));
+  auto path = mpath->plain_path(b->ref.bck, "x");
+
+  SECTION("what we wrote ourselves is not read again") {
+    auto opens = 0;
+    disk.fault = [&](storage::disk_op op, auto&) -> std::optional<errc> {
+      opens += op == storage::disk_op::read;
+      return std::nullopt;
+    };
+    REQUIRE(ask<lease_ptr>(shard, open_object{key("x")}));
+    CHECK(opens == 0);
+  }
+  SECTION("a changed file is noticed, once and again") {
+    REQUIRE(disk.flip_bit(path, 3, 2));
+    auto f = disk.open_append(path); // the change shows in the file's times
+    REQUIRE(f);
+    REQUIRE((*f)->set_attr("user.touch", {}));
+    CHECK(get("x") == "corrupted");
+    CHECK(get("x") == "corrupted");
+    CHECK(put("x", "healed"));
+    CHECK(get("x") == "healed");
+  }
+  SECTION("a large object is proven piece by piece") {
+    // A new shard has seen nothing yet: the object counts as unverified.
+    shard_config c;
+    c.env = env;
+    c.mpath = mpath;
+    auto other = spawn_shard(sys, c);
+    for (auto flip : {false, true}) {
+      if (flip)
+        REQUIRE(disk.flip_bit(mpath->plain_path(b->ref.bck, "big"),
+                              verify_on_open_bytes + 1, 0));
+      auto l = ask<lease_ptr>(other, open_object{key("big")});
+      REQUIRE(l);
+      CHECK_FALSE((*l)->verified);
+      auto p = std::make_shared<proof>(*l);
+      auto first = ask<uint64_t>(io, prove_next{p});
+      REQUIRE(first);
+      CHECK(*first == io_piece_bytes);
+      auto last = ask<uint64_t>(io, prove_next{p});
+      CHECK(bool(last) == !flip);
+      if (flip)
+        CHECK(last.error() == errc::corrupted);
+    }
+    caf::anon_send_exit(other, caf::exit_reason::kill);
+    run();
+  }
+}
+
+TEST_CASE_METHOD(fixture,
+                 "shard: durable writes that wait together share syncs",
+                 "[actors][shard]") {
+  int syncs = 0;
+  disk.fault = [&](storage::disk_op op, auto&) -> std::optional<errc> {
+    syncs += op == storage::disk_op::sync_dir;
+    return std::nullopt;
+  };
+  auto send = [&](int i) {
+    return self->request(
+      shard, caf::infinite,
+      put_object{key("o" + std::to_string(i)), {}, content("x")});
+  };
+  auto a = send(1);
+  auto c = send(2);
+  auto d = send(3);
+  run();
+  int ok = 0;
+  for (auto* r : {&a, &c, &d})
+    r->receive([&](lom_ptr&) { ++ok; }, [](error&) {});
+  CHECK(ok == 3);
+  CHECK(syncs == 1);
+}
+
+TEST_CASE_METHOD(fixture, "shard: appends", "[actors][shard]") {
+  auto first = ask<append_begun>(shard, begin_append{key("log"), ""});
+  REQUIRE(first);
+  CHECK(
+    ask<append_begun>(shard, begin_append{key("log"), first->handle}).error()
+    == errc::busy);
+  REQUIRE(first->writer->append(*content("one,")));
+  self->send(shard, end_append{key("log"), first->handle, true});
+  run();
+  CHECK(get("log") == "object_not_found");
+  CHECK(
+    ask<append_begun>(shard, begin_append{key("other"), first->handle}).error()
+    == errc::not_found);
+  auto done = ask<lom_ptr>(shard, flush_append{key("log"), first->handle, {}});
+  REQUIRE(done);
+  CHECK(get("log") == "one,");
+  CHECK(ask<lom_ptr>(shard, flush_append{key("log"), first->handle, {}}).error()
+        == errc::not_found);
+
+  SECTION("an idle append is dropped") {
+    auto idle = ask<append_begun>(shard, begin_append{key("log"), ""});
+    REQUIRE(idle);
+    self->send(shard, end_append{key("log"), idle->handle, true});
+    run();
+    now_ns += std::chrono::nanoseconds{append_idle}.count() * 2;
+    REQUIRE(ask<ack>(shard, atom::tick_v));
+    CHECK(
+      ask<append_begun>(shard, begin_append{key("log"), idle->handle}).error()
+      == errc::not_found);
+  }
+}
+
+TEST_CASE_METHOD(fixture, "shard: a full disk refuses and keeps",
+                 "[actors][shard]") {
+  REQUIRE(put("x", "kept"));
+  disk.fault = [&](storage::disk_op op, auto&) -> std::optional<errc> {
+    return op == storage::disk_op::write ? std::optional{errc::no_space}
+                                         : std::nullopt;
+  };
+  CHECK(put("x", "too much").error() == errc::no_space);
+  disk.fault = nullptr;
+  CHECK(get("x") == "kept");
+  CHECK(disk.list(mpath->bucket_dir(b->ref.bck) + "/%wk")->empty());
+}
+
+TEST_CASE_METHOD(fixture, "shard: access times reach the disk lazily",
+                 "[actors][shard]") {
+  REQUIRE(put("x", "data"));
+  auto l = ask<lease_ptr>(shard, open_object{key("x")});
+  now_ns += 3'600'000'000'000;
+  auto seen = now_ns;
+  (*l)->atime_ns = seen;
+  REQUIRE(ask<ack>(shard, atom::tick_v));
+  CHECK(disk.stat(mpath->plain_path(b->ref.bck, "x"))->atime_ns == seen);
+  INFO("and what was verified stays verified");
+  auto again = ask<lease_ptr>(shard, open_object{key("x")});
+  REQUIRE(again);
+  CHECK((*again)->verified);
+}

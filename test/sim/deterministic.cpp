@@ -1,0 +1,46 @@
+#include "test/sim/deterministic.hpp"
+
+namespace ais::sim {
+
+config::config() {
+  set("scheduler.policy", caf::atom("testing"));
+  set("logger.verbosity", caf::atom("quiet"));
+  add_message_types<caf::id_block::ais>();
+}
+
+deterministic::deterministic(uint64_t seed)
+  : sched(dynamic_cast<caf::scheduler::test_coordinator&>(sys.scheduler())),
+    rng(seed) {
+  env.disk = &disk;
+  env.wall_ns = [this] {
+    return ++now_ns;
+  };
+  env.random = [this] {
+    return rng();
+  };
+  env.detached = false;
+  static_cast<void>(storage::make_dirs(disk, "/root"));
+  static_cast<void>(disk.sync_dir("/"));
+}
+
+deterministic::~deterministic() {
+  run();
+  sched.clock().cancel_all();
+}
+
+void deterministic::run() {
+  while (sched.has_job()) {
+    auto& jobs = sched.jobs;
+    if (jobs.size() > 1)
+      std::swap(jobs[0], jobs[rng() % jobs.size()]);
+    sched.run_once();
+  }
+}
+
+void deterministic::advance(std::chrono::milliseconds by) {
+  now_ns += std::chrono::nanoseconds{by}.count();
+  sched.clock().advance_time(by);
+  run();
+}
+
+} // namespace ais::sim
