@@ -268,6 +268,7 @@ expected<void> mountpath::create_bucket(const bucket_ref& b) {
 
 expected<void> mountpath::destroy_bucket(const bck& b) {
   std::unique_lock guard{layout_};
+  AIS_CRASH_POINT("bucket.destroy.begin");
   auto dir = bucket_dir(b);
   auto trash = join(root(), trash_name);
   auto moved = disk_.rename(dir, join(trash, fresh_name()));
@@ -431,6 +432,7 @@ expected<writer_ptr> mountpath::begin(const bucket_ref& b, cksum_type type,
   auto f = disk_.create(path);
   if (!f)
     return is(f.error(), errc::not_found) ? no_bucket(b.bck) : f.error();
+  AIS_CRASH_POINT("put.begun");
   writer_ptr out{
     new object_writer(disk_, std::move(path), std::move(*f), type)};
   if (size_hint >= preallocate_from || (replaces && size_hint > 0))
@@ -483,6 +485,7 @@ mountpath::commit(std::span<commit_item> items) {
     if (!out[i])
       continue;
     auto& item = items[i];
+    AIS_CRASH_POINT("put.rename");
     auto path = place(item);
     if (!path) {
       out[i] = path.error();
@@ -602,6 +605,7 @@ expected<void> mountpath::convert(const bck& b, const std::string& path) {
   };
   if (auto ok = disk_.make_dir(dir); !ok)
     return ok;
+  AIS_CRASH_POINT("convert.begin");
   if (auto ok = disk_.link(path, self); !ok)
     return undo(ok.error());
   AIS_CRASH_POINT("convert.linked");
@@ -614,6 +618,7 @@ expected<void> mountpath::convert(const bck& b, const std::string& path) {
   AIS_CRASH_POINT("convert.exchanged");
   if (auto ok = disk_.sync_dir(parent_of(path)); !ok)
     return ok;
+  AIS_CRASH_POINT("convert.synced");
   // `dir` now names the file: the object's second link.
   auto removed = disk_.remove_file(dir);
   AIS_CRASH_POINT("convert.unlinked");
@@ -710,7 +715,9 @@ mountpath::store_attrs(const bucket_ref& b, std::string_view name, const lom& x,
   AIS_CRASH_POINT("attrs.stored");
   if (d == durability::none)
     return caf::unit;
-  return (*content)->sync();
+  auto synced = (*content)->sync();
+  AIS_CRASH_POINT("attrs.synced");
+  return synced;
 }
 
 void mountpath::store_atime(const bucket_ref& b, std::string_view name,

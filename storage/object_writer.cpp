@@ -1,4 +1,5 @@
 #include "storage/base/assert.hpp"
+#include "storage/base/crash.hpp"
 #include "storage/mountpath.hpp"
 
 namespace ais::storage {
@@ -29,6 +30,7 @@ expected<void> object_writer::append(std::span<const std::byte> in) {
   if (auto ok = file_->append(in); !ok)
     return ok;
   size_ += in.size();
+  AIS_CRASH_POINT("put.appended");
   return caf::unit;
 }
 
