@@ -9,7 +9,9 @@
 #include "storage/base/errc.hpp"
 
 #include <array>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -30,18 +32,26 @@ struct reply_plan {
 
 /// One request and its reply.
 ///
-/// Exactly one reply: reply(), or begin() followed by send*() and, for chunked
-/// replies, end(). What the handler leaves unread of the body is read and
+/// **Operation**: exactly one reply: reply(), or begin() followed by send*()
+/// and end(). A second reply, or bytes beyond the announced length, are never
+/// sent: they are logged and the connection ends after this request, as it does
+/// when fewer bytes than announced were sent. The answer to HEAD has no body,
+/// whatever is sent. What the handler leaves unread of the body is read and
 /// dropped up to limits::drain_bytes; beyond that the connection is closed.
+///
+/// **Concurrency**: one coroutine on the worker's thread. The request and every
+/// view of it stay valid until handle() returns.
+///
+/// **Limits**: the peer has limits::grace_seconds plus bytes / min_rate in
+/// either direction; time the handler takes does not count.
 class exchange {
 public:
-  explicit exchange(session& s) : session_(s) {}
+  explicit exchange(session& s);
 
   const ais::http::request& request() const;
   worker& thread() const;
 
-  // -- body
-  // -------------------------------------------------------------------------
+  // -- body -------------------------------------------------------------------
 
   /// Reads the next bytes of the body; 0 at its end. Sends "100 Continue" first
   /// if the client waits for it.
@@ -55,35 +65,48 @@ public:
   /// The whole body; errc::too_large beyond `limit` bytes.
   task<expected<std::string>> read_all(size_t limit);
 
-  // -- reply
-  // ------------------------------------------------------------------------
+  // -- reply ------------------------------------------------------------------
 
   task<> reply(ais::http::reply r);
 
-  /// Sends a header; `length` is the body's, none: chunked.
+  /// Sends a header; `length` is the body's, none: chunked, or for HTTP/1.0
+  /// until the connection closes. False: the peer is gone, here and below.
   task<bool>
   begin(int status, const header_list& headers, std::optional<uint64_t> length);
   /// Sends body bytes (as a chunk, if the reply is chunked).
   task<bool> send(std::span<const char> data);
   task<bool> send_file(int fd, uint64_t offset, uint64_t length);
-  /// Ends a chunked reply.
+  /// Ends a reply without length; nothing to do for others.
   task<bool> end();
 
-  /// The reply cannot be completed: close the connection.
+  /// The reply cannot be completed: close the connection so that the client
+  /// cannot take what it got for the whole.
   void abort() { broken_ = true; }
-  bool replied() const { return replied_; }
+  bool replied() const { return stage_ != stage::none; }
 
 private:
   friend class session;
+  enum class stage { none, begun, ended };
+  /// How the client finds the end of a begun reply.
+  enum class framing { length, chunked, close };
+
   task<expected<size_t>> read_chunked(std::span<std::byte> into);
+  error peer_gone();
+  bool body_left() const;
+  bool start_reply();
+  bool allow(uint64_t n);
+  task<bool> open_chunk(uint64_t size);
+  task<bool> close_chunk();
+  bool complete() const;
 
   session& session_;
   uint64_t body_read_ = 0;
-  uint32_t body_start_ = 0;
   bool body_started_ = false;
   bool body_done_ = false;
-  bool replied_ = false;
-  bool chunked_ = false;
+  stage stage_ = stage::none;
+  framing framing_ = framing::length;
+  uint64_t length_left_ = 0; ///< announced, not yet sent
+  bool no_body_ = false;     ///< HEAD
   bool broken_ = false;
 };
 
@@ -103,7 +126,7 @@ public:
 
   /// Called once a second.
   virtual void tick() {}
-  /// Called on the thread when the server stops.
+  /// Called once the I/O threads have ended.
   virtual void stop() {}
 };
 

@@ -10,9 +10,9 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <sys/socket.h>
 #include <thread>
 
 namespace ais::http {
@@ -21,6 +21,14 @@ namespace {
 
 using acceptor = asio::basic_socket_acceptor<asio::ip::tcp, executor>;
 constexpr auto tuple_task = asio::as_tuple(use_task);
+
+/// Takes one off `n` on every way out.
+struct counted {
+  explicit counted(std::atomic<size_t>& x) : n(x) {}
+  counted(const counted&) = delete;
+  ~counted() { --n; }
+  std::atomic<size_t>& n;
+};
 
 } // namespace
 
@@ -32,17 +40,18 @@ struct server::impl {
   std::vector<std::thread> threads;
   std::unique_ptr<acceptor> listening;
   std::atomic<size_t> connections{0};
+  std::atomic<size_t> turned_away{0};
   uint16_t port = 0;
   bool stopped = false;
 
   expected<void> listen();
   task<> accept();
-  task<> serve(size_t i, tcp_socket socket);
-  static void turn_away(tcp_socket& socket);
+  task<> serve(size_t i, tcp_socket socket, std::atomic<size_t>& n, bool full);
 };
 
 server::server(options opts, factory make) : impl_(std::make_unique<impl>()) {
   impl_->opts = std::move(opts);
+  impl_->opts.threads = std::max<size_t>(impl_->opts.threads, 1);
   impl_->make = std::move(make);
 }
 
@@ -114,30 +123,26 @@ task<> server::impl::accept() {
       co_await pause.async_wait(tuple_task);
       continue;
     }
-    if (connections.load() >= opts.lims.connections) {
-      turn_away(socket);
-      continue;
-    }
-    ++connections;
+    auto full = connections.load() >= opts.lims.connections;
+    if (full && turned_away.load() >= opts.lims.turned_away)
+      continue; // closes it
+    auto& n = full ? turned_away : connections;
+    ++n;
     auto ex = socket.get_executor();
-    asio::co_spawn(ex, serve(i, std::move(socket)), asio::detached);
+    asio::co_spawn(ex, serve(i, std::move(socket), n, full), asio::detached);
   }
 }
 
-task<> server::impl::serve(size_t i, tcp_socket socket) {
-  {
-    session s{*workers[i], std::move(socket), *handlers[i]};
-    co_await s.run();
-  }
-  --connections;
-}
-
-void server::impl::turn_away(tcp_socket& socket) {
-  static constexpr std::string_view text
+/// Serves one connection, counted in `n`; if the server is `full`, by refusing.
+task<> server::impl::serve(size_t i, tcp_socket socket, std::atomic<size_t>& n,
+                           bool full) {
+  counted one{n};
+  session s{*workers[i], std::move(socket), *handlers[i]};
+  static constexpr std::string_view refusal
     = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
       "Content-Length: 0\r\nRetry-After: 1\r\n\r\n";
-  static_cast<void>(::send(socket.native_handle(), text.data(), text.size(),
-                           MSG_NOSIGNAL | MSG_DONTWAIT));
+  auto whole = full ? s.turn_away(refusal) : s.run();
+  co_await std::move(whole);
 }
 
 void server::stop() {

@@ -16,10 +16,10 @@ public:
   struct options {
     std::string host = "127.0.0.1";
     uint16_t port = 8080; ///< 0: any free one
-    size_t threads = 1;
+    size_t threads = 1;   ///< at least 1
     limits lims;
   };
-  /// Makes the handler of one I/O thread, on that thread.
+  /// Makes the handler of one I/O thread, in start(), before the thread runs.
   using factory = std::function<std::unique_ptr<handler>(worker&)>;
 
   server(options opts, factory make);

@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -17,8 +18,9 @@ namespace {
 
 constexpr auto tuple_task = asio::as_tuple(use_task);
 constexpr size_t first_buffer_bytes = 16 << 10;
-constexpr size_t sendfile_bytes = 2 << 20; ///< per call
-constexpr int sends_per_turn = 4;          ///< then others get the thread
+constexpr size_t chunk_room_bytes = 8 << 10; ///< behind the header, at least
+constexpr size_t sendfile_bytes = 2 << 20;   ///< per call
+constexpr int sends_per_turn = 4;            ///< then others get the thread
 
 } // namespace
 
@@ -52,122 +54,144 @@ void session::cut() {
 // ---------------------------------------------------------------------
 
 task<> session::run() {
+  open();
+  // Not switch (co_await ...): g++ 12 lays that frame out wrong.
+  for (;;) {
+    auto got = co_await read_request();
+    if (got == read_result::closed)
+      co_return;
+    if (got == read_result::refused || !co_await serve())
+      break;
+  }
+  co_await linger();
+}
+
+task<> session::turn_away(std::string_view text) {
+  open();
+  idle_ = false;
+  out_ = new_pace();
+  out_.grace = worker_.lims().linger_seconds;
+  // A named result: awaiting in the condition, g++ 12 lays the frame out wrong.
+  auto ok = co_await send(text, false);
+  if (ok)
+    co_await linger();
+}
+
+void session::open() {
   boost::system::error_code ec;
   socket_.set_option(asio::ip::tcp::no_delay(true), ec);
   socket_.native_non_blocking(true, ec);
   if (auto peer = socket_.remote_endpoint(ec); !ec)
     request_.peer
       = peer.address().to_string() + ':' + std::to_string(peer.port());
-  for (;;) {
-    switch (co_await read_request()) {
-      case read_result::closed:
-        co_return;
-      case read_result::refused:
-        co_await linger();
-        co_return;
-      case read_result::ok:
-        break;
-    }
-    if (!co_await serve())
-      break;
-  }
-  co_await linger();
 }
 
 task<session::read_result> session::read_request() {
   auto& lims = worker_.lims();
+  request_.reset();
   parser_.emplace(lims);
   idle_ = begin_ == end_;
   if (idle_ && worker_.stopping())
     co_return read_result::closed;
-  worker_.wheel().arm(deadline_,
-                      worker_.wheel().now()
-                        + (idle_ ? lims.idle_seconds : lims.header_seconds));
+  if (idle_)
+    shrink();
+  arm_in(idle_ ? lims.idle_seconds : lims.header_seconds);
   for (;;) {
     if (begin_ < end_) {
-      switch (parser_->parse_header(received(), request_)) {
-        case parser::state::done:
-          begin_ += parser_->used;
-          idle_ = false;
-          co_return read_result::ok;
-        case parser::state::refused:
-          co_await refuse(parser_->status);
-          co_return read_result::refused;
-        case parser::state::more:
-          break;
+      auto state = parser_->parse_header(received(), request_);
+      if (state == parser::state::refused) {
+        co_await refuse(parser_->status);
+        co_return read_result::refused;
+      }
+      if (state == parser::state::done) {
+        if (request_.chunked)
+          make_chunk_room();
+        begin_ += parser_->used;
+        head_end_ = begin_;
+        idle_ = false;
+        co_return read_result::ok;
       }
     }
-    if (begin_ == end_) {
-      begin_ = end_ = 0;
-    } else if (end_ == buffer_.size()) {
-      std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-      end_ -= begin_;
-      begin_ = 0;
-      if (end_ > buffer_.size() / 2)
-        buffer_.resize(std::min(buffer_.size() * 2, lims.header_bytes));
-    }
+    make_room();
     auto first = begin_ == end_;
-    auto n = co_await receive(std::as_writable_bytes(
-      std::span{buffer_.data() + end_, buffer_.size() - end_}));
+    auto n = co_await receive(room());
     if (n == 0) {
-      if (!first && deadline_.expired)
-        co_await refuse(408);
-      co_return read_result::closed;
+      if (first || !deadline_.expired)
+        co_return read_result::closed;
+      co_await refuse(408);
+      co_return read_result::refused;
     }
     end_ += n;
     if (first) {
       idle_ = false;
-      worker_.wheel().arm(deadline_,
-                          worker_.wheel().now() + lims.header_seconds);
+      arm_in(lims.header_seconds); // absolute: later bytes do not extend it
     }
   }
 }
 
 task<bool> session::serve() {
   count(stat::edge_req_n);
-  auto keep = request_.keep_alive && !worker_.stopping();
-  request_.keep_alive = keep;
+  request_.keep_alive = request_.keep_alive && !worker_.stopping();
   if (!request_.has_body()) {
     plan_.size = 0;
     plan_.length = 0;
-    if (handler_.fast(request_, keep, plan_)) {
-      auto all = std::span<const char>{plan_.text.data(), plan_.size};
+    if (handler_.fast(request_, request_.keep_alive, plan_)) {
       // Usually the whole reply leaves with this one call.
-      auto n = send_now(all, plan_.length > 0);
-      if (n == static_cast<ssize_t>(all.size()) && plan_.length == 0)
-        co_return keep;
+      auto n = send_now({plan_.text.data(), plan_.size}, plan_.length > 0);
+      if (n == static_cast<ssize_t>(plan_.size) && plan_.length == 0)
+        co_return request_.keep_alive;
       if (n < 0)
         co_return false;
-      auto rest = all.subspan(static_cast<size_t>(n));
-      auto keeps = std::move(plan_.keeps);
-      if (!rest.empty() && !co_await send(rest, plan_.length > 0))
-        co_return false;
-      if (plan_.length > 0
-          && !co_await send_file(plan_.fd, plan_.offset, plan_.length))
-        co_return false;
-      co_return keep;
+      plan_sent_ = static_cast<size_t>(n);
+      co_return co_await send_plan() && request_.keep_alive;
     }
   }
+  co_return co_await serve_slow();
+}
+
+/// Sends the rest of `plan_`.
+task<bool> session::send_plan() {
+  deadline_.unlink();
+  out_ = new_pace();
+  auto keeps = std::move(plan_.keeps);
+  auto rest
+    = std::span<const char>{plan_.text.data(), plan_.size}.subspan(plan_sent_);
+  if (!rest.empty() && !co_await send(rest, plan_.length > 0))
+    co_return false;
+  co_return plan_.length == 0
+    || co_await send_file(plan_.fd, plan_.offset, plan_.length);
+}
+
+task<bool> session::serve_slow() {
+  deadline_.unlink(); // it is our turn
+  in_ = out_ = new_pace();
   exchange x{*this};
   co_await handler_.handle(x);
-  if (x.broken_)
-    co_return false;
-  if (!x.replied_) {
+  if (!x.replied() && !x.broken_) {
     auto r = handler_.refusal(500, request_);
     co_await x.reply(std::move(r));
   }
-  if (!request_.has_body() || x.body_done_)
-    co_return request_.keep_alive && !x.broken_;
-  if (request_.expect_continue && !x.body_started_)
-    co_return false; // it may or may not send the body now
-  // The unread rest of the body stands before the next request.
+  if (x.broken_ || !x.complete()) {
+    if (x.framing_ == exchange::framing::close)
+      reset(); // an orderly close would look like a complete reply
+    co_return false;
+  }
+  if (!x.body_left())
+    co_return request_.keep_alive;
+  co_return request_.keep_alive&& co_await drain(x);
+}
+
+/// Drops the unread rest of the body, which stands before the next request.
+task<bool> session::drain(exchange& x) {
+  in_ = new_pace();
+  in_.grace = worker_.lims().linger_seconds;
   std::array<std::byte, 16 << 10> sink;
-  for (uint64_t dropped = 0; dropped < worker_.lims().drain_bytes;) {
+  for (uint64_t dropped = 0; dropped <= worker_.lims().drain_bytes;) {
     auto n = co_await x.read_body(sink);
     if (!n)
       co_return false;
     if (*n == 0)
-      co_return request_.keep_alive && !x.broken_;
+      co_return true;
     dropped += *n;
   }
   co_return false;
@@ -177,8 +201,8 @@ task<> session::refuse(int status) {
   auto r = handler_.refusal(status, request_);
   auto text = head_text(r.status, r.headers, r.body.size(), false) + r.body;
   deadline_.expired = false;
-  worker_.wheel().arm(deadline_,
-                      worker_.wheel().now() + worker_.lims().linger_seconds);
+  out_ = new_pace();
+  out_.grace = worker_.lims().linger_seconds;
   co_await send(text, false);
 }
 
@@ -188,14 +212,60 @@ task<> session::linger() {
   socket_.shutdown(tcp_socket::shutdown_send, ec);
   if (ec || worker_.stopping())
     co_return;
-  worker_.wheel().arm(deadline_,
-                      worker_.wheel().now() + worker_.lims().linger_seconds);
+  deadline_.expired = false;
+  arm_in(worker_.lims().linger_seconds);
+  begin_ = end_ = 0;
   for (size_t dropped = 0; dropped < worker_.lims().drain_bytes;) {
-    auto n = co_await receive(std::as_writable_bytes(std::span{buffer_}));
+    auto n = co_await receive(room());
     if (n == 0)
       co_return;
     dropped += n;
   }
+}
+
+/// Makes the close that follows a reset.
+void session::reset() {
+  boost::system::error_code ec;
+  socket_.set_option(asio::socket_base::linger(true, 0), ec);
+  socket_.close(ec);
+}
+
+// -- buffer
+// -----------------------------------------------------------------------
+
+void session::move_received(size_t to) {
+  std::memmove(buffer_.data() + to, buffer_.data() + begin_, end_ - begin_);
+  end_ = to + (end_ - begin_);
+  begin_ = to;
+}
+
+/// Makes room for more of a header; parsing starts anew, so it may move.
+void session::make_room() {
+  if (begin_ == end_) {
+    begin_ = end_ = 0;
+  } else if (end_ == buffer_.size()) {
+    move_received(0);
+    auto more = std::min(buffer_.size() * 2, worker_.lims().header_bytes);
+    if (end_ > buffer_.size() / 2 && more > buffer_.size())
+      buffer_.resize(more);
+  }
+}
+
+/// A chunked body passes through the buffer, behind the header it belongs to.
+void session::make_chunk_room() {
+  if (buffer_.size() - begin_ - parser_->used >= chunk_room_bytes)
+    return;
+  move_received(0);
+  buffer_.resize(std::max(buffer_.size(), parser_->used + chunk_room_bytes));
+  parser_.emplace(worker_.lims()); // the views moved: take them again
+  parser_->parse_header(received(), request_);
+}
+
+/// Gives back what an unusually large header needed.
+void session::shrink() {
+  begin_ = end_ = head_end_ = 0;
+  if (buffer_.size() > first_buffer_bytes)
+    buffer_ = std::vector<char>(first_buffer_bytes);
 }
 
 // -- bytes
@@ -209,10 +279,24 @@ task<size_t> session::receive(std::span<std::byte> into) {
   co_return ec ? 0 : n;
 }
 
+task<size_t> session::receive(std::span<std::byte> into, pace& p) {
+  if (deadline_.expired)
+    co_return 0;
+  start_wait(p);
+  auto [ec, n] = co_await socket_.async_read_some(
+    asio::buffer(into.data(), into.size()), tuple_task);
+  end_wait(p);
+  p.bytes += n;
+  co_return ec ? 0 : n;
+}
+
+/// Waits until the peer has taken enough of what was sent.
 task<bool> session::writable() {
   if (deadline_.expired)
     co_return false;
+  start_wait(out_);
   auto [ec] = co_await socket_.async_wait(tcp_socket::wait_write, tuple_task);
+  end_wait(out_);
   co_return !ec;
 }
 
@@ -228,24 +312,20 @@ ssize_t session::send_now(std::span<const char> data, bool more) {
 }
 
 task<bool> session::send(std::span<const char> data, bool more) {
-  const auto start = worker_.wheel().now();
-  for (uint64_t sent = 0; !data.empty();) {
+  for (;;) {
     auto n = send_now(data, more);
     if (n < 0)
       co_return false;
     data = data.subspan(static_cast<size_t>(n));
-    sent += static_cast<uint64_t>(n);
-    if (!data.empty()) {
-      progress(start, sent);
-      if (!co_await writable())
-        co_return false;
-    }
+    out_.bytes += static_cast<uint64_t>(n);
+    if (data.empty())
+      co_return true;
+    if (!co_await writable())
+      co_return false;
   }
-  co_return true;
 }
 
 task<bool> session::send_file(int fd, uint64_t offset, uint64_t length) {
-  const auto start = worker_.wheel().now();
   auto at = static_cast<off_t>(offset);
   const auto end = static_cast<off_t>(offset + length);
   for (int turn = 0; at < end;) {
@@ -256,195 +336,38 @@ task<bool> session::send_file(int fd, uint64_t offset, uint64_t length) {
       count(stat::err_http_write_n); // the peer is gone, or the file was cut
       co_return false;
     }
-    progress(start, static_cast<uint64_t>(at) - offset);
     if (n < 0) {
       if (!co_await writable())
         co_return false;
-    } else if (at < end && ++turn % sends_per_turn == 0) {
-      co_await asio::post(socket_.get_executor(), use_task);
+      continue;
     }
+    out_.bytes += static_cast<uint64_t>(n);
+    if (at < end && ++turn % sends_per_turn == 0)
+      co_await asio::post(socket_.get_executor(), use_task);
   }
   co_return true;
 }
 
-void session::progress(uint32_t start, uint64_t bytes) {
-  auto& lims = worker_.lims();
-  auto earned = std::min<uint64_t>(bytes / lims.min_rate, 1u << 30);
-  worker_.wheel().arm(deadline_, start + lims.grace_seconds
-                                   + static_cast<uint32_t>(earned));
+session::pace session::new_pace() const {
+  auto now = worker_.wheel().now();
+  return {now, now, worker_.lims().grace_seconds, 0};
 }
 
-// -- exchange
-// ---------------------------------------------------------------------
-
-const request& exchange::request() const {
-  return session_.request_;
+/// Moved bytes buy time: a peer below limits::min_rate runs out of it.
+void session::start_wait(pace& p) {
+  auto& wheel = worker_.wheel();
+  p.start += wheel.now() - p.left;
+  auto earned = std::min<uint64_t>(p.bytes / worker_.lims().min_rate, 1u << 30);
+  wheel.arm(deadline_, p.start + p.grace + static_cast<uint32_t>(earned));
 }
 
-worker& exchange::thread() const {
-  return session_.worker_;
+void session::end_wait(pace& p) {
+  p.left = worker_.wheel().now();
+  deadline_.unlink();
 }
 
-task<expected<size_t>> exchange::read_body(std::span<std::byte> into) {
-  auto& s = session_;
-  if (body_done_ || !s.request_.has_body() || into.empty()) {
-    body_done_ = true;
-    co_return size_t{0};
-  }
-  if (!body_started_) {
-    body_started_ = true;
-    body_start_ = s.worker_.wheel().now();
-    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-    if (s.request_.expect_continue && s.received().empty()
-        && !co_await s.send(go_on, false)) {
-      broken_ = true;
-      co_return fail(errc::timed_out, "the client is gone");
-    }
-  }
-  s.progress(body_start_, body_read_);
-  if (s.request_.chunked)
-    co_return co_await read_chunked(into);
-  auto left = *s.request_.content_length - body_read_;
-  into = into.first(std::min<uint64_t>(into.size(), left));
-  size_t n = 0;
-  if (auto have = s.received(); !have.empty()) {
-    n = std::min(have.size(), into.size());
-    std::memcpy(into.data(), have.data(), n);
-    s.begin_ += n;
-  } else {
-    n = co_await s.receive(into);
-  }
-  if (n == 0) {
-    broken_ = true;
-    co_return fail(errc::timed_out,
-                   "the client closed the connection or was too slow");
-  }
-  body_read_ += n;
-  body_done_ = body_read_ == *s.request_.content_length;
-  co_return n;
-}
-
-task<expected<size_t>> exchange::read_chunked(std::span<std::byte> into) {
-  auto& s = session_;
-  for (;;) {
-    if (auto have = s.received(); !have.empty()) {
-      size_t got = 0;
-      parser::error_code ec;
-      s.begin_ += s.parser_->decode_chunked(have, into, got, ec);
-      if (ec) {
-        broken_ = true;
-        co_return fail(errc::invalid_argument,
-                       "the body's chunks are malformed");
-      }
-      body_read_ += got;
-      body_done_ = s.parser_->is_done();
-      if (got > 0 || body_done_)
-        co_return got;
-    }
-    // The rest is the front of a chunk header: keep it, make room, read on.
-    if (s.begin_ > 0) {
-      std::memmove(s.buffer_.data(), s.buffer_.data() + s.begin_,
-                   s.end_ - s.begin_);
-      s.end_ -= s.begin_;
-      s.begin_ = 0;
-    }
-    size_t n = 0;
-    if (s.end_ < s.buffer_.size())
-      n = co_await s.receive(std::as_writable_bytes(
-        std::span{s.buffer_.data() + s.end_, s.buffer_.size() - s.end_}));
-    if (n == 0) {
-      broken_ = true;
-      co_return fail(errc::timed_out,
-                     "the client closed the connection or was too slow");
-    }
-    s.end_ += n;
-    s.progress(body_start_, body_read_);
-  }
-}
-
-task<expected<size_t>> exchange::fill(std::span<std::byte> into) {
-  size_t have = 0;
-  while (have < into.size()) {
-    auto n = co_await read_body(into.subspan(have));
-    if (!n)
-      co_return n.error();
-    if (*n == 0)
-      break;
-    have += *n;
-  }
-  co_return have;
-}
-
-task<expected<std::string>> exchange::read_all(size_t limit) {
-  std::string out;
-  if (session_.request_.content_length.value_or(0) > limit)
-    co_return fail(errc::too_large, "the body has more than "
-                                      + std::to_string(limit) + " bytes");
-  std::array<std::byte, 16 << 10> piece;
-  for (;;) {
-    auto n = co_await read_body(piece);
-    if (!n)
-      co_return n.error();
-    if (*n == 0)
-      co_return out;
-    if (out.size() + *n > limit)
-      co_return fail(errc::too_large, "the body has more than "
-                                        + std::to_string(limit) + " bytes");
-    out.append(reinterpret_cast<const char*>(piece.data()), *n);
-  }
-}
-
-task<> exchange::reply(ais::http::reply r) {
-  auto head = session_.request_.method == "HEAD";
-  auto length = r.length.value_or(r.body.size());
-  replied_ = true;
-  auto text
-    = head_text(r.status, r.headers, length, session_.request_.keep_alive);
-  if (!head)
-    text += r.body;
-  if (!co_await session_.send(text, false))
-    broken_ = true;
-}
-
-task<bool> exchange::begin(int status, const header_list& headers,
-                           std::optional<uint64_t> length) {
-  replied_ = true;
-  chunked_ = !length;
-  auto text = head_text(status, headers, length, session_.request_.keep_alive,
-                        chunked_);
-  auto ok = co_await session_.send(text, length.value_or(1) > 0);
-  broken_ |= !ok;
-  co_return ok;
-}
-
-task<bool> exchange::send(std::span<const char> data) {
-  if (data.empty())
-    co_return true;
-  auto ok = true;
-  if (chunked_) {
-    char size[20];
-    auto n = std::snprintf(size, sizeof(size), "%zx\r\n", data.size());
-    ok = co_await session_.send({size, static_cast<size_t>(n)}, true);
-  }
-  ok = ok && co_await session_.send(data, chunked_);
-  static constexpr std::string_view crlf = "\r\n";
-  if (chunked_)
-    ok = ok && co_await session_.send(crlf, false);
-  broken_ |= !ok;
-  co_return ok;
-}
-
-task<bool> exchange::send_file(int fd, uint64_t offset, uint64_t length) {
-  auto ok = co_await session_.send_file(fd, offset, length);
-  broken_ |= !ok;
-  co_return ok;
-}
-
-task<bool> exchange::end() {
-  static constexpr std::string_view last = "0\r\n\r\n";
-  auto ok = co_await session_.send(last, false);
-  broken_ |= !ok;
-  co_return ok;
+void session::arm_in(uint32_t seconds) {
+  worker_.wheel().arm(deadline_, worker_.wheel().now() + seconds);
 }
 
 } // namespace ais::http

@@ -66,11 +66,12 @@ block::~block() {
 }
 
 task<block> worker::lease() {
-  while (leased_ >= limits_.blocks) {
-    timer turn{get_executor()};
-    turn.expires_at(timer::time_point::max());
-    block_waiters_.push_back(&turn);
-    co_await turn.async_wait(asio::as_tuple(use_task));
+  if (leased_ >= limits_.blocks) {
+    block_waiter self{timer{get_executor()}, nullptr};
+    self.turn.expires_at(timer::time_point::max());
+    block_waiters_.push_back(&self);
+    co_await self.turn.async_wait(asio::as_tuple(use_task));
+    co_return block{this, std::move(self.memory), limits_.block_bytes};
   }
   ++leased_;
   if (free_blocks_.empty())
@@ -84,13 +85,17 @@ task<block> worker::lease() {
 
 void worker::give_back(std::unique_ptr<std::byte[]> memory) {
   constexpr size_t kept = 16;
+  if (!block_waiters_.empty()) {
+    // Handed over, so that nobody who comes now can snatch it.
+    auto* next = block_waiters_.front();
+    block_waiters_.pop_front();
+    next->memory = std::move(memory);
+    next->turn.cancel();
+    return;
+  }
   --leased_;
   if (free_blocks_.size() < kept)
     free_blocks_.push_back(std::move(memory));
-  if (block_waiters_.empty())
-    return;
-  block_waiters_.front()->cancel();
-  block_waiters_.pop_front();
 }
 
 // -- worker
@@ -102,22 +107,28 @@ worker::worker(size_t index, const limits& l)
 worker::~worker() = default;
 
 void worker::run(std::function<void()> each_second) {
-  asio::co_spawn(io_, clock(std::move(each_second)), asio::detached);
+  each_second_ = std::move(each_second);
+  asio::co_spawn(io_, clock(), asio::detached);
   io_.run();
 }
 
-task<> worker::clock(std::function<void()> each_second) {
-  for (;;) {
+/// The loop's last work: ends when the worker has stopped. Looks before each
+/// wait, since a cancel() between two waits is lost.
+task<> worker::clock() {
+  while (!done()) {
     second_.expires_after(std::chrono::seconds{1});
     auto [ec] = co_await second_.async_wait(asio::as_tuple(use_task));
-    if (ec)
-      co_return;
-    wheel_.tick();
-    each_second();
-    if (stopping_ && wheel_.now() >= stop_at_)
-      for (auto* s = sessions_; s; s = s->behind_)
-        s->cut();
+    if (!ec)
+      tick();
   }
+}
+
+void worker::tick() {
+  wheel_.tick();
+  each_second_();
+  if (stopping_ && wheel_.now() >= stop_at_)
+    for (auto* s = sessions_; s; s = s->behind_)
+      s->cut();
 }
 
 void worker::stop() {
@@ -131,8 +142,8 @@ void worker::stop() {
 }
 
 void worker::end_if_done() {
-  if (stopping_ && session_count_ == 0)
-    second_.cancel(); // the loop's last work
+  if (done())
+    second_.cancel();
 }
 
 } // namespace ais::http

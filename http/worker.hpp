@@ -109,7 +109,11 @@ public:
   /// Runs until stopped; calls `each_second` once a second.
   void run(std::function<void()> each_second);
 
-  /// Waits for a block while limits::blocks are out.
+  /// One second has passed; run() calls it, tests may. On the worker's thread.
+  void tick();
+
+  /// Waits for a block while limits::blocks are out; who came first is served
+  /// first. Whoever holds one must not wait for a second.
   task<block> lease();
 
   bool stopping() const { return stopping_; }
@@ -120,9 +124,16 @@ public:
 private:
   friend class block;
   friend class session;
-  task<> clock(std::function<void()> each_second);
+  task<> clock();
   void give_back(std::unique_ptr<std::byte[]> memory);
+  bool done() const { return stopping_ && session_count_ == 0; }
   void end_if_done();
+
+  /// A coroutine that waits for a block.
+  struct block_waiter {
+    timer turn; ///< cancelled when `memory` is there
+    std::unique_ptr<std::byte[]> memory;
+  };
 
   size_t index_;
   const limits& limits_;
@@ -131,8 +142,9 @@ private:
   deadline_wheel wheel_;
   std::vector<std::unique_ptr<std::byte[]>> free_blocks_;
   size_t leased_ = 0;
-  std::deque<timer*> block_waiters_; ///< timers to cancel, oldest first
-  session* sessions_ = nullptr;      ///< intrusive list
+  std::deque<block_waiter*> block_waiters_; ///< oldest first
+  std::function<void()> each_second_;
+  session* sessions_ = nullptr; ///< intrusive list
   size_t session_count_ = 0;
   bool stopping_ = false;
   uint32_t stop_at_ = 0;
