@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace ais {
 
@@ -44,6 +45,18 @@ number_member(const json::object& x, std::string_view name, T otherwise) {
   if (auto* u = v->if_uint64(); u && std::in_range<T>(*u))
     return static_cast<T>(*u);
   return wrong_type(name, "a whole number");
+}
+
+/// False if there is a number that no double can hold, such as 1e999.
+bool finite(const json::value& x) {
+  if (auto* d = x.if_double())
+    return std::isfinite(*d);
+  if (auto* a = x.if_array())
+    return std::all_of(a->begin(), a->end(), finite);
+  if (auto* o = x.if_object())
+    return std::all_of(o->begin(), o->end(),
+                       [](auto& m) { return finite(m.value()); });
+  return true;
 }
 
 void pretty(std::string& out, const json::value& x, size_t depth) {
@@ -91,7 +104,11 @@ expected<json::value> parse_json(std::string_view text) {
     return fail(errc::invalid_argument, "malformed JSON at byte "
                                           + std::to_string(used) + ": "
                                           + ec.message());
-  return p.release();
+  auto out = p.release();
+  if (!finite(out))
+    return fail(errc::invalid_argument,
+                "malformed JSON: a number is too large");
+  return out;
 }
 
 std::string to_text(const json::value& x) {

@@ -48,8 +48,9 @@ TEST_CASE("units: times", "[storage][units]") {
 
 TEST_CASE("json: what is malformed is refused", "[storage][json]") {
   CHECK(parse_json(R"({"a":[1,"x",null,true,1.5]})"));
-  for (auto x : {"", "{", "{}x", "{'a':1}", "[1,]", "NaN", "{\"a\":1,}",
-                 "\"\\ud800\"", "\xff", "01", "1 2"})
+  for (auto x :
+       {"", "{", "{}x", "{'a':1}", "[1,]", "NaN", "{\"a\":1,}", "\"\\ud800\"",
+        "\xff", "01", "1 2", "1e999", "[{\"a\":-9e999}]"})
     CHECK(parse_json(x).error() == errc::invalid_argument);
   CHECK_FALSE(parse_json(std::string(100'000, '[')));
   CHECK(parse_json(std::string(30, '[') + std::string(30, ']')));
