@@ -182,7 +182,7 @@ expected<void> check_bucket_name(std::string_view x, bool system) {
     return fail(errc::invalid_name, "bucket name is empty");
   if (auto ok = check_plain("bucket", x, max_bucket_name); !ok)
     return ok;
-  if (x.front() == '.' && !system)
+  if (x.front() == '.' && (!system || x.size() == 1))
     return fail(errc::invalid_name,
                 "bucket name \"" + std::string{x}
                   + "\" is not valid: a leading '.' is for system buckets");

@@ -41,6 +41,7 @@ TEST_CASE("names: buckets", "[storage][names]") {
   for (auto x : {"", "a..b", "..", "a/b", "a b", ".sys", "a\n", "\xc3\xa4"})
     CHECK(check_bucket_name(x).error() == errc::invalid_name);
   CHECK(check_bucket_name(".sys-inventory", true));
+  CHECK_FALSE(check_bucket_name(".", true));
 }
 
 TEST_CASE("names: objects", "[storage][names]") {
