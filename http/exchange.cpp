@@ -35,8 +35,7 @@ worker& exchange::thread() const {
   return session_.worker_;
 }
 
-// -- body
-// -------------------------------------------------------------------------
+// -- body ---------------------------------------------------------------------
 
 task<expected<size_t>> exchange::read_body(std::span<std::byte> into) {
   auto& s = session_;
@@ -148,8 +147,7 @@ bool exchange::body_left() const {
   return session_.request_.has_body() && !body_done_;
 }
 
-// -- reply
-// ------------------------------------------------------------------------
+// -- reply --------------------------------------------------------------------
 
 task<> exchange::reply(ais::http::reply r) {
   if (!start_reply())

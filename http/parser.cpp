@@ -76,8 +76,7 @@ parser::parser(const limits& l) : limits_(l) {
   eager(false);
 }
 
-// -- the header
-// -------------------------------------------------------------------
+// -- the header ---------------------------------------------------------------
 
 parser::state parser::parse_header(std::span<const char> in, request& out) {
   in_ = in;
@@ -206,8 +205,7 @@ void parser::refuse_field(int why, error_code& ec) {
   ec = beast::http::error::bad_field;
 }
 
-// -- chunked bodies
-// ---------------------------------------------------------------
+// -- chunked bodies -----------------------------------------------------------
 
 size_t parser::on_chunk_body_impl(uint64_t, sv body, error_code& ec) {
   ec = {};

@@ -50,8 +50,7 @@ void session::cut() {
   socket_.cancel(ec);
 }
 
-// -- requests
-// ---------------------------------------------------------------------
+// -- requests -----------------------------------------------------------------
 
 task<> session::run() {
   open();
@@ -230,8 +229,7 @@ void session::reset() {
   socket_.close(ec);
 }
 
-// -- buffer
-// -----------------------------------------------------------------------
+// -- buffer -------------------------------------------------------------------
 
 void session::move_received(size_t to) {
   std::memmove(buffer_.data() + to, buffer_.data() + begin_, end_ - begin_);
@@ -268,8 +266,7 @@ void session::shrink() {
     buffer_ = std::vector<char>(first_buffer_bytes);
 }
 
-// -- bytes
-// ------------------------------------------------------------------------
+// -- bytes --------------------------------------------------------------------
 
 task<size_t> session::receive(std::span<std::byte> into) {
   if (deadline_.expired)

@@ -10,8 +10,7 @@
 
 namespace ais::http {
 
-// -- deadlines
-// --------------------------------------------------------------------
+// -- deadlines ----------------------------------------------------------------
 
 void deadline_wheel::entry::unlink() {
   if (!before)
@@ -57,8 +56,7 @@ void deadline_wheel::tick() {
   }
 }
 
-// -- blocks
-// -----------------------------------------------------------------------
+// -- blocks -------------------------------------------------------------------
 
 block::~block() {
   if (worker_)
@@ -98,8 +96,7 @@ void worker::give_back(std::unique_ptr<std::byte[]> memory) {
     free_blocks_.push_back(std::move(memory));
 }
 
-// -- worker
-// -----------------------------------------------------------------------
+// -- worker -------------------------------------------------------------------
 
 worker::worker(size_t index, const limits& l)
   : index_(index), limits_(l), second_(io_) {}

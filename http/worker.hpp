@@ -33,8 +33,7 @@ template <class T = void>
 using task = asio::awaitable<T, executor>;
 inline constexpr asio::use_awaitable_t<executor> use_task{};
 
-// -- deadlines
-// --------------------------------------------------------------------
+// -- deadlines ----------------------------------------------------------------
 
 /// Deadlines in steps of one second: 128 buckets, constant time to move one.
 class deadline_wheel {
@@ -65,8 +64,7 @@ private:
   entry heads_[buckets];
 };
 
-// -- blocks
-// -----------------------------------------------------------------------
+// -- blocks -------------------------------------------------------------------
 
 class worker;
 
@@ -90,8 +88,7 @@ private:
   size_t size_ = 0;
 };
 
-// -- worker
-// -----------------------------------------------------------------------
+// -- worker -------------------------------------------------------------------
 
 class session;
 

@@ -375,7 +375,11 @@ expected<size_t> mountpath::remove_stale_work() {
 // ----------------------------------------------------------------------
 
 expected<lom> mountpath::load(const bucket_ref& b, std::string_view name) {
-  auto path = plain_path(b.bck, name);
+  return load_at(b, name, plain_path(b.bck, name));
+}
+
+expected<lom> mountpath::load_at(const bucket_ref& b, std::string_view name,
+                                 std::string path) {
   auto st = disk_.stat(path);
   if (st && st->kind == entry_kind::dir) {
     path = join(path, self_name);

@@ -18,6 +18,7 @@ bool starts_with(std::string_view x, std::string_view prefix) {
 struct found {
   std::string name; ///< ends in '/' for a directory entry
   bool dir = false;
+  bool hashed = false; ///< its path is made of its hash
 };
 
 /// A directory being walked: its names in order and how far we are.
@@ -66,7 +67,13 @@ public:
   }
 
   const std::optional<found>& head() const { return head_; }
-  mountpath& mp() { return mp_; }
+
+  /// The attributes of the object at a name that head() showed.
+  expected<lom> load(const found& x) {
+    if (x.hashed)
+      return mp_.load(bucket_, x.name);
+    return mp_.load_at(bucket_, x.name, top_ + '/' + x.name);
+  }
 
 private:
   /// True if a name that begins with `dir` (ending in '/') may be wanted.
@@ -127,9 +134,9 @@ private:
       auto dir = shown_dir(*name);
       if (dir.empty()) {
         if (wanted(*name))
-          hashed_.push_back({std::move(*name), false});
+          hashed_.push_back({std::move(*name), false, true});
       } else if (wanted(dir) && !opts_.no_dirs) {
-        hashed_.push_back({std::move(dir), true});
+        hashed_.push_back({std::move(dir), true, true});
       }
     }
     std::sort(hashed_.begin(), hashed_.end(),
@@ -214,7 +221,7 @@ private:
       auto item = std::move(f.items[f.next++]);
       auto full = f.base + item.key;
       if (!item.dir) {
-        plain_ = found{std::move(full), false};
+        plain_ = found{std::move(full), false, false};
         return caf::unit;
       }
       auto reaches_level = full.size() <= level_.size();
@@ -229,7 +236,7 @@ private:
           return some.error();
         if (!*some)
           continue;
-        plain_ = found{std::move(full), true};
+        plain_ = found{std::move(full), true, false};
         return caf::unit;
       }
       if (auto ok = enter(std::move(full)); !ok)
@@ -309,7 +316,7 @@ expected<std::optional<walk_entry>> walker::impl::next() {
     out.dir = here.dir;
     out.mountpath = static_cast<int>(first);
     if (!here.dir && opts.with_attrs) {
-      auto attrs = s.mp().load(bucket, here.name);
+      auto attrs = s.load(here);
       if (!attrs) {
         if (attrs.error() == errc::object_not_found
             || attrs.error() == errc::corrupted)
