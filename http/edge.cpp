@@ -234,10 +234,8 @@ reply edge::refusal(int status, const request& req) {
         return "the request's header took too long";
       case 431:
         return "the request's header is too large";
-      case 501:
-        return "unknown Transfer-Encoding: only \"chunked\" is understood";
-      case 505:
-        return "only HTTP/1.0 and HTTP/1.1 are understood";
+      case 414:
+        return "the request's URL is too long";
       case 500:
         return "internal error: the request was not answered";
       default:

@@ -165,7 +165,9 @@ task<bool> send_part(call& c, storage::object_reader& object, uint64_t offset,
     auto n = object.content->read_at(piece, offset);
     if (!n || *n == 0)
       co_return false;
-    if (!co_await c.x.send({reinterpret_cast<const char*>(piece.data()), *n}))
+    std::span<const char> part{reinterpret_cast<const char*>(piece.data()), *n};
+    auto sent = co_await c.x.send(part);
+    if (!sent)
       co_return false;
     offset += *n;
     length -= *n;
@@ -188,7 +190,8 @@ task<bool> send_proving(edge& e, call& c, const located& at, lease_ptr lease) {
         e.actors().tell(at.shard, verdict{at.key, lease, false});
       co_return false;
     }
-    if (!co_await send_part(c, *lease->object, sent, *proven - sent))
+    auto ok = co_await send_part(c, *lease->object, sent, *proven - sent);
+    if (!ok)
       co_return false;
     sent = *proven;
   }
@@ -246,7 +249,8 @@ task<> get(edge& e, call& c) {
   }
   auto whole = range.length == attrs.size_bytes;
   auto verified = (*lease)->verified.load();
-  if (!co_await c.x.begin(status, headers, range.length))
+  auto begun = co_await c.x.begin(status, headers, range.length);
+  if (!begun)
     co_return stats.bad();
   auto sent = true;
   if (range.length == 0)
