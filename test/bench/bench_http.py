@@ -288,13 +288,14 @@ def bench_many(o, dir, rows):
     make_bucket(node, "b")
     script = dir / "fill.lua"
     script.write_text(
-        "local n = -1\nfunction request() n = n + 1\n"
+        "local n\nfunction init(args) n = tonumber(args[1]) end\n"
+        "function request() n = n + 1\n"
         'return wrk.format("PUT", wrk.path .. "/d" .. (n % 10) .. "/o" ..'
         ' string.format("%07d", n % 100000), nil, "x") end'
     )
     made = 0
     while made < 100_000:
-        run_wrk(node, node.base, script, 16, 5, o.load_core)
+        run_wrk(node, node.base, script, 16, 5, o.load_core, [str(made)])
         made, _ = list_all(node, "name")
     rows.append({"case": "RSS MB after 100k objects", "value": rss(node)})
     print(f"RSS, 100k objects      {rss(node):.0f} MB")
