@@ -252,21 +252,25 @@ expected<void> check_rules(const property_set& x) {
   return caf::unit;
 }
 
-/// Refuses what must not change for the moment only; names the section.
-expected<void> check_transient(const property& p) {
+/// Refuses what must not change on one node, or for the moment, only; names the
+/// section.
+expected<void> check_override(const property& p, bool transient) {
   auto section = std::string{p.path.substr(0, p.path.find('.'))};
-  for (auto never : {"auth", "net", "tracing", "memsys", "keepalivetracker"})
-    if (section == never)
-      return fail(errc::unsupported, section
-                                       + " configuration cannot be changed"
-                                         " transiently: it takes effect at a"
-                                         " restart");
+  if (transient)
+    for (auto never : {"auth", "net", "tracing", "memsys", "keepalivetracker"})
+      if (section == never)
+        return fail(errc::unsupported, section
+                                         + " configuration cannot be changed"
+                                           " transiently: it takes effect at a"
+                                           " restart");
   if (p.scope == cluster)
     return fail(errc::invalid_argument,
                 section
-                  + " (cluster-scoped) configuration cannot be changed"
-                    " transiently");
-  if (!p.transient_ok)
+                  + (transient ? " (cluster-scoped) configuration cannot be"
+                                 " changed transiently"
+                               : " configuration can only be globally"
+                                 " updated"));
+  if (transient && !p.transient_ok)
     return fail(errc::unsupported, std::string{p.path}
                                      + " cannot be changed transiently: it"
                                        " takes effect at a restart");
@@ -275,23 +279,15 @@ expected<void> check_transient(const property& p) {
 
 /// Paths named by a tree, in dotted form.
 void collect(const json::object& tree, const std::string& path,
-             std::vector<std::string>& out) {
+             std::vector<const property*>& out) {
   for (auto& m : tree) {
     auto full = path + std::string{m.key().data(), m.key().size()};
-    auto* below = m.value().if_object();
-    if (below && !find_property(table, full))
+    auto* p = find_property(table, full);
+    if (p && !m.value().is_null())
+      out.push_back(p);
+    else if (auto* below = m.value().if_object())
       collect(*below, full + '.', out);
-    else if (!m.value().is_null())
-      out.push_back(std::move(full));
   }
-}
-
-std::shared_ptr<cluster_config>
-successor(const cluster_config& x, int64_t now_ns) {
-  auto next = std::make_shared<cluster_config>(x);
-  ++next->version;
-  next->changed = format_rfc3339(now_ns);
-  return next;
 }
 
 /// Names that older clients use.
@@ -301,6 +297,25 @@ std::string modern(std::string path) {
   return path;
 }
 
+/// Carries out a change on `values`; returns which properties it sets. The
+/// rules between properties are not checked here.
+expected<std::vector<const property*>>
+edit(property_set& values, const config_change& change) {
+  std::vector<const property*> touched;
+  for (auto& [given, text] : change.by_name) {
+    auto path = modern(given);
+    if (auto ok = values.set(path, text); !ok)
+      return ok.error();
+    touched.push_back(find_property(table, path));
+  }
+  if (auto ok = values.set_tree(change.tree); !ok)
+    return ok.error();
+  collect(change.tree, "", touched);
+  if (touched.empty())
+    return fail(errc::invalid_argument, "no properties to update");
+  return touched;
+}
+
 } // namespace
 
 schema config_schema() {
@@ -308,51 +323,59 @@ schema config_schema() {
 }
 
 expected<cluster_config_ptr>
-with_changes(const cluster_config& x, const config_change& changes,
-             bool transient, int64_t now_ns) {
-  if (changes.empty())
-    return fail(errc::invalid_argument, "no properties to update");
-  auto next = successor(x, now_ns);
-  for (auto& [given, text] : changes) {
-    auto path = modern(given);
-    if (auto ok = next->values.set(path, text); !ok)
+with_changes(const cluster_config& x, const config_change& change,
+             int64_t now_ns) {
+  auto next = std::make_shared<cluster_config>(x);
+  ++next->version;
+  next->changed = format_rfc3339(now_ns);
+  if (auto touched = edit(next->values, change); !touched)
+    return touched.error();
+  if (auto ok = check_rules(next->values); !ok)
+    return ok.error();
+  return cluster_config_ptr{next};
+}
+
+expected<overrides>
+with_override(const overrides& x, const cluster_config& base,
+              const config_change& change, bool transient) {
+  auto values = effective_values(base, x);
+  auto touched = edit(values, change);
+  if (!touched)
+    return touched.error();
+  auto next = x;
+  ++next.version;
+  for (auto* p : *touched) {
+    if (auto ok = check_override(*p, transient); !ok)
       return ok.error();
-    if (transient)
-      if (auto ok = check_transient(*find_property(table, path)); !ok)
-        return ok.error();
+    auto& v = values.value(p->path);
+    if (transient) {
+      next.transient[p->path] = v;
+    } else {
+      next.saved[p->path] = v;
+      next.transient.erase(p->path);
+    }
   }
-  if (auto ok = check_rules(next->values); !ok)
+  if (auto ok = check_rules(values); !ok)
     return ok.error();
-  return cluster_config_ptr{next};
-}
-
-expected<cluster_config_ptr>
-with_tree(const cluster_config& x, const json::object& tree, bool transient,
-          int64_t now_ns) {
-  std::vector<std::string> paths;
-  collect(tree, "", paths);
-  if (paths.empty())
-    return fail(errc::invalid_argument, "no properties to update");
-  auto next = successor(x, now_ns);
-  if (auto ok = next->values.set_tree(tree); !ok)
-    return ok.error();
-  if (transient)
-    for (auto& path : paths)
-      if (auto ok = check_transient(*find_property(table, path)); !ok)
-        return ok.error();
-  if (auto ok = check_rules(next->values); !ok)
-    return ok.error();
-  return cluster_config_ptr{next};
-}
-
-cluster_config_ptr with_defaults(const cluster_config& x, int64_t now_ns) {
-  auto next = successor(x, now_ns);
-  next->values = property_set{table};
   return next;
 }
 
+property_set effective_values(const cluster_config& base, const overrides& x) {
+  auto out = base.values;
+  for (auto* tree : {&x.saved, &x.transient})
+    if (auto ok = out.set_tree(*tree); !ok)
+      return base.values;
+  if (!check_rules(out))
+    return base.values;
+  return out;
+}
+
 json::object to_json(const cluster_config& x) {
-  auto out = x.values.to_tree();
+  return to_json(x, x.values);
+}
+
+json::object to_json(const cluster_config& x, const property_set& values) {
+  auto out = values.to_tree();
   out["uuid"] = x.uuid;
   out["lastupdate_time"] = x.changed;
   out["config_version"] = std::to_string(x.version);

@@ -21,25 +21,41 @@ struct cluster_config {
 };
 
 using cluster_config_ptr = std::shared_ptr<const cluster_config>;
-using config_change = std::vector<std::pair<std::string, std::string>>;
+/// What to set: by dotted names and text, by a JSON tree (ConfigToSet), or
+/// both.
+struct config_change {
+  std::vector<std::pair<std::string, std::string>> by_name;
+  json::object tree;
+};
+
+/// What one node changes of the cluster's configuration for itself: sparse.
+struct overrides {
+  uint64_t version = 0;   ///< counts changes
+  json::object saved;     ///< by dotted name
+  json::object transient; ///< the same, until the next restart; wins
+};
 
 /// `x` with these properties set, as the next version.
-/// @returns errc::invalid_argument (unknown, invalid, or nothing to set),
+/// @returns errc::invalid_argument (unknown, invalid, or nothing to set).
+expected<cluster_config_ptr>
+with_changes(const cluster_config& x, const config_change& change,
+             int64_t now_ns);
+
+/// `x` with these properties set, over `base`.
+/// @returns as with_changes(), and for cluster-wide properties;
 ///          errc::unsupported for what cannot be set transiently.
-expected<cluster_config_ptr>
-with_changes(const cluster_config& x, const config_change& changes,
-             bool transient, int64_t now_ns);
+expected<overrides>
+with_override(const overrides& x, const cluster_config& base,
+              const config_change& change, bool transient);
 
-/// The same from a JSON tree (ConfigToSet).
-expected<cluster_config_ptr>
-with_tree(const cluster_config& x, const json::object& tree, bool transient,
-          int64_t now_ns);
-
-/// `x` with all defaults, as the next version.
-cluster_config_ptr with_defaults(const cluster_config& x, int64_t now_ns);
+/// What is in effect on a node. Overrides that no longer fit the cluster's
+/// values (a rule between two properties) are left out, all of them.
+property_set effective_values(const cluster_config& base, const overrides& x);
 
 /// The client's ClusterConfig: every section, versions quoted.
 json::object to_json(const cluster_config& x);
+/// The same with a node's values in effect.
+json::object to_json(const cluster_config& x, const property_set& values);
 
 /// Reads what to_json wrote. Properties that are missing get their default.
 expected<cluster_config_ptr> parse_cluster_config(std::string_view text);

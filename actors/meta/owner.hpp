@@ -10,6 +10,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 namespace ais {
@@ -24,7 +25,6 @@ template <class T>
 struct replace {
   uint64_t base = 0;
   std::shared_ptr<const T> next;
-  bool transient = false; ///< do not save
 };
 
 // -- interface
@@ -56,30 +56,33 @@ struct owner_state {
   std::shared_ptr<const T> current;
 };
 
-/// The behaviour of an OWNER of `boot`; shows each version on `shown`.
+/// The behaviour of an OWNER of `boot`; shows each version on `shown`, then
+/// tells `tell` of it.
 template <class T>
 typename owner_actor<T>::behavior_type
 owner(typename owner_actor<T>::template stateful_pointer<owner_state<T>> self,
       std::shared_ptr<const T> boot, vault_actor vault,
-      std::shared_ptr<board<T>> shown) {
+      std::shared_ptr<board<T>> shown,
+      std::function<void(std::shared_ptr<const T>)> tell) {
   using value_ptr = std::shared_ptr<const T>;
   using traits = meta_traits<T>;
   self->state.current = boot;
-  shown->show(std::move(boot));
+  shown->show(boot);
+  tell(std::move(boot));
   return {
     [self](atom::get) { return self->state.current; },
-    [self, vault, shown](const replace<T>& req) -> caf::result<value_ptr> {
+    [self, vault, shown,
+     tell](const replace<T>& req) -> caf::result<value_ptr> {
       auto version = traits::version(*self->state.current);
       if (req.base != version || traits::version(*req.next) <= version)
         return fail(errc::conflict, std::string{traits::kind}
                                       + " has changed meanwhile: try again");
-      auto install = [self, shown, next = req.next] {
+      auto install = [self, shown, tell, next = req.next] {
         self->state.current = next;
         shown->show(next);
+        tell(next);
         return next;
       };
-      if (req.transient)
-        return install();
       auto answer = self->template make_response_promise<value_ptr>();
       // await: no other change is looked at before this one is safe.
       self

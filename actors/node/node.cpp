@@ -54,6 +54,7 @@ struct node_state {
   cluster_map_actor map;
   bucket_map_actor buckets;
   cluster_config_actor conf;
+  local_config_actor local;
   target_actor target;
   proxy_actor proxy;
   summaries_actor jobs;
@@ -107,9 +108,9 @@ struct node_state {
       auto& sys = self->system();
       auto before = std::make_shared<smap>(*next);
       before->version = base;
-      map = sys.spawn(owner<smap>, smap_ptr{before}, vault, boards->map);
-      self
-        ->request(map, load_timeout, replace<smap>{base, smap_ptr{next}, false})
+      map = sys.spawn(owner<smap>, smap_ptr{before}, vault, boards->map,
+                      [](const smap_ptr&) {});
+      self->request(map, load_timeout, replace<smap>{base, smap_ptr{next}})
         .then([this, answer](smap_ptr&) { load_config(answer); },
               [this, answer](error& e) { give_up(answer, e); });
     });
@@ -136,8 +137,20 @@ struct node_state {
           return give_up(answer, known.error());
         boot = *known;
       }
-      conf = self->system().spawn(owner<cluster_config>, boot, vault,
-                                  boards->config);
+      load_overrides(boot, answer);
+    });
+  }
+
+  void load_overrides(cluster_config_ptr boot, promise answer) {
+    load("override", answer, [this, boot, answer](const std::string& text) {
+      auto own = parse_overrides(text);
+      if (!own)
+        return give_up(answer, own.error());
+      auto& sys = self->system();
+      local = spawn_local_config(sys, std::move(*own), vault, boards->local);
+      conf = sys.spawn(
+        owner<cluster_config>, boot, vault, boards->config,
+        [to = local](const cluster_config_ptr& x) { caf::anon_send(to, x); });
       load_buckets(answer);
     });
   }
@@ -153,7 +166,8 @@ struct node_state {
           return give_up(answer, known.error());
         boot = *known;
       }
-      buckets = self->system().spawn(owner<bmd>, boot, vault, boards->buckets);
+      buckets = self->system().spawn(owner<bmd>, boot, vault, boards->buckets,
+                                     [](const bmd_ptr&) {});
       start_target(boot, answer);
     });
   }
@@ -176,13 +190,14 @@ struct node_state {
 
   void activate(promise answer) {
     auto& sys = self->system();
-    proxy = spawn_proxy(sys, {config.env, buckets, conf, {target}});
+    proxy = spawn_proxy(sys, {config.env, buckets, conf, local, {target}});
     jobs = spawn_summaries(sys, config.env, boards->target);
     boards->started_ns = config.env.wall_ns();
     boards->state |= state_cluster_started | state_node_started;
     log_info("node active: p[" + who.proxy_id + "] t[" + who.target_id
              + "] cluster " + who.cluster);
-    answer.deliver(node_handles{who.proxy_id, who.target_id, proxy, jobs});
+    answer.deliver(
+      node_handles{who.proxy_id, who.target_id, proxy, local, jobs});
   }
 
   template <class F>
@@ -205,6 +220,7 @@ struct node_state {
       stop_one(proxy);
       stop_one(buckets);
       stop_one(conf);
+      stop_one(local);
       stop_one(map);
       stop_one(vault);
       answer.deliver(ack{});

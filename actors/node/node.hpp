@@ -22,6 +22,8 @@ struct node_boards {
   std::shared_ptr<board<bmd>> buckets = std::make_shared<board<bmd>>();
   std::shared_ptr<board<cluster_config>> config
     = std::make_shared<board<cluster_config>>();
+  std::shared_ptr<board<local_config>> local
+    = std::make_shared<board<local_config>>();
   std::shared_ptr<board<target_view>> target
     = std::make_shared<board<target_view>>();
   std::atomic<uint64_t> state{0}; ///< bits above
@@ -36,6 +38,7 @@ struct node_handles {
   std::string proxy_id;
   std::string target_id;
   proxy_actor proxy;
+  local_config_actor local;
   summaries_actor summaries;
 };
 

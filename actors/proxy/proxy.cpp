@@ -60,8 +60,8 @@ struct proxy_state {
   /// error, if any.
   template <class T, class F>
   void install(const owner_actor<T>& owner, uint64_t base,
-               std::shared_ptr<const T> next, bool transient, F f) {
-    self->request(owner, owner_timeout, replace<T>{base, next, transient})
+               std::shared_ptr<const T> next, F f) {
+    self->request(owner, owner_timeout, replace<T>{base, next})
       .then([f](std::shared_ptr<const T>&) mutable { f(error{}); },
             [f](error& e) mutable { f(e); });
   }
@@ -148,7 +148,7 @@ struct proxy_state {
     gather(self, config.targets, target_timeout,
            begin_txn{id, what, std::move(b)},
            either{[this, base, next, answer, abort, commit] {
-                    install<bmd>(config.buckets, base, next, false,
+                    install<bmd>(config.buckets, base, next,
                                  [abort, commit](const error& e) mutable {
                                    if (e)
                                      abort(e);
@@ -184,38 +184,30 @@ struct proxy_state {
     auto next = with_bucket_props(*now, req.name, std::move(props));
     if (!next)
       return done(answer, next.error());
-    install<bmd>(config.buckets, now->version, *next, false,
+    install<bmd>(config.buckets, now->version, *next,
                  [this, answer](const error& e) { done(answer, e); });
   }
 
   void configure(const set_config& req, promise answer) {
+    if (req.transient || req.reset) {
+      self
+        ->request(config.local, owner_timeout,
+                  override_config{req.change, req.transient, req.reset})
+        .then([this, answer](ack) { done(answer); },
+              [this, answer](error& e) { done(answer, e); });
+      return;
+    }
     self->request(config.config, owner_timeout, atom::get_v)
       .then(
         [this, req, answer](cluster_config_ptr& now) {
-          auto next = successor(req, *now);
+          auto next = with_changes(*now, req.change, config.env.wall_ns());
           if (!next)
             return done(answer, next.error());
           install<cluster_config>(
-            config.config, now->version, *next, req.transient,
+            config.config, now->version, *next,
             [this, answer](const error& e) { done(answer, e); });
         },
         [this, answer](error& e) { done(answer, e); });
-  }
-
-  expected<cluster_config_ptr>
-  successor(const set_config& req, const cluster_config& now) {
-    auto at = config.env.wall_ns();
-    if (req.reset)
-      return with_defaults(now, at);
-    if (req.tree.empty())
-      return with_changes(now, req.changes, req.transient, at);
-    auto tree = parse_json(req.tree);
-    if (!tree)
-      return tree.error();
-    if (!tree->is_object())
-      return fail(errc::invalid_argument,
-                  "the configuration must be an object");
-    return with_tree(now, tree->get_object(), req.transient, at);
   }
 };
 

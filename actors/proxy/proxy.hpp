@@ -5,7 +5,7 @@
 #pragma once
 
 #include "actors/meta/bmd.hpp"
-#include "actors/meta/cluster_config.hpp"
+#include "actors/meta/local_config.hpp"
 #include "actors/target/target.hpp"
 
 namespace ais {
@@ -30,11 +30,12 @@ struct set_bucket_props {
   bool reset = false; ///< to the cluster's defaults instead
 };
 
+/// Changes the cluster's configuration; a transient change and a reset concern
+/// the overrides of every node instead.
 struct set_config {
-  config_change changes; ///< dotted names and text ...
-  std::string tree;      ///< ... or ConfigToSet as JSON text
+  config_change change;
   bool transient = false;
-  bool reset = false; ///< to built-in defaults instead
+  bool reset = false; ///< drop overrides
 };
 
 // -- interface
@@ -56,6 +57,7 @@ struct proxy_config {
   environment env;
   bucket_map_actor buckets;
   cluster_config_actor config;
+  local_config_actor local;
   std::vector<target_actor> targets;
 };
 

@@ -121,7 +121,7 @@ task<> set_by_query(edge& e, call& c) {
     if (k == "transient")
       req.transient = c.q.flag(k);
     else
-      req.changes.emplace_back(k, v);
+      req.change.by_name.emplace_back(k, v);
   return apply(e, c, std::move(req));
 }
 
@@ -144,8 +144,12 @@ task<> act(edge& e, call& c) {
   if (msg->action == "set-config") {
     set_config req;
     req.transient = c.q.flag("transient");
-    req.tree = to_text(msg->value);
-    co_return co_await apply(e, c, std::move(req));
+    if (msg->value.is_object()) {
+      req.change.tree = msg->value.get_object();
+      co_return co_await apply(e, c, std::move(req));
+    }
+    why = fail(errc::invalid_argument, "the configuration must be an object");
+    co_return co_await e.reply_error(c.x, why);
   }
   if (msg->action == "reset-config") {
     set_config req;

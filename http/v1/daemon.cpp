@@ -1,59 +1,14 @@
 // /v1/daemon, /v1/reverse/daemon, /v1/health, /metrics: one node. Source:
 // api-control 2, 3.
+#include "http/v1/logs.hpp"
 #include "http/v1/node_info.hpp"
-#include "storage/base/log.hpp"
 #include "storage/base/metrics.hpp"
-
-#include <charconv>
-#include <fstream>
-#include <sstream>
 
 namespace ais::http::v1 {
 
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Text of the log from `offset`.
-expected<std::string> read_log(const std::string& path, uint64_t offset) {
-  flush_log();
-  std::ifstream in{path, std::ios::binary};
-  if (path.empty() || !in)
-    return fail(errc::not_found,
-                "this node writes its log to stderr: start it with --log-file"
-                " to read it here");
-  in.seekg(0, std::ios::end);
-  auto size = static_cast<uint64_t>(in.tellg());
-  if (offset > size)
-    return fail(errc::invalid_argument, "log likely rotated (offset "
-                                          + std::to_string(offset) + ", size "
-                                          + std::to_string(size) + ')');
-  in.seekg(static_cast<std::streamoff>(offset));
-  std::ostringstream out;
-  if (offset < size)
-    out << in.rdbuf();
-  return std::move(out).str();
-}
-
-task<> log_of(edge& e, call& c) {
-  uint64_t offset = 0;
-  auto given = c.q.get("offset");
-  auto [end, ec]
-    = std::from_chars(given.data(), given.data() + given.size(), offset);
-  error why;
-  if (!given.empty() && (ec != std::errc{} || end != given.end())) {
-    why = fail(errc::invalid_argument, "\"offset\" must be a number of bytes");
-  } else if (c.q.flag("all")) {
-    why = fail(errc::not_implemented,
-               "log archives are not available in this version: leave out"
-               " \"all\"");
-  } else if (auto text = read_log(e.shared().log_file, offset); !text) {
-    why = text.error();
-  } else {
-    co_return co_await e.reply_text(c.x, std::move(*text));
-  }
-  co_await e.reply_error(c.x, why);
-}
 
 task<> query_node(edge& e, call& c, const snode& node) {
   auto what = c.q.get("what");
@@ -69,7 +24,7 @@ task<> query_node(edge& e, call& c, const snode& node) {
   if (what == "snode")
     return e.reply_json(c.x, to_json(node));
   if (what == "log")
-    return log_of(e, c);
+    return log_of(e, c, node);
   if (what == "node_stats")
     return e.reply_json(c.x, node_json(e, node, false));
   if (what == "node_status")
@@ -96,15 +51,14 @@ task<> query_node(edge& e, call& c, const snode& node) {
   return e.reply_error_from(c.x, std::move(why), name_of(node), 0);
 }
 
-/// Changes of one node's configuration: on a node that is the whole cluster
-/// they are the cluster's.
+/// Changes of this node alone.
 task<> change_node(edge& e, call& c, size_t first) {
   auto sub = c.path.size() > first ? c.path[first] : std::string_view{};
   expected<action_msg> msg{action_msg{}};
   if (sub != "set-config")
     msg = co_await e.read_action(c.x);
   error why;
-  set_config req;
+  override_config req;
   req.transient = c.q.flag("transient");
   auto configure = false;
   if (!msg) {
@@ -113,10 +67,14 @@ task<> change_node(edge& e, call& c, size_t first) {
     configure = true;
     for (auto& [k, v] : c.q.all())
       if (k != "transient")
-        req.changes.emplace_back(k, v);
+        req.change.by_name.emplace_back(k, v);
   } else if (msg->action == "set-config") {
-    configure = true;
-    req.tree = to_text(msg->value);
+    if (msg->value.is_object()) {
+      configure = true;
+      req.change.tree = msg->value.get_object();
+    } else {
+      why = fail(errc::invalid_argument, "the configuration must be an object");
+    }
   } else if (msg->action == "reset-config") {
     configure = req.reset = true;
   } else if (msg->action == "reset-stats" && msg->value.is_bool()) {
@@ -129,7 +87,7 @@ task<> change_node(edge& e, call& c, size_t first) {
                "invalid action \"" + msg->action.substr(0, 40) + '"');
   }
   if (configure) {
-    auto done = co_await e.actors().ask(e.node().proxy, 18s, std::move(req));
+    auto done = co_await e.actors().ask(e.node().local, 18s, std::move(req));
     if (!done)
       why = done.error();
   }
@@ -190,7 +148,7 @@ task<> health(edge& e, call& c) {
 task<> metrics(edge& e, call& c) {
   auto& id = e.node().target_id;
   std::vector<gauge> gauges{
-    {"state.flags", static_cast<int64_t>(e.shared().boards->state.load()), {}},
+    {"state.flags", static_cast<int64_t>(state_flags(e)), {}},
     {"uptime", e.env().wall_ns() - e.shared().boards->started_ns, {}}};
   for (auto& mp : e.target()->mountpaths)
     if (auto space = mp->disk->disk().space(mp->disk->root())) {

@@ -25,6 +25,13 @@ std::string disk_of(const storage::fs_identity& fs) {
 
 } // namespace
 
+uint64_t state_flags(edge& e) {
+  auto out = e.shared().boards->state.load();
+  if (stat_sums()[static_cast<size_t>(stat::err_io_get_n)] > 0)
+    out |= state_disk_fault;
+  return out;
+}
+
 json::object node_state_json(edge& e) {
   auto& map = e.map();
   auto* primary = map.find(map.primary);
@@ -43,7 +50,7 @@ json::object node_state_json(edge& e) {
           {"rmd", {{"version", "0"}}},
           {"config", {{"version", std::to_string(e.config().version)}}},
           {"etlmd", {{"version", "0"}}},
-          {"flags", e.shared().boards->state.load()}};
+          {"flags", state_flags(e)}};
 }
 
 json::object sysinfo_json() {
@@ -157,7 +164,7 @@ json::object tracker_json(edge& e, bool target) {
     out["get.bps"] = sums[static_cast<size_t>(stat::get_size)];
     out["put.bps"] = sums[static_cast<size_t>(stat::put_size)];
   }
-  out["state.flags"] = e.shared().boards->state.load();
+  out["state.flags"] = state_flags(e);
   out["up.ns.time"] = uptime_ns(e);
   return out;
 }
@@ -202,7 +209,8 @@ json::object node_json(edge& e, const snode& node, bool status) {
 }
 
 json::object node_config_json(edge& e, const snode& node) {
-  auto out = to_json(e.config());
+  auto local = e.shared().boards->local->read();
+  auto out = to_json(*local->cluster, local->values);
   json::object paths;
   for (auto& x : e.shared().mountpaths)
     paths[x] = "";

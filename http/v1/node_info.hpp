@@ -6,6 +6,9 @@
 
 namespace ais::http::v1 {
 
+/// The node's state bits with its alerts: disk-fault from the first stored byte
+/// that is found damaged, until the error counters are reset.
+uint64_t state_flags(edge& e);
 json::object node_state_json(edge& e);           ///< NodeStateInfo, 7.9
 json::object sysinfo_json();                     ///< MemCPUInfo, 7.10
 json::object capacity_json(edge& e);             ///< Tcdf, 7.11

@@ -9,7 +9,6 @@ namespace ais {
 namespace {
 
 constexpr size_t max_log_bytes = 64 << 20;
-constexpr size_t max_log_files = 4;
 
 spdlog::level::level_enum level_of(log_level x) {
   switch (x) {
@@ -42,7 +41,7 @@ void open_log(const char* path, log_level least) {
   spdlog::sink_ptr sink;
   if (path && *path)
     sink = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-      path, max_log_bytes, max_log_files);
+      path, max_log_bytes, max_rotated_logs);
   else
     sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
   sink->set_pattern("%L %Y-%m-%d %H:%M:%S.%f %v");
@@ -50,6 +49,10 @@ void open_log(const char* path, log_level least) {
   next->set_level(level_of(least));
   next->flush_on(spdlog::level::info);
   logger() = std::move(next);
+}
+
+void set_log_level(log_level least) {
+  logger()->set_level(level_of(least));
 }
 
 void flush_log() {

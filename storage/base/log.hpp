@@ -20,9 +20,14 @@ inline void log_error(std::string_view line) {
   log(log_level::error, line);
 }
 
-/// Sends lines to `path` (rotated at 64 MiB, 4 kept), or to stderr when empty.
-/// Lines below `least` are dropped.
+inline constexpr size_t max_rotated_logs = 4;
+
+/// Sends lines to `path` (rotated at 64 MiB to name.1.ext and so on), or to
+/// stderr when empty. Lines below `least` are dropped.
 void open_log(const char* path, log_level least);
+
+/// Drops lines below `least` from now on; any thread.
+void set_log_level(log_level least);
 
 /// Writes out what is buffered.
 void flush_log();

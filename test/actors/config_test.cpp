@@ -7,9 +7,9 @@ using namespace ais;
 
 namespace {
 
-expected<cluster_config_ptr> set(const cluster_config& x, const char* path,
-                                 const char* value, bool transient = false) {
-  return with_changes(x, {{path, value}}, transient, 1);
+expected<cluster_config_ptr>
+set(const cluster_config& x, const char* path, const char* value) {
+  return with_changes(x, {{{path, value}}, {}}, 1);
 }
 
 } // namespace
@@ -76,21 +76,12 @@ TEST_CASE("config: changes", "[actors][config]") {
            {"log.max_total", "65MiB"},
            {"rate_limit.frontend.burst_size", "501"}})
       CHECK(set(x, path, value).error() == errc::invalid_argument);
-    CHECK(with_changes(x, {}, false, 1).error() == errc::invalid_argument);
-  }
-  SECTION("transient changes are for node properties only") {
-    CHECK(set(x, "log.level", "4", true));
-    CHECK(set(x, "mirror.enabled", "true", true).error()
-          == errc::invalid_argument);
-    CHECK(set(x, "memsys.min_free", "1GiB", true).error() == errc::unsupported);
-    CHECK(set(x, "net.use_ipv6", "true", true).error() == errc::unsupported);
-    CHECK(set(x, "timeout.max_keepalive", "6s", true).error()
-          == errc::unsupported);
+    CHECK(with_changes(x, {}, 1).error() == errc::invalid_argument);
   }
   SECTION("by a JSON tree") {
     auto tree = parse_json(R"({"periodic":{"stats_time":"15s"},"features":"8",
                                "mirror":{"copies":3},"log":null})");
-    auto by_tree = with_tree(x, tree->get_object(), false, 1);
+    auto by_tree = with_changes(x, {{}, tree->get_object()}, 1);
     REQUIRE(by_tree);
     CHECK((*by_tree)->values.integer("mirror.copies") == 3);
     CHECK((*by_tree)->values.mask("features") == 8);
@@ -99,7 +90,7 @@ TEST_CASE("config: changes", "[actors][config]") {
                      R"({"periodic":{"stats_time":15}})"}) {
       auto parsed = parse_json(bad);
       INFO(bad);
-      CHECK(bool(with_tree(x, parsed->get_object(), false, 1))
+      CHECK(bool(with_changes(x, {{}, parsed->get_object()}, 1))
             == (std::string{bad} == R"({"mirror":{"copies":"3"}})"));
     }
   }
@@ -109,6 +100,60 @@ TEST_CASE("config: changes", "[actors][config]") {
     REQUIRE(back);
     CHECK((*back)->values == (*next)->values);
     CHECK((*back)->version == 2);
+  }
+}
+
+TEST_CASE("config: what a node overrides", "[actors][config]") {
+  cluster_config base;
+  overrides own;
+  auto over = [&](const char* path, const char* value, bool transient) {
+    return with_override(own, base, {{{path, value}}, {}}, transient);
+  };
+  SECTION("saved ones stand over the cluster's, transient ones over both") {
+    auto saved = over("disk.iostat_time_long", "5s", false);
+    REQUIRE(saved);
+    own = *saved;
+    auto both = over("disk.iostat_time_long", "6s", true);
+    REQUIRE(both);
+    CHECK(effective_values(base, own).text("disk.iostat_time_long") == "5s");
+    CHECK(effective_values(base, *both).text("disk.iostat_time_long") == "6s");
+    CHECK(both->saved == own.saved);
+    CHECK(both->saved.size() == 1);
+    own = *both;
+    auto again = over("disk.iostat_time_long", "7s", false);
+    REQUIRE(again);
+    CHECK(effective_values(base, *again).text("disk.iostat_time_long") == "7s");
+  }
+  SECTION("the cluster's changes show through where nothing is overridden") {
+    own = *over("log.level", "4", false);
+    auto next = *set(base, "periodic.stats_time", "12s");
+    auto values = effective_values(*next, own);
+    CHECK(values.text("periodic.stats_time") == "12s");
+    CHECK(values.text("log.level") == "4");
+  }
+  SECTION("cluster-wide properties cannot be overridden") {
+    auto refused = over("mirror.copies", "3", false);
+    REQUIRE_FALSE(refused);
+    CHECK(message_of(refused.error())
+          == "mirror configuration can only be globally updated");
+  }
+  SECTION("transient changes are for what takes effect at once") {
+    CHECK(over("log.level", "4", true));
+    CHECK(over("mirror.enabled", "true", true).error()
+          == errc::invalid_argument);
+    CHECK(over("memsys.min_free", "1GiB", true).error() == errc::unsupported);
+    CHECK(over("net.use_ipv6", "true", true).error() == errc::unsupported);
+    CHECK(over("timeout.max_keepalive", "6s", true).error()
+          == errc::unsupported);
+  }
+  SECTION("rules between properties hold for the result") {
+    CHECK(over("space.lowwm", "95", false).error() == errc::invalid_argument);
+    own = *over("space.lowwm", "85", false);
+    // The cluster lowers what the override must stay below: all of it gives
+    // way.
+    auto next
+      = *set(*set(base, "space.lowwm", "70").value(), "space.highwm", "80");
+    CHECK(effective_values(*next, own).integer("space.lowwm") == 70);
   }
 }
 

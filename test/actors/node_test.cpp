@@ -62,7 +62,7 @@ TEST_CASE_METHOD(fixture, "node: identity and metadata survive restarts",
   CHECK(boards->map->read()->version == 1);
   REQUIRE(ask<ack>(handles.proxy, create_bucket{named("b"), ""}));
   set_config change;
-  change.changes = {{"periodic.stats_time", "12s"}};
+  change.change.by_name = {{"periodic.stats_time", "12s"}};
   REQUIRE(ask<ack>(handles.proxy, change));
   stop();
 

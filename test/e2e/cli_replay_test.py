@@ -4,7 +4,9 @@ Commands: show cluster, ls, create, rmb, put, get, cat, rmo, bucket props
 show/set/reset, object show, config cluster.
 """
 
+import io
 import json
+import tarfile
 
 import msgpack
 import pytest
@@ -385,9 +387,79 @@ def test_config_show_set_reset(node):
     r = requests.put(f"{url}/set-config?periodic.stats_tim=1s")
     assert r.status_code == 400 and "periodic.stats_time" in r.json()["message"]
     assert requests.put(f"{url}/set-config").json()["message"] == "no properties to update"
+    # Back to what it was; reset-config concerns the nodes' overrides alone.
+    assert requests.put(f"{url}/set-config?periodic.stats_time=10s").ok
     assert requests.put(url, data=act("reset-config")).ok
     after = config(node)
     for volatile in ("config_version", "lastupdate_time"):
         after.pop(volatile), before.pop(volatile)
     assert after == before
     assert requests.put(url, data=act("bogus")).json()["message"] == 'invalid action "bogus"'
+
+
+def node_config(node, target):
+    headers = {"Ais-Node-Id": target}
+    return requests.get(f"{node.url}/v1/reverse/daemon?what=config", headers=headers).json()
+
+
+def test_node_config_is_an_override(fresh_node):
+    node = fresh_node.start()
+    smap = requests.get(f"{node.url}/v1/cluster?what=smap").json()
+    target = next(iter(smap["tmap"]))
+    headers = {"Ais-Node-Id": target}
+    url = f"{node.url}/v1/reverse/daemon"
+    version = config(node)["config_version"]
+    assert requests.put(f"{url}/set-config?disk.iostat_time_long=5s", headers=headers).ok
+    assert requests.put(url, headers=headers, data=act("set-config", {"log": {"level": "4"}})).ok
+    assert requests.put(f"{url}/set-config?lru.batch_size=2048&transient=true", headers=headers).ok
+    now = node_config(node, target)
+    assert (now["disk"]["iostat_time_long"], now["log"]["level"]) == ("5s", "4")
+    assert now["lru"]["batch_size"] == 2048
+    # The cluster's configuration is as it was.
+    assert config(node)["disk"]["iostat_time_long"] == "2s"
+    assert config(node)["config_version"] == version
+    r = requests.put(f"{url}/set-config?mirror.copies=3", headers=headers)
+    assert r.status_code == 400
+    assert "mirror configuration can only be globally updated" in r.json()["message"]
+    assert node.stop() == 0
+    node.start()
+    now = node_config(node, target)
+    assert (now["disk"]["iostat_time_long"], now["log"]["level"]) == ("5s", "4")
+    assert now["lru"]["batch_size"] == 32768, "transient changes end with the process"
+    assert requests.put(url, headers=headers, data=act("reset-config")).ok
+    now = node_config(node, target)
+    assert (now["disk"]["iostat_time_long"], now["log"]["level"]) == ("2s", "3")
+
+
+def test_log_archive(node):
+    smap = requests.get(f"{node.url}/v1/cluster?what=smap").json()
+    target = next(iter(smap["tmap"]))
+    r = requests.get(
+        f"{node.url}/v1/reverse/daemon?what=log&severity=info&all=true",
+        headers={"Ais-Node-Id": target},
+    )
+    assert r.status_code == 200
+    assert r.headers["Content-Type"] == "application/x-gzip"
+    with tarfile.open(fileobj=io.BytesIO(r.content), mode="r:gz") as tar:
+        names = tar.getnames()
+        text = tar.extractfile(names[0]).read().decode()
+    assert names[0].startswith("aistarget.") and ".INFO." in names[0]
+    assert "serving http" in text
+
+
+def test_damage_is_an_alert(fresh_node):
+    node = fresh_node.start()
+    create = act("create-bck")
+    assert requests.post(f"{node.url}/v1/buckets/b?provider=ais", data=create).ok
+    assert requests.put(f"{node.url}/v1/objects/b/x", data=b"good bytes").ok
+    assert requests.get(f"{node.url}/v1/health?cii=true").json()["flags"] == 6
+    assert node.stop() == 0
+    [path] = node.dir.rglob("%ob/x")
+    path.write_bytes(b"evil bytes")
+    node.start()
+    r = requests.get(f"{node.url}/v1/objects/b/x")
+    assert r.status_code == 500 and "CHECKSUM" in r.json()["message"]
+    flags = requests.get(f"{node.url}/v1/health?cii=true").json()["flags"]
+    assert flags == 6 | 8192, "disk-fault"
+    assert requests.put(f"{node.url}/v1/cluster", data=act("reset-stats", True)).ok
+    assert requests.get(f"{node.url}/v1/health?cii=true").json()["flags"] == 6

@@ -1,0 +1,200 @@
+#include "http/v1/logs.hpp"
+
+#include "storage/base/log.hpp"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <charconv>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <unistd.h>
+
+namespace ais::http::v1 {
+
+namespace {
+
+constexpr size_t piece_bytes = 64 << 10;
+
+/// Text of the log from `offset`.
+expected<std::string> read_log(const std::string& path, uint64_t offset) {
+  flush_log();
+  std::ifstream in{path, std::ios::binary};
+  if (path.empty() || !in)
+    return fail(errc::not_found,
+                "this node writes its log to stderr: start it with --log-file"
+                " to read it here");
+  in.seekg(0, std::ios::end);
+  auto size = static_cast<uint64_t>(in.tellg());
+  if (offset > size)
+    return fail(errc::invalid_argument, "log likely rotated (offset "
+                                          + std::to_string(offset) + ", size "
+                                          + std::to_string(size) + ')');
+  in.seekg(static_cast<std::streamoff>(offset));
+  std::ostringstream out;
+  if (offset < size)
+    out << in.rdbuf();
+  return std::move(out).str();
+}
+
+/// The current log and what it was rotated to, youngest first.
+std::vector<std::string> log_files(const std::string& current) {
+  std::filesystem::path path{current};
+  auto stem = path.parent_path() / path.stem();
+  std::vector<std::string> out;
+  for (size_t i = 0; i <= max_rotated_logs; ++i) {
+    auto file = i == 0 ? current
+                       : stem.string() + '.' + std::to_string(i)
+                           + path.extension().string();
+    std::error_code ec;
+    if (std::filesystem::is_regular_file(file, ec))
+      out.push_back(std::move(file));
+  }
+  return out;
+}
+
+/// "aistarget.<host>.INFO.MMDD-HHMMSS.<pid>", by the time of last change.
+std::string entry_name(const snode& node, std::time_t changed, size_t age) {
+  char host[256] = "localhost";
+  ::gethostname(host, sizeof(host) - 1);
+  std::tm at{};
+  ::localtime_r(&changed, &at);
+  char when[32];
+  std::strftime(when, sizeof(when), "%m%d-%H%M%S", &at);
+  auto role = node.role == node_role::target ? "aistarget." : "aisproxy.";
+  auto name = std::string{role} + host + ".INFO." + when + '.'
+              + std::to_string(::getpid());
+  return age == 0 ? name : name + '.' + std::to_string(age);
+}
+
+/// Makes a tar.gz piece by piece: what it has produced is in `out`.
+class log_archive {
+public:
+  log_archive() : archive_(archive_write_new()) {
+    archive_write_add_filter_gzip(archive_);
+    archive_write_set_format_pax_restricted(archive_);
+    archive_write_set_bytes_in_last_block(archive_, 1);
+    archive_write_open(archive_, this, nullptr, &log_archive::produced,
+                       nullptr);
+  }
+  log_archive(const log_archive&) = delete;
+  log_archive& operator=(const log_archive&) = delete;
+  ~log_archive() { archive_write_free(archive_); }
+
+  bool add(const std::string& name, uint64_t size, std::time_t changed) {
+    auto* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, name.c_str());
+    archive_entry_set_size(entry, static_cast<int64_t>(size));
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    archive_entry_set_mtime(entry, changed, 0);
+    auto ok = archive_write_header(archive_, entry) == ARCHIVE_OK;
+    archive_entry_free(entry);
+    return ok;
+  }
+  bool write(std::span<const char> x) {
+    return archive_write_data(archive_, x.data(), x.size())
+           == static_cast<la_ssize_t>(x.size());
+  }
+  bool finish() { return archive_write_close(archive_) == ARCHIVE_OK; }
+
+  std::string out;
+
+private:
+  static la_ssize_t
+  produced(archive*, void* self, const void* data, size_t size) {
+    static_cast<log_archive*>(self)->out.append(static_cast<const char*>(data),
+                                                size);
+    return static_cast<la_ssize_t>(size);
+  }
+
+  archive* archive_;
+};
+
+/// Sends and forgets what the archive has produced.
+task<bool> send_produced(exchange& x, log_archive& archive) {
+  if (archive.out.empty())
+    co_return true;
+  auto sent = co_await x.send(archive.out);
+  archive.out.clear();
+  co_return sent;
+}
+
+/// One file as it is now: what is appended meanwhile is left out.
+task<bool> send_file(exchange& x, log_archive& archive, const std::string& path,
+                     const snode& node, size_t age) {
+  std::error_code ec;
+  auto size = std::filesystem::file_size(path, ec);
+  std::ifstream in{path, std::ios::binary};
+  if (ec || !in)
+    co_return true; // rotated away
+  auto changed
+    = std::chrono::system_clock::to_time_t(std::chrono::file_clock::to_sys(
+      std::filesystem::last_write_time(path, ec)));
+  if (!archive.add(entry_name(node, changed, age), size, changed))
+    co_return false;
+  std::string piece(piece_bytes, '\0');
+  while (size > 0) {
+    auto want = std::min<uint64_t>(size, piece.size());
+    in.read(piece.data(), static_cast<std::streamsize>(want));
+    auto n = static_cast<size_t>(in.gcount());
+    if (n == 0)
+      break; // shorter by now; the archive fills up with zeros
+    if (!archive.write({piece.data(), n}))
+      co_return false;
+    size -= n;
+    auto sent = co_await send_produced(x, archive);
+    if (!sent)
+      co_return false;
+  }
+  co_return true;
+}
+
+task<> archive_of(edge& e, call& c, const snode& node) {
+  flush_log();
+  auto files = log_files(e.shared().log_file);
+  if (files.empty()) {
+    auto why = fail(errc::not_found,
+                    "this node writes its log to stderr: start it with"
+                    " --log-file to read it here");
+    co_return co_await e.reply_error(c.x, why);
+  }
+  header_list headers;
+  headers.emplace_back("Content-Type", "application/x-gzip");
+  auto open = co_await c.x.begin(200, headers, std::nullopt);
+  if (!open)
+    co_return;
+  log_archive archive;
+  for (size_t age = 0; age < files.size(); ++age) {
+    auto sent = co_await send_file(c.x, archive, files[age], node, age);
+    if (!sent)
+      co_return c.x.abort();
+  }
+  if (!archive.finish())
+    co_return c.x.abort();
+  auto sent = co_await send_produced(c.x, archive);
+  if (sent)
+    co_await c.x.end();
+}
+
+} // namespace
+
+task<> log_of(edge& e, call& c, const snode& node) {
+  if (c.q.flag("all"))
+    co_return co_await archive_of(e, c, node);
+  uint64_t offset = 0;
+  auto given = c.q.get("offset");
+  auto [end, ec]
+    = std::from_chars(given.data(), given.data() + given.size(), offset);
+  error why;
+  if (!given.empty() && (ec != std::errc{} || end != given.end()))
+    why = fail(errc::invalid_argument, "\"offset\" must be a number of bytes");
+  else if (auto text = read_log(e.shared().log_file, offset); !text)
+    why = text.error();
+  else
+    co_return co_await e.reply_text(c.x, std::move(*text));
+  co_await e.reply_error(c.x, why);
+}
+
+} // namespace ais::http::v1
