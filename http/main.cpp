@@ -1,5 +1,8 @@
 // aisnode: one process, one actor system, one node.
+#include "actors/base/setup.hpp"
+#include "http/client.hpp"
 #include "http/edge.hpp"
+#include "http/intra.hpp"
 #include "http/server.hpp"
 #include "storage/base/log.hpp"
 #include "storage/posix_disk.hpp"
@@ -30,6 +33,14 @@ using namespace ais;
 struct arguments {
   std::string dir = "ais-data";
   std::vector<std::string> mountpaths;
+  std::string role; ///< empty: both
+  std::string join;
+  uint16_t control_port = 0; ///< 0: see intra()
+  bool non_electable = false;
+  /// Whether it is part of a cluster of several processes.
+  bool clustered() const {
+    return !role.empty() || !join.empty() || control_port != 0;
+  }
   std::string host = "127.0.0.1";
   uint16_t port = 8080;
   std::string advertise;
@@ -95,6 +106,11 @@ environment real_environment() {
     ::clock_gettime(CLOCK_REALTIME, &now);
     return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
   };
+  env.steady_ns = [] {
+    return std::chrono::nanoseconds{
+      std::chrono::steady_clock::now().time_since_epoch()}
+      .count();
+  };
   env.random = [] {
     thread_local std::mt19937_64 generator{
       (uint64_t{std::random_device{}()} << 32) ^ std::random_device{}()};
@@ -107,7 +123,7 @@ environment real_environment() {
 expected<node_handles> start(caf::actor_system& sys, const node_actor& node) {
   caf::scoped_actor self{sys};
   expected<node_handles> out{fail(errc::timed_out, "the node did not start")};
-  self->request(node, std::chrono::minutes{10}, atom::start_v)
+  self->request(node, caf::infinite, atom::start_v)
     .receive([&](node_handles& x) { out = std::move(x); },
              [&](error& e) { out = std::move(e); });
   return out;
@@ -122,12 +138,46 @@ void stop(caf::actor_system& sys, const node_actor& node) {
              });
 }
 
+/// The control addresses of the cluster that answers at `url`.
+expected<std::vector<net_info>> members_at(const std::string& url) {
+  auto got = http::fetch(url + "/v1/daemon?what=smap", std::chrono::seconds{5});
+  if (!got)
+    return got.error();
+  if (got->status != 200)
+    return fail(errc::not_ready,
+                url + " answers HTTP " + std::to_string(got->status));
+  auto map = parse_smap(got->body);
+  if (!map)
+    return with_context(map.error(), url + " is no AIStore cluster");
+  std::vector<net_info> out;
+  for (auto& [id, node] : (*map)->proxies)
+    out.push_back(node.control);
+  if (out.empty())
+    return fail(errc::not_ready, url + " has no cluster yet");
+  return out;
+}
+
+/// The same, waiting for a cluster that is about to start.
+expected<std::vector<net_info>> wait_for_members(const std::string& url) {
+  for (int tries = 0;; ++tries) {
+    auto found = members_at(url);
+    if (found || found.error() == errc::invalid_argument || tries == 60)
+      return found;
+    if (tries == 0)
+      log_info("waiting for the cluster: " + message_of(found.error()));
+    std::this_thread::sleep_for(std::chrono::milliseconds{500});
+  }
+}
+
 int run(const arguments& args) {
   auto dir = absolute(args.dir);
+  auto is_target = args.role != "proxy";
   std::vector<std::string> mountpaths;
   for (auto& x : args.mountpaths)
     mountpaths.push_back(absolute(x));
-  if (mountpaths.empty())
+  if (!is_target && !mountpaths.empty())
+    return refuse("a proxy has no mountpaths: leave out --mountpath");
+  if (is_target && mountpaths.empty())
     mountpaths.push_back(dir + "/mp1");
   for (size_t i = 0; i < mountpaths.size(); ++i)
     for (size_t k = 0; k < mountpaths.size(); ++k)
@@ -152,7 +202,9 @@ int run(const arguments& args) {
   cfg.set("scheduler.policy", caf::atom("sharing"));
   cfg.set("scheduler.max-threads", size_t{1});
   cfg.set("logger.verbosity", caf::atom("quiet"));
-  cfg.add_message_types<caf::id_block::ais>();
+  add_message_types(cfg);
+  if (args.clustered())
+    http::load_middleman(cfg);
   caf::actor_system sys{cfg};
 
   auto shared = std::make_shared<http::edge_shared>();
@@ -188,9 +240,34 @@ int run(const arguments& args) {
   config.env = shared->env;
   config.dir = dir;
   config.mountpaths = mountpaths;
-  config.address
-    = {args.advertise.empty() ? args.host : args.advertise, server.port()};
+  config.proxy = args.role != "target";
+  config.target = is_target;
+  config.electable = !args.non_electable;
+  auto host = args.advertise.empty() ? args.host : args.advertise;
+  config.pub = config.control = config.data = {host, server.port()};
+  if (args.clustered()) {
+    config.control.port = args.control_port
+                            ? args.control_port
+                            : static_cast<uint16_t>(server.port() + 1000);
+    auto listen = net_info{args.host, config.control.port};
+    config.publish = [&sys, listen](const caf::strong_actor_ptr& gate) {
+      return http::publish_gate(sys, listen, gate);
+    };
+  } else {
+    config.publish = [](const caf::strong_actor_ptr&) {
+      return expected<void>{caf::unit};
+    };
+  }
+  config.connector = http::spawn_connector(sys);
   config.cached_leases = std::min<size_t>(files / 8, 16'384);
+  if (!args.join.empty()) {
+    auto via = wait_for_members(args.join);
+    if (!via) {
+      server.stop();
+      return refuse("cannot join: " + message_of(via.error()));
+    }
+    config.join = std::move(*via);
+  }
   auto node = spawn_node(sys, config, shared->boards);
   auto handles = start(sys, node);
   if (!handles) {
@@ -199,7 +276,7 @@ int run(const arguments& args) {
     return refuse(message_of(handles.error()));
   }
   shared->handles.show(std::make_shared<const node_handles>(*handles));
-  auto url = config.address.url();
+  auto url = config.pub.url();
   if (!args.port_file.empty())
     std::ofstream{args.port_file} << server.port() << '\n';
   log_info("serving " + url);
@@ -212,6 +289,8 @@ int run(const arguments& args) {
   shared->handles.show(std::make_shared<const node_handles>());
   *handles = node_handles{};
   stop(sys, node);
+  config.connector = nullptr;
+  node = nullptr;
   log_info("stopped");
   flush_log();
   return 0;
@@ -228,6 +307,14 @@ int main(int argc, char** argv) {
   app.add_option("--mountpath", args.mountpaths,
                  "directory (disk) for objects; repeat for several"
                  " [<dir>/mp1]");
+  app.add_option("--role", args.role, "proxy or target [both in one process]")
+    ->check(CLI::IsMember({"proxy", "target"}));
+  app.add_option("--join", args.join,
+                 "URL of any node of the cluster to join; without it, a proxy"
+                 " starts a cluster of its own");
+  app.add_option("--control-port", args.control_port,
+                 "port for other nodes, in a cluster [port + 1000]");
+  app.add_flag("--non-electable", args.non_electable, "never become primary");
   app.add_option("--host", args.host, "address to listen on")
     ->capture_default_str();
   app.add_option("--port", args.port, "port to listen on, 0 for any free one")

@@ -241,6 +241,14 @@ std::string mountpath::plain_path(const bck& b, std::string_view name) const {
 // -- buckets
 // ----------------------------------------------------------------------
 
+expected<void> mountpath::probe() {
+  // In the trash, so that what a crash leaves is swept.
+  auto dir = join(join(root(), trash_name), fresh_name());
+  if (auto ok = disk_.make_dir(dir); !ok)
+    return with_context(ok.error(), "mountpath " + root());
+  return disk_.remove_dir(dir);
+}
+
 expected<void> mountpath::create_bucket(const bucket_ref& b) {
   auto dir = bucket_dir(b.bck);
   if (disk_.stat(dir) && read_bid(disk_, dir) != b.bid) {

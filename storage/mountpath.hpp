@@ -138,6 +138,9 @@ public:
   // -- buckets
   // ------------------------------------------------------------------
 
+  /// Whether directories can be made here; leaves nothing behind.
+  expected<void> probe();
+
   /// Creates the bucket's directories, tagged with its bid, durably. An older
   /// incarnation that is still there goes to the trash. Repeatable.
   expected<void> create_bucket(const bucket_ref& b);
@@ -161,8 +164,8 @@ public:
   /// errc::object_not_found; errc::corrupted for broken attributes.
   expected<lom> load(const bucket_ref& b, std::string_view name);
   /// The same for a caller that knows plain_path(b.bck, name) already.
-  expected<lom> load_at(const bucket_ref& b, std::string_view name,
-                        std::string path);
+  expected<lom>
+  load_at(const bucket_ref& b, std::string_view name, std::string path);
   expected<std::shared_ptr<object_reader>>
   open_object(const bucket_ref& b, std::string_view name);
 

@@ -11,7 +11,28 @@
 #include <caf/atom.hpp>
 #include <caf/type_id.hpp>
 
+#include <vector>
+
 namespace ais {
+
+struct beat;
+struct beat_answer;
+struct begin_txn;
+struct commit_notice;
+struct carry_out;
+struct create_bucket;
+struct destroy_bucket;
+struct hello;
+struct hello_answer;
+struct join_answer;
+struct join_request;
+struct override_config;
+struct set_bucket_props;
+struct set_config;
+struct state_update;
+struct sync_answer;
+struct vote;
+struct vote_request;
 
 /// The answer of a request that has nothing else to say: it is done.
 struct ack {};
@@ -30,6 +51,25 @@ CAF_BEGIN_TYPE_ID_BLOCK(ais, first_custom_type_id)
   CAF_ADD_TYPE_ID(ais, (ais::storage::cksum))
   CAF_ADD_TYPE_ID(ais, (ais::storage::lom))
   CAF_ADD_TYPE_ID(ais, (ais::ack))
+
+  CAF_ADD_TYPE_ID(ais, (ais::hello))
+  CAF_ADD_TYPE_ID(ais, (ais::hello_answer))
+  CAF_ADD_TYPE_ID(ais, (ais::vote_request))
+  CAF_ADD_TYPE_ID(ais, (ais::vote))
+  CAF_ADD_TYPE_ID(ais, (ais::state_update))
+  CAF_ADD_TYPE_ID(ais, (ais::commit_notice))
+  CAF_ADD_TYPE_ID(ais, (ais::sync_answer))
+  CAF_ADD_TYPE_ID(ais, (ais::beat))
+  CAF_ADD_TYPE_ID(ais, (ais::beat_answer))
+  CAF_ADD_TYPE_ID(ais, (ais::join_request))
+  CAF_ADD_TYPE_ID(ais, (ais::join_answer))
+  CAF_ADD_TYPE_ID(ais, (ais::create_bucket))
+  CAF_ADD_TYPE_ID(ais, (ais::destroy_bucket))
+  CAF_ADD_TYPE_ID(ais, (ais::set_bucket_props))
+  CAF_ADD_TYPE_ID(ais, (ais::set_config))
+  CAF_ADD_TYPE_ID(ais, (ais::override_config))
+  CAF_ADD_TYPE_ID(ais, (ais::begin_txn))
+  CAF_ADD_TYPE_ID(ais, (ais::carry_out))
 
   CAF_ADD_ATOM(ais, ais::atom, get, "get")
   CAF_ADD_ATOM(ais, ais::atom, flush, "flush")

@@ -88,7 +88,11 @@ expected<bmd_ptr> parse_bmd(std::string_view text) {
   auto parsed = parse_json(text);
   if (!parsed)
     return parsed.error();
-  auto* tree = parsed->if_object();
+  return parse_bmd(*parsed);
+}
+
+expected<bmd_ptr> parse_bmd(const json::value& v) {
+  auto* tree = v.if_object();
   auto* providers = tree ? tree->if_contains("providers") : nullptr;
   if (!providers || !providers->is_object())
     return fail(errc::invalid_argument, "no \"providers\" in the BMD");
@@ -121,10 +125,6 @@ expected<bmd_ptr> parse_bmd(std::string_view text) {
     }
   }
   return bmd_ptr{out};
-}
-
-std::string meta_traits<bmd>::to_json(const bmd& x) {
-  return to_pretty_text(ais::to_json(x));
 }
 
 } // namespace ais

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "actors/meta/bprops.hpp"
-#include "actors/meta/owner.hpp"
 #include "actors/target/bucket.hpp"
 
 #include <map>
@@ -36,18 +35,8 @@ expected<bmd_ptr> with_bucket_props(const bmd& x, const bck& b, bprops props);
 /// The client's BMD, plus "last_bid".
 json::object to_json(const bmd& x);
 expected<bmd_ptr> parse_bmd(std::string_view text);
-
-template <>
-struct meta_traits<bmd> {
-  static constexpr const char* kind = "bmd";
-  static uint64_t version(const bmd& x) { return x.version; }
-  static std::string to_json(const bmd& x);
-};
-
-/// The BUCKET MAP owner: see owner.hpp.
-using bucket_map_actor = owner_actor<bmd>;
+expected<bmd_ptr> parse_bmd(const json::value& v);
 
 } // namespace ais
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::bmd_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::replace<ais::bmd>)

@@ -25,7 +25,8 @@ constexpr std::string_view cksum_types
 constexpr std::string_view policies = "immediate|delayed|never";
 constexpr std::string_view when = "never|always";
 
-// Defaults and ranges: api-control 7.4. `durability` is this project's own.
+// Defaults and ranges: api-control 7.4, but for faster keepalive (AIStore: 10s,
+// cplane_operation 2s, max_keepalive 5s). `durability` is this project's own.
 constexpr property table[] = {
   {"backend", k::tree, "{}"},
   {"durability.type", k::text, "sync", 0, 0, "sync|none"},
@@ -63,7 +64,7 @@ constexpr property table[] = {
    false},
   {"keepalivetracker.proxy.interval",
    k::duration,
-   "10s",
+   "1s",
    second,
    minute,
    {},
@@ -74,7 +75,7 @@ constexpr property table[] = {
    node, false},
   {"keepalivetracker.target.interval",
    k::duration,
-   "10s",
+   "1s",
    second,
    minute,
    {},
@@ -178,8 +179,8 @@ constexpr property table[] = {
   {"net.http.skip_verify", k::boolean, "false"},
   {"net.http.chunked_transfer", k::boolean, "true"},
   {"net.use_ipv6", k::boolean, "false"},
-  {"timeout.cplane_operation", k::duration, "2s", 10, far, {}, node, false},
-  {"timeout.max_keepalive", k::duration, "5s", 20, far, {}, node, false},
+  {"timeout.cplane_operation", k::duration, "500ms", 10, far, {}, node, false},
+  {"timeout.max_keepalive", k::duration, "1s", 20, far, {}, node, false},
   {"timeout.max_host_busy", k::duration, "20s", 10 * second, far, {}, node},
   {"timeout.startup_time", k::duration, "1m", 30 * second, far, {}, node},
   {"timeout.join_startup_time", k::duration, "3m", 0, far, {}, node},
@@ -386,7 +387,11 @@ expected<cluster_config_ptr> parse_cluster_config(std::string_view text) {
   auto parsed = parse_json(text);
   if (!parsed)
     return parsed.error();
-  auto* tree = parsed->if_object();
+  return parse_cluster_config(*parsed);
+}
+
+expected<cluster_config_ptr> parse_cluster_config(const json::value& v) {
+  auto* tree = v.if_object();
   if (!tree)
     return fail(errc::invalid_argument, "the configuration is no object");
   auto out = std::make_shared<cluster_config>();
@@ -404,10 +409,6 @@ expected<cluster_config_ptr> parse_cluster_config(std::string_view text) {
   if (auto ok = out->values.set_tree(rest); !ok)
     return ok.error();
   return cluster_config_ptr{out};
-}
-
-std::string meta_traits<cluster_config>::to_json(const cluster_config& x) {
-  return to_pretty_text(ais::to_json(x));
 }
 
 } // namespace ais

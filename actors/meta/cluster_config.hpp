@@ -2,8 +2,10 @@
 // Source: AIStore cmn/config.go; api-control 4.4, 7.4.
 #pragma once
 
-#include "actors/meta/owner.hpp"
 #include "actors/meta/schema.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/meta/load_callback.hpp>
 
 #include <memory>
 #include <vector>
@@ -27,6 +29,19 @@ struct config_change {
   std::vector<std::pair<std::string, std::string>> by_name;
   json::object tree;
 };
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, config_change& x) {
+  auto text = to_text(x.tree);
+  auto parse = [&]() -> caf::error {
+    auto tree = parse_json(text);
+    if (!tree || !tree->is_object())
+      return fail(errc::invalid_argument, "the change is no JSON object");
+    x.tree = std::move(tree->get_object());
+    return caf::none;
+  };
+  return f(x.by_name, text, caf::meta::load_callback(parse));
+}
 
 /// What one node changes of the cluster's configuration for itself: sparse.
 struct overrides {
@@ -59,18 +74,8 @@ json::object to_json(const cluster_config& x, const property_set& values);
 
 /// Reads what to_json wrote. Properties that are missing get their default.
 expected<cluster_config_ptr> parse_cluster_config(std::string_view text);
-
-template <>
-struct meta_traits<cluster_config> {
-  static constexpr const char* kind = "conf";
-  static uint64_t version(const cluster_config& x) { return x.version; }
-  static std::string to_json(const cluster_config& x);
-};
-
-/// The CLUSTER CONFIG owner: see owner.hpp.
-using cluster_config_actor = owner_actor<cluster_config>;
+expected<cluster_config_ptr> parse_cluster_config(const json::value& v);
 
 } // namespace ais
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::cluster_config_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::replace<ais::cluster_config>)

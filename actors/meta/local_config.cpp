@@ -99,9 +99,11 @@ expected<overrides> parse_overrides(std::string_view text) {
 }
 
 local_config_actor
-spawn_local_config(caf::actor_system& sys, overrides saved, vault_actor vault,
+spawn_local_config(caf::actor_system& sys, const environment& env,
+                   overrides saved, vault_actor vault,
                    std::shared_ptr<board<local_config>> shown) {
-  return sys.spawn(local, std::move(saved), std::move(vault), std::move(shown));
+  return spawn_plain(sys, env, local, std::move(saved), std::move(vault),
+                     std::move(shown));
 }
 
 } // namespace ais

@@ -3,7 +3,13 @@
 // transient ones in memory. Source: api-control 3.4, 4.4.
 #pragma once
 
+#include "actors/base/board.hpp"
+#include "actors/base/environment.hpp"
+#include "actors/base/type_ids.hpp"
 #include "actors/meta/cluster_config.hpp"
+#include "actors/meta/vault.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
 
 namespace ais {
 
@@ -14,7 +20,7 @@ struct local_config {
   property_set values{config_schema()}; ///< in effect
 };
 
-// -- messages (in-process)
+// -- messages between nodes
 // --------------------------------------------------------
 
 struct override_config {
@@ -22,6 +28,11 @@ struct override_config {
   bool transient = false; ///< until the next restart only
   bool reset = false;     ///< drop all overrides instead
 };
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, override_config& x) {
+  return f(x.change, x.transient, x.reset);
+}
 
 // -- interface
 // --------------------------------------------------------------------
@@ -38,9 +49,8 @@ expected<overrides> parse_overrides(std::string_view json);
 
 /// Spawns the LOCAL CONFIG; `saved` is what the vault has.
 local_config_actor
-spawn_local_config(caf::actor_system& sys, overrides saved, vault_actor vault,
+spawn_local_config(caf::actor_system& sys, const environment& env,
+                   overrides saved, vault_actor vault,
                    std::shared_ptr<board<local_config>> shown);
 
 } // namespace ais
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::override_config)

@@ -2,6 +2,7 @@
 
 #include "storage/base/hrw.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace ais {
@@ -25,28 +26,6 @@ expected<net_info> parse_net(const json::object& node, const char* key) {
   return net_info{*host, static_cast<uint16_t>(*port)};
 }
 
-expected<snode> parse_snode(const json::value& v) {
-  auto* o = v.if_object();
-  if (!o)
-    return fail(errc::invalid_argument, "a node is no object");
-  snode out;
-  auto id = text_member(*o, "daemon_id");
-  auto role = text_member(*o, "daemon_type");
-  auto flags = unsigned_member(*o, "flags", 0);
-  auto pub = parse_net(*o, "public_net");
-  auto control = parse_net(*o, "intra_control_net");
-  auto data = parse_net(*o, "intra_data_net");
-  if (!id || !role || !flags || !pub || !control || !data || id->empty())
-    return fail(errc::invalid_argument, "a node is incomplete");
-  out.id = *id;
-  out.role = *role == "target" ? node_role::target : node_role::proxy;
-  out.flags = *flags;
-  out.pub = *pub;
-  out.control = *control;
-  out.data = *data;
-  return out;
-}
-
 } // namespace
 
 std::string net_info::url() const {
@@ -67,6 +46,41 @@ const snode* smap::find(const std::string& id) const {
   if (auto i = targets.find(id); i != targets.end())
     return &i->second;
   return nullptr;
+}
+
+bool active(const snode& x) {
+  return (x.flags & (snode_maintenance | snode_decommission)) == 0;
+}
+
+bool electable(const snode& x) {
+  return x.role == node_role::proxy && active(x)
+         && (x.flags & snode_non_electable) == 0;
+}
+
+std::vector<std::string> succession(const smap& x) {
+  std::vector<std::string> out;
+  for (auto& [id, node] : x.proxies)
+    if (electable(node))
+      out.push_back(id);
+  std::sort(out.begin(), out.end(), [](auto& a, auto& b) {
+    return placement_digest(a) > placement_digest(b);
+  });
+  return out;
+}
+
+const snode* owner_of(const smap& x, uint64_t object_digest) {
+  const snode* out = nullptr;
+  uint64_t best = 0;
+  for (auto& [id, node] : x.targets) {
+    if (!active(node))
+      continue;
+    auto weight = hrw_mix(placement_digest(id) ^ object_digest);
+    if (!out || weight >= best) {
+      out = &node;
+      best = weight;
+    }
+  }
+  return out;
 }
 
 json::object to_json(const snode& x) {
@@ -95,11 +109,37 @@ json::object to_json(const smap& x) {
           {"version", std::to_string(x.version)}};
 }
 
+expected<snode> parse_snode(const json::value& v) {
+  auto* o = v.if_object();
+  if (!o)
+    return fail(errc::invalid_argument, "a node is no object");
+  snode out;
+  auto id = text_member(*o, "daemon_id");
+  auto role = text_member(*o, "daemon_type");
+  auto flags = unsigned_member(*o, "flags", 0);
+  auto pub = parse_net(*o, "public_net");
+  auto control = parse_net(*o, "intra_control_net");
+  auto data = parse_net(*o, "intra_data_net");
+  if (!id || !role || !flags || !pub || !control || !data || id->empty())
+    return fail(errc::invalid_argument, "a node is incomplete");
+  out.id = *id;
+  out.role = *role == "target" ? node_role::target : node_role::proxy;
+  out.flags = *flags;
+  out.pub = *pub;
+  out.control = *control;
+  out.data = *data;
+  return out;
+}
+
 expected<smap_ptr> parse_smap(std::string_view text) {
   auto parsed = parse_json(text);
   if (!parsed)
     return parsed.error();
-  auto* tree = parsed->if_object();
+  return parse_smap(*parsed);
+}
+
+expected<smap_ptr> parse_smap(const json::value& v) {
+  auto* tree = v.if_object();
   auto* pmap = tree ? tree->if_contains("pmap") : nullptr;
   auto* tmap = tree ? tree->if_contains("tmap") : nullptr;
   auto* primary = tree ? tree->if_contains("proxy_si") : nullptr;
@@ -127,10 +167,6 @@ expected<smap_ptr> parse_smap(std::string_view text) {
     }
   }
   return smap_ptr{out};
-}
-
-std::string meta_traits<smap>::to_json(const smap& x) {
-  return to_pretty_text(ais::to_json(x));
 }
 
 } // namespace ais

@@ -2,10 +2,14 @@
 // Source: AIStore core/meta/smap.go, snode.go; api-control 7.1.
 #pragma once
 
-#include "actors/meta/owner.hpp"
 #include "storage/base/json.hpp"
 
+#include <caf/allowed_unsafe_message_type.hpp>
+
 #include <map>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace ais {
 
@@ -25,6 +29,9 @@ inline constexpr uint64_t snode_non_electable = 1;
 inline constexpr uint64_t snode_ic_member = 2;
 inline constexpr uint64_t snode_maintenance = 4;
 inline constexpr uint64_t snode_decommission = 8;
+/// It does not answer. Ours, no bit of AIStore's: objects stay placed on it
+/// (its data is neither gone nor moved), but it has no vote until it is back.
+inline constexpr uint64_t snode_silent = 1 << 16;
 
 /// One node of the cluster.
 struct snode {
@@ -34,7 +41,17 @@ struct snode {
   net_info control; ///< node to node
   net_info data;    ///< object bytes between nodes
   uint64_t flags = 0;
+  bool operator==(const snode&) const = default;
 };
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, net_info& x) {
+  return f(x.host, x.port);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, snode& x) {
+  return f(x.id, x.role, x.pub, x.control, x.data, x.flags);
+}
 
 /// "p[id]" or "t[id]".
 std::string name_of(const snode& x);
@@ -49,25 +66,27 @@ struct smap {
   std::map<std::string, snode> targets;
 
   const snode* find(const std::string& id) const;
+  bool operator==(const smap&) const = default;
 };
+
+/// Whether objects are placed on it, clients served by it, votes asked of it.
+bool active(const snode& x);
+/// Whether it may become primary.
+bool electable(const snode& x);
+/// The order in which proxies take over: electable ones by id digest, largest
+/// first. Source: storage-semantics 4.6.
+std::vector<std::string> succession(const smap& x);
+/// The target that owns an object; null without active targets.
+const snode* owner_of(const smap& x, uint64_t object_digest);
 
 using smap_ptr = std::shared_ptr<const smap>;
 
 json::object to_json(const snode& x);
+expected<snode> parse_snode(const json::value& v);
 json::object to_json(const smap& x);
+expected<smap_ptr> parse_smap(const json::value& v);
 expected<smap_ptr> parse_smap(std::string_view text);
-
-template <>
-struct meta_traits<smap> {
-  static constexpr const char* kind = "smap";
-  static uint64_t version(const smap& x) { return x.version; }
-  static std::string to_json(const smap& x);
-};
-
-/// The CLUSTER MAP owner: see owner.hpp.
-using cluster_map_actor = owner_actor<smap>;
 
 } // namespace ais
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::smap_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::replace<ais::smap>)

@@ -10,9 +10,12 @@
 #include <caf/typed_actor.hpp>
 
 #include <array>
+#include <chrono>
 #include <string>
 
 namespace ais {
+
+inline constexpr std::chrono::seconds vault_timeout{15};
 
 // -- messages (in-process)
 // --------------------------------------------------------

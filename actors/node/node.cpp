@@ -1,5 +1,7 @@
 #include "actors/node/node.hpp"
 
+#include "actors/cluster/election.hpp"
+#include "actors/cluster/gate.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/units.hpp"
 
@@ -13,11 +15,11 @@ constexpr auto load_timeout = 30s;
 constexpr auto target_start_timeout = 600s;
 constexpr auto target_stop_timeout = 60s;
 
-/// Who this node is, kept as metadata of kind "node".
+/// Who this node is, kept as metadata of kind "node". Both ids, whatever the
+/// roles of today.
 struct identity {
   std::string proxy_id;
   std::string target_id;
-  std::string cluster;
 };
 
 expected<identity> parse_identity(const std::string& text) {
@@ -29,231 +31,371 @@ expected<identity> parse_identity(const std::string& text) {
     return fail(errc::integrity, "the node's identity is no object");
   auto proxy = text_member(*o, "proxy_id");
   auto target = text_member(*o, "target_id");
-  auto cluster = text_member(*o, "cluster");
-  if (!proxy || !target || !cluster || proxy->empty() || target->empty()
-      || cluster->empty())
+  if (!proxy || !target || proxy->empty() || target->empty())
     return fail(errc::integrity, "the node's identity is incomplete");
-  return identity{*proxy, *target, *cluster};
+  return identity{*proxy, *target};
 }
 
 std::string to_text(const identity& x) {
-  return to_pretty_text(json::object{{"proxy_id", x.proxy_id},
-                                     {"target_id", x.target_id},
-                                     {"cluster", x.cluster}});
+  return to_pretty_text(
+    json::object{{"proxy_id", x.proxy_id}, {"target_id", x.target_id}});
 }
+
+using extended
+  = node_actor::extend<caf::reacts_to<sync_view>, caf::reacts_to<atom::next>>;
+
+/// Whom METASYNC tells what it shows.
+struct audience {
+  std::shared_ptr<node_boards> boards;
+  local_config_actor local;
+  peers_actor peers;
+  keepalive_actor keepalive;
+  membership_actor membership;
+  election_actor election; ///< null without a proxy
+  proxy_actor proxy;
+  target_actor target; ///< null without
+  caf::strong_actor_ptr node;
+
+  void tell(const sync_view& x) {
+    auto old = boards->sync->read()->state;
+    boards->sync->show(std::make_shared<const sync_view>(x));
+    if (old->map != x.state->map)
+      boards->map->show(x.state->map);
+    if (old->config != x.state->config) {
+      boards->config->show(x.state->config);
+      caf::anon_send(local, x.state->config);
+    }
+    if (!target && old->buckets != x.state->buckets)
+      boards->buckets->show(x.state->buckets);
+    caf::anon_send(peers, x);
+    caf::anon_send(keepalive, x);
+    caf::anon_send(membership, x);
+    caf::anon_send(proxy, x);
+    if (election)
+      caf::anon_send(election, x);
+    if (target)
+      caf::anon_send(target, x);
+    caf::anon_send(caf::actor_cast<caf::actor>(node), x);
+  }
+};
 
 struct node_state {
   static inline const char* name = "node";
   using promise = caf::typed_response_promise<node_handles>;
 
-  node_actor::pointer self = nullptr;
+  extended::pointer self = nullptr;
   node_config config;
   std::shared_ptr<node_boards> boards;
   identity who;
+  uint64_t promised = 0;
+  overrides own;
   vault_actor vault;
-  cluster_map_actor map;
-  bucket_map_actor buckets;
-  cluster_config_actor conf;
-  local_config_actor local;
-  target_actor target;
-  proxy_actor proxy;
+  metasync_actor metasync;
+  gate_actor gate;
+  std::shared_ptr<audience> others;
   summaries_actor jobs;
+  promise starting;
+  bool target_started = false;
 
   // Start-up is a chain: each step calls the next.
 
-  void load_identity(promise answer) {
+  void load_identity() {
+    auto conf = config.dir + "/conf";
     vault = spawn_vault(self->system(), config.env,
-                        {config.dir + "/conf", config.mountpaths.front()});
-    load("node", answer, [this, answer](const std::string& text) {
+                        {conf, config.target ? config.mountpaths.front()
+                                             : config.dir + "/conf.copy"});
+    load("node", [this](const std::string& text) {
       if (text.empty())
-        return create_identity(answer);
+        return create_identity();
       auto known = parse_identity(text);
       if (!known)
-        return give_up(answer, known.error());
+        return give_up(known.error());
       who = std::move(*known);
-      load_map(answer);
+      load_promise();
     });
   }
 
-  void create_identity(promise answer) {
-    who = {make_id(config.env), make_id(config.env), make_id(config.env)};
+  void create_identity() {
+    who = {make_id(config.env), make_id(config.env)};
     self->request(vault, load_timeout, save_meta{"node", 1, to_text(who)})
-      .then([this, answer](ack) { load_map(answer); },
-            [this, answer](error& e) { give_up(answer, e); });
+      .then([this](ack) { load_promise(); }, [this](error& e) { give_up(e); });
   }
 
-  void load_map(promise answer) {
-    load("smap", answer, [this, answer](const std::string& text) {
-      auto next = std::make_shared<smap>();
-      uint64_t base = 0;
-      if (!text.empty()) {
-        auto known = parse_smap(text);
-        if (!known)
-          return give_up(answer, known.error());
-        if ((*known)->uuid != who.cluster)
-          return give_up(answer,
-                         fail(errc::integrity,
-                              "cluster integrity error cie#50: the cluster map"
-                              " is of cluster "
-                                + (*known)->uuid + ", this node is of "
-                                + who.cluster));
-        *next = **known;
-        base = next->version;
-      } else {
-        next->uuid = who.cluster;
-        next->created = format_rfc3339(config.env.wall_ns());
-      }
-      describe_self(*next);
-      next->version = base + 1;
-      auto& sys = self->system();
-      auto before = std::make_shared<smap>(*next);
-      before->version = base;
-      map = sys.spawn(owner<smap>, smap_ptr{before}, vault, boards->map,
-                      [](const smap_ptr&) {});
-      self->request(map, load_timeout, replace<smap>{base, smap_ptr{next}})
-        .then([this, answer](smap_ptr&) { load_config(answer); },
-              [this, answer](error& e) { give_up(answer, e); });
+  void load_promise() {
+    load("epoch", [this](const std::string& text) {
+      promised = std::strtoull(text.c_str(), nullptr, 10);
+      load_overrides();
     });
   }
 
-  void describe_self(smap& x) const {
-    snode p{who.proxy_id,   node_role::proxy, config.address,
-            config.address, config.address,   snode_ic_member};
-    snode t{who.target_id,  node_role::target, config.address,
-            config.address, config.address,    0};
-    x.proxies = {{p.id, p}};
-    x.targets = {{t.id, t}};
-    x.primary = p.id;
-  }
-
-  void load_config(promise answer) {
-    load("conf", answer, [this, answer](const std::string& text) {
-      auto first = std::make_shared<cluster_config>();
-      first->uuid = who.cluster;
-      cluster_config_ptr boot = first;
-      if (!text.empty()) {
-        auto known = parse_cluster_config(text);
-        if (!known)
-          return give_up(answer, known.error());
-        boot = *known;
-      }
-      load_overrides(boot, answer);
+  void load_overrides() {
+    load("override", [this](const std::string& text) {
+      auto known = parse_overrides(text);
+      if (!known)
+        return give_up(known.error());
+      own = std::move(*known);
+      load_state();
     });
   }
 
-  void load_overrides(cluster_config_ptr boot, promise answer) {
-    load("override", answer, [this, boot, answer](const std::string& text) {
-      auto own = parse_overrides(text);
-      if (!own)
-        return give_up(answer, own.error());
-      auto& sys = self->system();
-      local = spawn_local_config(sys, std::move(*own), vault, boards->local);
-      conf = sys.spawn(
-        owner<cluster_config>, boot, vault, boards->config,
-        [to = local](const cluster_config_ptr& x) { caf::anon_send(to, x); });
-      load_buckets(answer);
+  void load_state() {
+    load("state", [this](const std::string& text) {
+      if (text.empty())
+        return spawn_all(config.join.empty()
+                           ? first_state()
+                           : std::make_shared<cluster_state>());
+      auto known = parse_cluster_state(text);
+      if (!known)
+        return give_up(known.error());
+      spawn_all(*known);
     });
   }
 
-  void load_buckets(promise answer) {
-    load("bmd", answer, [this, answer](const std::string& text) {
-      auto first = std::make_shared<bmd>();
-      first->uuid = who.cluster;
-      bmd_ptr boot = first;
-      if (!text.empty()) {
-        auto known = parse_bmd(text);
-        if (!known)
-          return give_up(answer, known.error());
-        boot = *known;
-      }
-      buckets = self->system().spawn(owner<bmd>, boot, vault, boards->buckets,
-                                     [](const bmd_ptr&) {});
-      start_target(boot, answer);
-    });
+  /// Of a cluster that begins with this node.
+  cluster_state_ptr first_state() const {
+    auto map = std::make_shared<smap>();
+    auto buckets = std::make_shared<bmd>();
+    auto conf = std::make_shared<cluster_config>();
+    map->uuid = buckets->uuid = conf->uuid = make_id(config.env);
+    map->created = format_rfc3339(config.env.wall_ns());
+    for (auto& x : nodes())
+      (x.role == node_role::proxy ? map->proxies : map->targets)[x.id] = x;
+    map->primary = who.proxy_id;
+    auto out = std::make_shared<cluster_state>();
+    out->map = map;
+    out->buckets = buckets;
+    out->config = conf;
+    return out;
   }
 
-  void start_target(const bmd_ptr& known, promise answer) {
+  /// What this process is in the map.
+  std::vector<snode> nodes() const {
+    std::vector<snode> out;
+    if (config.proxy)
+      out.push_back({who.proxy_id, node_role::proxy, config.pub, config.control,
+                     config.data, config.electable ? 0 : snode_non_electable});
+    if (config.target)
+      out.push_back({who.target_id, node_role::target, config.pub,
+                     config.control, config.data, 0});
+    return out;
+  }
+
+  std::vector<std::string> seats() const {
+    std::vector<std::string> out;
+    for (auto& x : nodes())
+      out.push_back(x.id);
+    return out;
+  }
+
+  void spawn_all(cluster_state_ptr known) {
+    auto& sys = self->system();
+    auto& env = config.env;
+    auto peer_board = std::make_shared<board<peer_set>>();
+    others = std::make_shared<audience>();
+    others->boards = boards;
+    others->node = caf::actor_cast<caf::strong_actor_ptr>(self);
+    metasync
+      = spawn_metasync(sys, {env, seats(), vault, known, promised, peer_board,
+                             [to = others](const sync_view& x) {
+                               to->tell(x);
+                             }});
+    others->local = spawn_local_config(sys, env, own, vault, boards->local);
+    others->peers
+      = spawn_peers(sys, {env, seats(), config.connector, peer_board,
+                          [to = others](const std::string& id) {
+                            caf::anon_send(to->keepalive, peer_lost{id});
+                          }});
+    others->membership
+      = spawn_membership(sys, {env, nodes(), metasync, others->peers,
+                               config.connector, peer_board});
+    if (config.proxy)
+      others->election = spawn_election(sys, {env, who.proxy_id, metasync});
+    others->proxy
+      = spawn_proxy(sys, {env, metasync, others->peers, peer_board});
+    if (config.target)
+      others->target = spawn_target(sys, target_settings(), boards->target);
+    others->keepalive = spawn_keepalive(
+      sys, {env, seats(), metasync, peer_board, boards->gate_fence, events()});
+    gate = spawn_gate(
+      sys, env,
+      {seats(), [sync = boards->sync] { return sync->read()->state->uuid(); },
+       metasync, others->keepalive, others->membership, others->proxy,
+       others->local, others->target});
+    auto door = caf::actor_cast<caf::strong_actor_ptr>(gate);
+    self->send(others->peers, own_gate{door});
+    if (auto ok = config.publish(door); !ok)
+      return give_up(ok.error());
+    enter(*known);
+  }
+
+  target_config target_settings() const {
     target_config c;
     c.env = config.env;
     c.node_id = who.target_id;
     c.mountpaths = config.mountpaths;
     c.shards = config.shards;
     c.cached_leases = config.cached_leases;
-    target = spawn_target(self->system(), c, boards->target);
-    reconcile req;
-    for (auto& [which, b] : known->buckets)
-      req.buckets.push_back(b->ref);
-    self->request(target, target_start_timeout, req)
-      .then([this, answer](ack) { activate(answer); },
-            [this, answer](error& e) { give_up(answer, e); });
+    c.buckets = boards->buckets;
+    return c;
   }
 
-  void activate(promise answer) {
+  keepalive_events events() {
+    auto to = others;
+    return {[to] {
+              if (to->election)
+                caf::anon_send(to->election, atom::start_v);
+            },
+            [to](const std::string& id, bool silent) {
+              caf::anon_send(to->membership, mark_silent{id, silent});
+            },
+            [to] {
+              caf::anon_send(caf::actor_cast<caf::actor>(to->node),
+                             atom::next_v);
+            }};
+  }
+
+  /// Becomes primary of a cluster that needs nobody else for it, or joins.
+  void enter(const cluster_state& known) {
+    auto alone = electorate_of(*known.map).sole;
+    if (config.proxy && alone == who.proxy_id) {
+      self->request(metasync, load_timeout, campaign{who.proxy_id})
+        .then([this](ack) { describe_self(); },
+              [this](error& e) { give_up(e); });
+      return;
+    }
+    join(known);
+  }
+
+  /// Joins where we were told to, or through the nodes we know.
+  void join(const cluster_state& known) {
+    auto via = config.join;
+    for (auto* map : {&known.map->proxies, &known.map->targets})
+      for (auto& [id, node] : *map)
+        if (node.control != config.control)
+          via.push_back(node.control);
+    self->request(others->membership, caf::infinite, join_cluster{via})
+      .then([](ack) {}, [this](error& e) { give_up(e); });
+  }
+
+  /// As the primary that starts anew: our own entry may have changed.
+  void describe_self() {
+    auto now = boards->sync->read()->state->map;
+    if (*described(*now, nodes()) == *now)
+      return;
+    self
+      ->request(metasync, load_timeout,
+                propose{[mine = nodes()](cluster_state& x) -> expected<void> {
+                  auto map = described(*x.map, mine);
+                  ++map->version;
+                  x.map = map;
+                  return caf::unit;
+                }})
+      .then([](cluster_state_ptr&) {}, [this](error& e) { give_up(e); });
+  }
+
+  /// The map with `mine` as they are now.
+  static std::shared_ptr<smap>
+  described(const smap& x, const std::vector<snode>& mine) {
+    auto out = std::make_shared<smap>(x);
+    for (auto& node : mine) {
+      auto& all = node.role == node_role::proxy ? out->proxies : out->targets;
+      auto& at = all[node.id];
+      auto kept = at.flags & ~(snode_silent | snode_non_electable);
+      at = node;
+      at.flags |= kept;
+    }
+    return out;
+  }
+
+  // The first state with us in it starts the target; then we are active.
+
+  void see(const sync_view& x) {
+    if (!starting.pending() || !x.member)
+      return;
+    boards->state |= state_cluster_started;
+    if (!config.target)
+      return activate();
+    if (std::exchange(target_started, true))
+      return;
+    self->request(others->target, target_start_timeout, start_target{x.state})
+      .then([this](ack) { activate(); }, [this](error& e) { give_up(e); });
+  }
+
+  void activate() {
+    if (!starting.pending())
+      return;
     auto& sys = self->system();
-    proxy = spawn_proxy(sys, {config.env, buckets, conf, local, {target}});
     jobs = spawn_summaries(sys, config.env, boards->target);
     boards->started_ns = config.env.wall_ns();
-    boards->state |= state_cluster_started | state_node_started;
-    log_info("node active: p[" + who.proxy_id + "] t[" + who.target_id
-             + "] cluster " + who.cluster);
-    answer.deliver(
-      node_handles{who.proxy_id, who.target_id, proxy, local, jobs});
+    boards->state |= state_node_started;
+    auto uuid = boards->sync->read()->state->uuid();
+    std::string what;
+    for (auto& x : nodes())
+      what += ' ' + name_of(x);
+    log_info("node active:" + what + ", cluster " + uuid);
+    starting.deliver(node_handles{config.proxy ? who.proxy_id : std::string{},
+                                  config.target ? who.target_id : std::string{},
+                                  others->proxy, others->local, jobs});
   }
 
   template <class F>
-  void load(const char* kind, promise answer, F f) {
+  void load(const char* kind, F f) {
     self->request(vault, load_timeout, load_meta{kind})
       .then([f](loaded_meta& x) mutable { f(x.json); },
-            [this, answer](error& e) { give_up(answer, e); });
+            [this](error& e) { give_up(e); });
   }
 
-  void give_up(promise answer, const error& why) {
+  void give_up(const error& why) {
     log_error("the node cannot start: " + message_of(why));
-    answer.deliver(why);
+    if (starting.pending())
+      starting.deliver(why);
   }
 
   caf::result<ack> stop() {
     auto answer = self->make_response_promise<ack>();
     boards->state = 0;
-    auto rest = [this, answer]() mutable {
-      stop_one(jobs);
-      stop_one(proxy);
-      stop_one(buckets);
-      stop_one(conf);
-      stop_one(local);
-      stop_one(map);
-      stop_one(vault);
+    auto rest = [this, answer](const error& e) mutable {
+      if (e)
+        log_warning("the target did not stop cleanly: " + message_of(e));
+      stop_all();
       answer.deliver(ack{});
       self->quit();
     };
-    if (!target) {
-      rest();
+    if (!others || !others->target) {
+      rest({});
       return answer;
     }
-    self->request(target, target_stop_timeout, atom::stop_v)
-      .then(
-        [this, rest](ack) mutable {
-          stop_one(target);
-          rest();
-        },
-        [this, rest](error& e) mutable {
-          log_warning("the target did not stop cleanly: " + message_of(e));
-          stop_one(target);
-          rest();
-        });
+    self->request(others->target, target_stop_timeout, atom::stop_v)
+      .then([rest](ack) mutable { rest({}); },
+            [rest](error& e) mutable { rest(e); });
     return answer;
+  }
+
+  void stop_all() {
+    stop_one(jobs);
+    stop_one(gate);
+    if (others) {
+      stop_one(others->election);
+      stop_one(others->membership);
+      stop_one(others->keepalive);
+      stop_one(others->peers);
+      stop_one(others->proxy);
+      stop_one(others->target);
+      stop_one(others->local);
+    }
+    stop_one(metasync);
+    stop_one(vault);
   }
 
   template <class Handle>
   void stop_one(Handle& x) {
     if (x)
       self->send_exit(x, caf::exit_reason::user_shutdown);
-    x = nullptr;
   }
 };
 
-node_actor::behavior_type
-node(node_actor::stateful_pointer<node_state> self, node_config config,
+extended::behavior_type
+node(extended::stateful_pointer<node_state> self, node_config config,
      std::shared_ptr<node_boards> boards) {
   auto& st = self->state;
   st.self = self;
@@ -261,11 +403,14 @@ node(node_actor::stateful_pointer<node_state> self, node_config config,
   st.boards = std::move(boards);
   return {
     [&st](atom::start) -> caf::result<node_handles> {
-      auto answer = st.self->make_response_promise<node_handles>();
-      st.load_identity(answer);
+      st.starting = st.self->make_response_promise<node_handles>();
+      auto answer = st.starting;
+      st.load_identity();
       return answer;
     },
     [&st](atom::stop) { return st.stop(); },
+    [&st](const sync_view& x) { st.see(x); },
+    [&st](atom::next) { st.join(*st.boards->sync->read()->state); },
   };
 }
 
@@ -273,7 +418,7 @@ node(node_actor::stateful_pointer<node_state> self, node_config config,
 
 node_actor spawn_node(caf::actor_system& sys, const node_config& config,
                       std::shared_ptr<node_boards> boards) {
-  return sys.spawn(node, config, std::move(boards));
+  return spawn_plain(sys, config.env, node, config, std::move(boards));
 }
 
 } // namespace ais

@@ -2,7 +2,9 @@
 // cluster metadata, spawns everything else in order and stops it in reverse.
 #pragma once
 
-#include "actors/meta/smap.hpp"
+#include "actors/cluster/keepalive.hpp"
+#include "actors/cluster/peers.hpp"
+#include "actors/meta/local_config.hpp"
 #include "actors/proxy/proxy.hpp"
 #include "actors/xact/summaries.hpp"
 
@@ -24,6 +26,8 @@ struct node_boards {
     = std::make_shared<board<cluster_config>>();
   std::shared_ptr<board<local_config>> local
     = std::make_shared<board<local_config>>();
+  std::shared_ptr<board<sync_view>> sync = std::make_shared<board<sync_view>>();
+  std::shared_ptr<fence> gate_fence = std::make_shared<fence>();
   std::shared_ptr<board<target_view>> target
     = std::make_shared<board<target_view>>();
   std::atomic<uint64_t> state{0}; ///< bits above
@@ -35,8 +39,8 @@ struct node_boards {
 
 /// Whom to ask, once the node is active.
 struct node_handles {
-  std::string proxy_id;
-  std::string target_id;
+  std::string proxy_id;  ///< empty: no proxy here
+  std::string target_id; ///< empty: no target here
   proxy_actor proxy;
   local_config_actor local;
   summaries_actor summaries;
@@ -56,10 +60,21 @@ using node_actor = caf::typed_actor<
 struct node_config {
   environment env;
   std::string dir;                     ///< absolute; configuration and identity
-  std::vector<std::string> mountpaths; ///< absolute, at least one
-  net_info address;                    ///< where clients reach this node
-  size_t shards = 4;                   ///< per mountpath
-  size_t cached_leases = 4096;         ///< open files
+  std::vector<std::string> mountpaths; ///< absolute; of a target at least one
+  bool proxy = true;                   ///< roles of this process: one or both
+  bool target = true;
+  net_info pub;     ///< where clients reach this node
+  net_info control; ///< where other nodes do
+  net_info data;
+  /// Control addresses of a cluster to join; empty: start one, unless this node
+  /// was in one before.
+  std::vector<net_info> join;
+  bool electable = true;
+  connector_actor connector;
+  /// Makes the gate reachable at `control`.
+  std::function<expected<void>(const caf::strong_actor_ptr& gate)> publish;
+  size_t shards = 4;           ///< per mountpath
+  size_t cached_leases = 4096; ///< open files
 };
 
 /// Spawns the NODE.

@@ -1,8 +1,10 @@
 #include "actors/proxy/proxy.hpp"
 
 #include "actors/base/gather.hpp"
+#include "actors/cluster/gate.hpp"
 #include "storage/base/log.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 
@@ -12,7 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto owner_timeout = 20s;
 constexpr auto target_timeout = 40s;
 
 /// Delivers to one of two continuations: what gather() wants for a promise.
@@ -32,18 +33,54 @@ struct proxy_state {
 
   proxy_actor::pointer self = nullptr;
   proxy_config config;
+  sync_view view;
   std::deque<std::function<void()>> waiting; ///< the first one runs
 
-  /// Queues a change; `run` must call done() on every path.
-  caf::result<ack> enqueue(std::function<void(promise)> run) {
+  /// On the primary queues a change, elsewhere sends it there; `run` must call
+  /// done() on every path.
+  template <class Request>
+  caf::result<ack> change(const Request& req,
+                          void (proxy_state::*run)(const Request&, promise)) {
+    if (!view.primary)
+      return forward(req);
     if (waiting.size() >= max_waiting_changes)
       return fail(errc::too_many_requests,
                   "too many changes of the cluster at once; try again");
     auto answer = self->make_response_promise<ack>();
-    waiting.push_back([run = std::move(run), answer] { run(answer); });
+    waiting.push_back([this, run, req, answer] { (this->*run)(req, answer); });
     if (waiting.size() == 1)
       waiting.front()();
     return answer;
+  }
+
+  template <class Request>
+  caf::result<ack> forward(const Request& req) {
+    auto& map = *view.state->map;
+    auto* primary = map.find(map.primary);
+    auto nobody = fail(errc::not_ready, "the cluster has no primary at the"
+                                        " moment: try again in a few seconds");
+    if (!primary)
+      return nobody;
+    auto answer = self->make_response_promise<ack>();
+    self->request(config.meet, connect_timeout * 2, meet{{*primary}})
+      .then(
+        [this, req, id = primary->id, answer, nobody](ack) mutable {
+          auto peers = config.peers->read();
+          auto gate = peers->gates.find(id);
+          if (gate == peers->gates.end() || gate->second == peers->own)
+            answer.deliver(nobody);
+          else
+            relay(gate->second, req, answer);
+        },
+        [answer, nobody](error&) mutable { answer.deliver(nobody); });
+    return answer;
+  }
+
+  template <class Request>
+  void relay(const gate_actor& gate, const Request& req, promise answer) {
+    self->request(gate, change_timeout, req)
+      .then([answer](ack) mutable { answer.deliver(ack{}); },
+            [answer](error& e) mutable { answer.deliver(std::move(e)); });
   }
 
   void done(promise answer, const error& e = {}) {
@@ -56,25 +93,21 @@ struct proxy_state {
       waiting.front()();
   }
 
-  /// Asks the owner to make `next` its current version; then calls `f` with the
-  /// error, if any.
-  template <class T, class F>
-  void install(const owner_actor<T>& owner, uint64_t base,
-               std::shared_ptr<const T> next, F f) {
-    self->request(owner, owner_timeout, replace<T>{base, next})
-      .then([f](std::shared_ptr<const T>&) mutable { f(error{}); },
-            [f](error& e) mutable { f(e); });
-  }
-
-  void create(const create_bucket& req, promise answer) {
-    self->request(config.config, owner_timeout, atom::get_v)
+  /// Has a change committed, and waits until the targets have carried it out.
+  void
+  commit(std::function<expected<void>(cluster_state&)> change, promise answer) {
+    self->request(config.metasync, change_timeout, propose{std::move(change)})
       .then(
-        [this, req, answer](cluster_config_ptr& c) {
-          auto props = default_bprops(*c);
-          props.created_ns = config.env.wall_ns();
-          if (auto ok = adjust(props, req.props); !ok)
-            return done(answer, ok.error());
-          create_with(req.name, std::move(props), answer);
+        [this, answer](cluster_state_ptr& x) {
+          gather(self, targets(*config.peers->read()), target_timeout,
+                 carry_out{x->at},
+                 either{[this, answer] { done(answer); },
+                        [this, answer](const error& e) {
+                          log_warning("a change is committed, but not carried"
+                                      " out everywhere yet: "
+                                      + message_of(e));
+                          done(answer);
+                        }});
         },
         [this, answer](error& e) { done(answer, e); });
   }
@@ -95,119 +128,108 @@ struct proxy_state {
     return caf::unit;
   }
 
-  void create_with(const bck& b, bprops props, promise answer) {
-    self->request(config.buckets, owner_timeout, atom::get_v)
-      .then(
-        [this, b, props = std::move(props), answer](bmd_ptr& now) {
-          auto next = with_bucket(*now, b, props);
-          if (!next)
-            return done(answer, next.error());
-          two_phase(begin_txn::op::create, (*next)->buckets.at(b)->ref,
-                    now->version, *next, answer);
-        },
-        [this, answer](error& e) { done(answer, e); });
+  void create(const create_bucket& req, promise answer) {
+    auto props = default_bprops(*view.state->config);
+    props.created_ns = config.env.wall_ns();
+    if (auto ok = adjust(props, req.props); !ok)
+      return done(answer, ok.error());
+    auto next = with_bucket(*view.state->buckets, req.name, std::move(props));
+    if (!next)
+      return done(answer, next.error());
+    two_phase(begin_txn::op::create, (*next)->buckets.at(req.name)->ref, *next,
+              answer);
   }
 
   void destroy(const destroy_bucket& req, promise answer) {
-    self->request(config.buckets, owner_timeout, atom::get_v)
-      .then(
-        [this, req, answer](bmd_ptr& now) {
-          auto next = without_bucket(*now, req.name);
-          if (!next)
-            return done(answer, next.error());
-          two_phase(begin_txn::op::destroy, now->buckets.at(req.name)->ref,
-                    now->version, *next, answer);
-        },
-        [this, answer](error& e) { done(answer, e); });
+    auto& now = *view.state->buckets;
+    auto next = without_bucket(now, req.name);
+    if (!next)
+      return done(answer, next.error());
+    two_phase(begin_txn::op::destroy, now.buckets.at(req.name)->ref, *next,
+              answer);
   }
 
-  /// Begin on all targets, make `next` current, commit on all targets. The
-  /// moment `next` is durable decides: before it the change never happened,
-  /// after it start-up completes what is missing.
-  void two_phase(begin_txn::op what, storage::bucket_ref b, uint64_t base,
-                 bmd_ptr next, promise answer) {
-    auto id = make_id(config.env);
-    auto abort = [this, id, answer](const error& why) {
-      gather(self, config.targets, target_timeout, abort_txn{id},
-             either{[this, answer, why] { done(answer, why); },
-                    [this, answer, why](const error&) {
-                      done(answer, why);
-                    }});
+  /// The targets that take part: those that do not answer make up for it when
+  /// they are back.
+  std::vector<gate_actor> targets(const peer_set& peers) const {
+    std::vector<gate_actor> out;
+    for (auto& [id, node] : view.state->map->targets) {
+      auto gate = peers.gates.find(id);
+      if ((node.flags & snode_silent) == 0 && gate != peers.gates.end())
+        out.push_back(gate->second);
+    }
+    return out;
+  }
+
+  /// Ask all targets whether they can, commit the state, wait until all have
+  /// carried it out. The moment the state is committed decides: before it the
+  /// change never happened, after it every target carries it out as soon as it
+  /// sees the state, the next start included.
+  void two_phase(begin_txn::op what, storage::bucket_ref b, bmd_ptr next,
+                 promise answer) {
+    auto to = targets(*config.peers->read());
+    if (to.empty())
+      return done(answer, fail(errc::not_ready,
+                               "the cluster has no working target: start one,"
+                               " or wait until it has joined"));
+    auto base = view.state->buckets->version;
+    auto install = [base, next](cluster_state& x) -> expected<void> {
+      if (x.buckets->version != base)
+        return fail(errc::conflict, "bmd has changed meanwhile: try again");
+      x.buckets = next;
+      return caf::unit;
     };
-    auto commit = [this, id, answer] {
-      gather(self, config.targets, target_timeout, commit_txn{id},
-             either{[this, answer] { done(answer); },
-                    [this, answer](const error& e) {
-                      log_warning("a bucket transaction is committed, but not"
-                                  " carried out everywhere: "
-                                  + message_of(e)
-                                  + "; the next start will complete it");
-                      done(answer);
-                    }});
-    };
-    gather(self, config.targets, target_timeout,
-           begin_txn{id, what, std::move(b)},
-           either{[this, base, next, answer, abort, commit] {
-                    install<bmd>(config.buckets, base, next,
-                                 [abort, commit](const error& e) mutable {
-                                   if (e)
-                                     abort(e);
-                                   else
-                                     commit();
-                                 });
-                  },
-                  abort});
+    gather(self, to, target_timeout,
+           begin_txn{view.promised, what, std::move(b)},
+           either{[this, install, answer] { commit(install, answer); },
+                  [this, answer](const error& e) {
+                    done(answer, e);
+                  }});
   }
 
   void props(const set_bucket_props& req, promise answer) {
-    self->request(config.config, owner_timeout, atom::get_v)
-      .then(
-        [this, req, answer](cluster_config_ptr& c) {
-          self->request(config.buckets, owner_timeout, atom::get_v)
-            .then([this, req, answer,
-                   c](bmd_ptr& now) { props_of(req, *c, now, answer); },
-                  [this, answer](error& e) { done(answer, e); });
-        },
-        [this, answer](error& e) { done(answer, e); });
-  }
-
-  void props_of(const set_bucket_props& req, const cluster_config& c,
-                const bmd_ptr& now, promise answer) {
-    auto known = now->find(req.name);
-    if (!known)
-      return done(answer, known.error());
-    auto props = *(*known)->props;
-    if (req.reset)
-      props.values = default_bprops(c).values;
-    else if (auto ok = adjust(props, req.props); !ok)
-      return done(answer, ok.error());
-    auto next = with_bucket_props(*now, req.name, std::move(props));
-    if (!next)
-      return done(answer, next.error());
-    install<bmd>(config.buckets, now->version, *next,
-                 [this, answer](const error& e) { done(answer, e); });
+    commit(
+      [req](cluster_state& x) -> expected<void> {
+        auto known = x.buckets->find(req.name);
+        if (!known)
+          return known.error();
+        auto props = *(*known)->props;
+        if (req.reset)
+          props.values = default_bprops(*x.config).values;
+        else if (auto ok = adjust(props, req.props); !ok)
+          return ok;
+        auto next = with_bucket_props(*x.buckets, req.name, std::move(props));
+        if (!next)
+          return next.error();
+        x.buckets = *next;
+        return caf::unit;
+      },
+      answer);
   }
 
   void configure(const set_config& req, promise answer) {
     if (req.transient || req.reset) {
-      self
-        ->request(config.local, owner_timeout,
-                  override_config{req.change, req.transient, req.reset})
-        .then([this, answer](ack) { done(answer); },
-              [this, answer](error& e) { done(answer, e); });
+      std::vector<gate_actor> all;
+      for (auto& [id, gate] : config.peers->read()->gates)
+        if (std::find(all.begin(), all.end(), gate) == all.end())
+          all.push_back(gate);
+      gather(self, all, target_timeout,
+             override_config{req.change, req.transient, req.reset},
+             either{[this, answer] { done(answer); },
+                    [this, answer](const error& e) {
+                      done(answer, e);
+                    }});
       return;
     }
-    self->request(config.config, owner_timeout, atom::get_v)
-      .then(
-        [this, req, answer](cluster_config_ptr& now) {
-          auto next = with_changes(*now, req.change, config.env.wall_ns());
-          if (!next)
-            return done(answer, next.error());
-          install<cluster_config>(
-            config.config, now->version, *next,
-            [this, answer](const error& e) { done(answer, e); });
-        },
-        [this, answer](error& e) { done(answer, e); });
+    commit(
+      [req, at = config.env.wall_ns()](cluster_state& x) -> expected<void> {
+        auto next = with_changes(*x.config, req.change, at);
+        if (!next)
+          return next.error();
+        x.config = *next;
+        return caf::unit;
+      },
+      answer);
   }
 };
 
@@ -218,24 +240,25 @@ proxy(proxy_actor::stateful_pointer<proxy_state> self, proxy_config config) {
   st.config = std::move(config);
   return {
     [&st](const create_bucket& x) {
-      return st.enqueue([&st, x](auto answer) { st.create(x, answer); });
+      return st.change(x, &proxy_state::create);
     },
     [&st](const destroy_bucket& x) {
-      return st.enqueue([&st, x](auto answer) { st.destroy(x, answer); });
+      return st.change(x, &proxy_state::destroy);
     },
     [&st](const set_bucket_props& x) {
-      return st.enqueue([&st, x](auto answer) { st.props(x, answer); });
+      return st.change(x, &proxy_state::props);
     },
     [&st](const set_config& x) {
-      return st.enqueue([&st, x](auto answer) { st.configure(x, answer); });
+      return st.change(x, &proxy_state::configure);
     },
+    [&st](const sync_view& x) { st.view = x; },
   };
 }
 
 } // namespace
 
 proxy_actor spawn_proxy(caf::actor_system& sys, const proxy_config& config) {
-  return sys.spawn(proxy, config);
+  return spawn_plain(sys, config.env, proxy, config);
 }
 
 } // namespace ais

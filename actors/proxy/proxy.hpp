@@ -1,10 +1,11 @@
-// The PROXY changes cluster metadata: buckets by two-phase transactions over
-// the targets (begin everywhere, new bmd version durable, commit everywhere;
-// abort everywhere if a begin fails), and the configuration. One change at a
-// time, in the order asked.
+// The PROXY changes buckets and configuration. On the primary it does so:
+// buckets by two-phase transactions over the targets (begin everywhere, the new
+// state committed by metasync, commit everywhere; abort everywhere if a begin
+// fails), one change at a time, in the order asked. On other nodes it forwards
+// to the primary.
 #pragma once
 
-#include "actors/meta/bmd.hpp"
+#include "actors/cluster/peers.hpp"
 #include "actors/meta/local_config.hpp"
 #include "actors/target/target.hpp"
 
@@ -12,7 +13,10 @@ namespace ais {
 
 inline constexpr size_t max_waiting_changes = 256;
 
-// -- messages (in-process)
+/// The primary has this long for a change that another node forwards.
+inline constexpr std::chrono::seconds change_timeout{40};
+
+// -- messages between nodes
 // --------------------------------------------------------
 
 struct create_bucket {
@@ -38,11 +42,30 @@ struct set_config {
   bool reset = false; ///< drop overrides
 };
 
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, create_bucket& x) {
+  return f(x.name, x.props);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, destroy_bucket& x) {
+  return f(x.name);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, set_bucket_props& x) {
+  return f(x.name, x.props, x.reset);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, set_config& x) {
+  return f(x.change, x.transient, x.reset);
+}
+
 // -- interface
 // --------------------------------------------------------------------
 
-/// The PROXY actor interface. All return when the change is durable and
-/// visible; errc::too_many_requests at max_waiting_changes.
+/// The PROXY actor interface. Changes return when they are committed and the
+/// nodes that answer show them; errc::too_many_requests at max_waiting_changes,
+/// not_ready without a primary, or when it ceased to be one: then the change
+/// may yet come to be.
 using proxy_actor = caf::typed_actor<
   // errc::bucket_exists, invalid_argument (props).
   caf::replies_to<create_bucket>::with<ack>,
@@ -51,22 +74,18 @@ using proxy_actor = caf::typed_actor<
   // errc::bucket_not_found, invalid_argument.
   caf::replies_to<set_bucket_props>::with<ack>,
   // errc::invalid_argument, unsupported.
-  caf::replies_to<set_config>::with<ack>>;
+  caf::replies_to<set_config>::with<ack>,
+  // What METASYNC shows.
+  caf::reacts_to<sync_view>>;
 
 struct proxy_config {
   environment env;
-  bucket_map_actor buckets;
-  cluster_config_actor config;
-  local_config_actor local;
-  std::vector<target_actor> targets;
+  metasync_actor metasync;
+  peers_actor meet;
+  std::shared_ptr<board<peer_set>> peers; ///< us among them
 };
 
 /// Spawns the PROXY.
 proxy_actor spawn_proxy(caf::actor_system& sys, const proxy_config& config);
 
 } // namespace ais
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::create_bucket)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::destroy_bucket)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::set_bucket_props)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::set_config)

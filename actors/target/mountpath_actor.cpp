@@ -113,6 +113,7 @@ mountpath(mountpath_impl::stateful_pointer<mountpath_state> self,
         return started.error();
       return *started;
     },
+    [&st](const probe_mountpath&) { return to_result(st.disk->probe()); },
     [&st](const make_bucket_dirs& x) {
       return to_result(st.disk->create_bucket(x.bucket));
     },

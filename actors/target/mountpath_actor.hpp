@@ -31,6 +31,9 @@ struct make_bucket_dirs {
   storage::bucket_ref bucket;
 };
 
+/// Can directories be made? Leaves nothing behind.
+struct probe_mountpath {};
+
 struct trash_bucket {
   bck which;
 };
@@ -49,6 +52,7 @@ struct reconcile {
 using mountpath_actor = caf::typed_actor<
   // Opens the disk and spawns its shards; errc::integrity if it is not ours.
   caf::replies_to<atom::start>::with<mountpath_ptr>,
+  caf::replies_to<probe_mountpath>::with<ack>,
   // Each returns when the change is durable.
   caf::replies_to<make_bucket_dirs>::with<ack>,
   caf::replies_to<trash_bucket>::with<ack>,
@@ -73,5 +77,6 @@ spawn_mountpath(caf::actor_system& sys, const mountpath_config& config);
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::mountpath_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::make_bucket_dirs)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::probe_mountpath)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::trash_bucket)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::reconcile)

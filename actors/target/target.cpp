@@ -4,7 +4,7 @@
 #include "storage/base/hrw.hpp"
 #include "storage/base/log.hpp"
 
-#include <map>
+#include <optional>
 
 namespace ais {
 
@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto mountpath_timeout = 30s;
-constexpr size_t max_open_txns = 256;
+constexpr size_t max_waiting = 1024;
 
 struct target_state {
   static inline const char* name = "target";
@@ -23,10 +23,22 @@ struct target_state {
   std::shared_ptr<board<target_view>> shown;
   std::vector<mountpath_actor> mountpaths;
   std::vector<lister_actor> listers;
-  std::map<std::string, begin_txn> txns; ///< begun, neither ended
   target_view view;
 
-  caf::result<ack> start(const reconcile& req) {
+  bmd_ptr applied = std::make_shared<const bmd>(); ///< carried out
+  stamp applied_at;
+  std::optional<sync_view> next; ///< to be carried out
+  bool started = false;
+  bool applying = false;
+  uint64_t promised = 0; ///< highest epoch seen
+  std::vector<std::pair<stamp, caf::typed_response_promise<ack>>> waiting;
+
+  caf::result<ack> start(const start_target& how) {
+    reconcile req;
+    for (auto& [which, b] : how.state->buckets->buckets)
+      req.buckets.push_back(b->ref);
+    applied = how.state->buckets;
+    applied_at = how.state->at;
     view.node_id = config.node_id;
     auto answer = self->make_response_promise<ack>();
     for (auto& root : config.mountpaths) {
@@ -71,7 +83,10 @@ struct target_state {
         st->self->send(x, st->view.mountpaths);
       st->view.listers = st->listers;
       st->shown->show(std::make_shared<const target_view>(st->view));
+      st->started = true;
+      st->config.buckets->show(st->applied);
       answer.deliver(ack{});
+      st->apply();
     }
     void deliver(const error& e) { answer.deliver(e); }
   };
@@ -80,30 +95,107 @@ struct target_state {
   }
 
   caf::result<ack> begin(const begin_txn& req) {
-    if (txns.size() >= max_open_txns)
-      return fail(errc::too_many_requests,
-                  "too many bucket transactions at once; try again");
-    txns[req.id] = req;
-    if (req.what == begin_txn::op::destroy)
-      return ack{}; // nothing to prepare
+    if (req.epoch < promised)
+      return fail(errc::conflict,
+                  "epoch " + std::to_string(req.epoch) + " is over: try again");
+    auto there = newest()->buckets.count(req.bucket.bck) > 0;
+    if (there != (req.what == begin_txn::op::destroy))
+      return fail(errc::conflict, cname_of(req.bucket.bck)
+                                    + (there ? " is" : " is not") + " on "
+                                    + config.node_id + " yet: try again");
+    if (!started)
+      return fail(errc::not_ready, config.node_id + " has not started yet");
     auto answer = self->make_response_promise<ack>();
-    gather(self, mountpaths, mountpath_timeout, make_bucket_dirs{req.bucket},
-           answer);
+    gather(self, mountpaths, mountpath_timeout, probe_mountpath{}, answer);
     return answer;
   }
 
-  caf::result<ack> end(const std::string& id, begin_txn::op trashes) {
-    auto i = txns.find(id);
-    if (i == txns.end())
+  const bmd_ptr& newest() const {
+    return next ? next->state->buckets : applied;
+  }
+
+  caf::result<ack> wait_for(const carry_out& req) {
+    if (applied_at >= req.at)
       return ack{};
-    auto txn = std::move(i->second);
-    txns.erase(i);
-    if (txn.what != trashes)
-      return ack{};
+    if (waiting.size() >= max_waiting)
+      return fail(errc::too_many_requests, "too many changes at once");
     auto answer = self->make_response_promise<ack>();
-    gather(self, mountpaths, mountpath_timeout, trash_bucket{txn.bucket.bck},
-           answer);
+    waiting.emplace_back(req.at, answer);
     return answer;
+  }
+
+  void see(const sync_view& x) {
+    promised = std::max(promised, x.promised);
+    if (x.state->at <= applied_at)
+      return;
+    next = x;
+    apply();
+  }
+
+  /// Makes buckets that are new, shows the list, trashes what is gone.
+  void apply() {
+    if (!started || applying || !next)
+      return;
+    applying = true;
+    auto state = std::exchange(next, std::nullopt)->state;
+    std::vector<make_bucket_dirs> make;
+    std::vector<trash_bucket> trash;
+    for (auto& [which, b] : state->buckets->buckets) {
+      auto i = applied->buckets.find(which);
+      if (i == applied->buckets.end() || i->second->ref.bid != b->ref.bid)
+        make.push_back({b->ref});
+    }
+    for (auto& [which, b] : applied->buckets)
+      if (!state->buckets->buckets.count(which))
+        trash.push_back({which});
+    auto end = [this, state](const error& e) {
+      done(*state, e);
+    };
+    auto second = [this, state, trash, end](const error& e) {
+      config.buckets->show(state->buckets);
+      if (e)
+        return end(e);
+      each(trash, 0, end);
+    };
+    each(make, 0, second);
+  }
+
+  /// Sends all messages to all mountpaths, one after the other.
+  template <class Message, class F>
+  void each(const std::vector<Message>& xs, size_t i, F f) {
+    if (i == xs.size())
+      return f(error{});
+    struct then {
+      std::function<void(const error&)> f;
+      void deliver(ack) { f({}); }
+      void deliver(const error& e) { f(e); }
+    };
+    gather(self, mountpaths, mountpath_timeout, xs[i],
+           then{[this, xs, i, f](const error& e) {
+             if (e)
+               f(e);
+             else
+               each(xs, i + 1, f);
+           }});
+  }
+
+  void done(const cluster_state& x, const error& e) {
+    applying = false;
+    applied = x.buckets;
+    applied_at = x.at;
+    if (e)
+      log_error("cannot carry out bmd v" + std::to_string(x.buckets->version)
+                + ": " + message_of(e));
+    std::erase_if(waiting, [&](auto& w) {
+      if (w.first > applied_at)
+        return false;
+      if (e)
+        w.second.deliver(e);
+      else
+        w.second.deliver(ack{});
+      return true;
+    });
+    apply();
   }
 
   caf::result<ack> stop() {
@@ -127,10 +219,10 @@ target(target_actor::stateful_pointer<target_state> self, target_config config,
   st.config = std::move(config);
   st.shown = std::move(shown);
   return {
-    [&st](const reconcile& x) { return st.start(x); },
+    [&st](const start_target& x) { return st.start(x); },
     [&st](const begin_txn& x) { return st.begin(x); },
-    [&st](const commit_txn& x) { return st.end(x.id, begin_txn::op::destroy); },
-    [&st](const abort_txn& x) { return st.end(x.id, begin_txn::op::create); },
+    [&st](const carry_out& x) { return st.wait_for(x); },
+    [&st](const sync_view& x) { st.see(x); },
     [&st](atom::stop) { return st.stop(); },
   };
 }
@@ -144,7 +236,7 @@ const mountpath_handles* target_view::place(uint64_t digest) const {
 
 target_actor spawn_target(caf::actor_system& sys, const target_config& config,
                           std::shared_ptr<board<target_view>> shown) {
-  return sys.spawn(target, config, std::move(shown));
+  return spawn_plain(sys, config.env, target, config, std::move(shown));
 }
 
 } // namespace ais

@@ -1,10 +1,10 @@
 // The TARGET owns a node's mountpaths: it opens them, makes them agree with the
-// buckets that exist, takes part in bucket transactions, and shows everyone on
-// the node where objects are placed. Requests for objects do not pass through
-// it: whoever has the view sends them to the shard.
+// buckets of the committed state, takes part in bucket transactions, and shows
+// everyone on the node where objects are placed. Requests for objects do not
+// pass through it: whoever has the view sends them to the shard.
 #pragma once
 
-#include "actors/base/board.hpp"
+#include "actors/meta/metasync.hpp"
 #include "actors/target/lister.hpp"
 #include "actors/target/mountpath_actor.hpp"
 
@@ -26,34 +26,52 @@ struct target_view {
   const mountpath_handles* place(uint64_t digest) const;
 };
 
-/// Phase one of a bucket transaction.
+/// Opens the mountpaths and makes them agree with the buckets of `state`.
+struct start_target {
+  cluster_state_ptr state;
+};
+
+// -- messages between nodes
+// --------------------------------------------------------
+
+/// Phase one of a bucket transaction: can you? Changes nothing.
 struct begin_txn {
   enum class op : uint8_t { create, destroy };
-  std::string id;
+  uint64_t epoch = 0; ///< of the asking primary
   op what = op::create;
   storage::bucket_ref bucket;
 };
 
-/// Phase two: either of these ends it. Unknown ids are ignored: the transaction
-/// ended before, or start-up has cleaned up after it.
-struct commit_txn {
-  std::string id;
+/// Phase two: the state of that stamp is committed; asks to be told when it is
+/// carried out.
+struct carry_out {
+  stamp at;
 };
-struct abort_txn {
-  std::string id;
-};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, begin_txn& x) {
+  return f(x.epoch, x.what, x.bucket.bck, x.bucket.bid);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, carry_out& x) {
+  return f(x.at);
+}
 
 // -- interface
 // --------------------------------------------------------------------
 
 /// The TARGET actor interface.
 using target_actor = caf::typed_actor<
-  // Opens the mountpaths and reconciles them with `buckets`; errc::integrity
-  // when one belongs to another node, io_error.
-  caf::replies_to<reconcile>::with<ack>,
-  // Returns when this target will be able to commit.
-  caf::replies_to<begin_txn>::with<ack>, caf::replies_to<commit_txn>::with<ack>,
-  caf::replies_to<abort_txn>::with<ack>,
+  // errc::integrity when a mountpath belongs to another node, io_error.
+  caf::replies_to<start_target>::with<ack>,
+  // errc::conflict when the bucket is (not) there already, or the primary is
+  // not the one of the highest epoch known here.
+  caf::replies_to<begin_txn>::with<ack>,
+  // Returns when buckets of that state or a later one are as they should be;
+  // io_error.
+  caf::replies_to<carry_out>::with<ack>,
+  // What METASYNC shows: carried out in order, the latest first.
+  caf::reacts_to<sync_view>,
   // Flushes and stops everything below.
   caf::replies_to<atom::stop>::with<ack>>;
 
@@ -64,6 +82,8 @@ struct target_config {
   size_t shards = 4;                   ///< per mountpath
   size_t listers = 2;
   size_t cached_leases = 4096; ///< open files, all mountpaths together
+  /// Where the bucket list is shown once the buckets in it are there.
+  std::shared_ptr<board<bmd>> buckets;
 };
 
 /// Spawns the TARGET; it shows its view on `shown`.
@@ -72,6 +92,4 @@ target_actor spawn_target(caf::actor_system& sys, const target_config& config,
 
 } // namespace ais
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::begin_txn)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::commit_txn)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::abort_txn)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::start_target)

@@ -87,7 +87,7 @@ summaries(summaries_actor::stateful_pointer<summaries_state> self,
 
 summaries_actor spawn_summaries(caf::actor_system& sys, const environment& env,
                                 std::shared_ptr<board<target_view>> target) {
-  return sys.spawn(summaries, env, std::move(target));
+  return spawn_plain(sys, env, summaries, env, std::move(target));
 }
 
 } // namespace ais

@@ -169,8 +169,13 @@ private:
     c.node_id = "target";
     c.mountpaths = {"/root/mp1", "/root/mp2"};
     c.shards = 2;
+    c.buckets = std::make_shared<board<bmd>>();
     target_ = spawn_target(sys, c, shown_);
-    RC_ASSERT(ask<ack>(target_, reconcile{{bucket_->ref}}));
+    auto list = std::make_shared<bmd>();
+    list->buckets[bucket_->ref.bck] = bucket_;
+    auto state = std::make_shared<cluster_state>();
+    state->buckets = list;
+    RC_ASSERT(ask<ack>(target_, start_target{state}));
     RC_ASSERT(disk.sync_dir("/root"));
   }
 

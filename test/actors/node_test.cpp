@@ -25,7 +25,10 @@ struct fixture : sim::deterministic {
     c.env = env;
     c.dir = "/root/node";
     c.mountpaths = {"/root/mp1", "/root/mp2"};
-    c.address = {"127.0.0.1", 8080};
+    c.pub = c.control = c.data = {"127.0.0.1", 8080};
+    c.publish = [](const caf::strong_actor_ptr&) {
+      return expected<void>{caf::unit};
+    };
     node = spawn_node(sys, c, boards);
     auto started = ask<node_handles>(node, atom::start_v);
     if (started)
@@ -99,7 +102,7 @@ TEST_CASE_METHOD(fixture,
     disk.fault = [](storage::disk_op op,
                     const std::string& path) -> std::optional<errc> {
       if (op == storage::disk_op::mkdir
-          && path.find("mp2/@ais/c") != std::string::npos)
+          && path.find("mp2/") != std::string::npos)
         return errc::no_space;
       return std::nullopt;
     };

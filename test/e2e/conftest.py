@@ -53,14 +53,18 @@ class Node:
             stderr=open(self.dir / "stderr", "w"),
         )
         if wait:
-            deadline = time.monotonic() + 60
-            while not self.started():
-                if self.process.poll() is not None:
-                    raise RuntimeError(self.stderr())
-                if time.monotonic() > deadline:
-                    raise RuntimeError("the node did not start in time")
-                time.sleep(0.01)
+            self.wait_until(lambda: self.started() or not self.alive())
+            if not self.alive():
+                raise RuntimeError(self.stderr())
         return self
+
+    def wait_until(self, done, seconds=60):
+        """Polls `done`."""
+        deadline = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > deadline:
+                raise RuntimeError("it took too long:\n" + self.log()[-2000:])
+            time.sleep(0.01)
 
     def started(self):
         path = self.dir / "port"

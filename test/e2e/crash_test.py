@@ -75,8 +75,9 @@ def test_kill_at(fresh_node, point):
     assert put(node, "o", OLD, "doomed") == 200
     assert node.stop() == 0
 
-    # Start-up saves the cluster map and looks at both buckets: let that pass.
-    startup = 1 if point.startswith("meta.") else 0
+    # Start-up saves the new epoch and its first state, and looks at both buckets:
+    # let that pass.
+    startup = 2 if point.startswith("meta.") else 0
     startup = 2 if point.startswith("bucket.create.") else startup
     node.start(env={"AIS_CRASH_AT": f"{point}:{startup + 1}"})
     acked = {}
@@ -112,6 +113,30 @@ def test_kill_at(fresh_node, point):
     assert put(node, "after", NEW) == 200 and get(node, "after") == NEW
     listed = requests.get(f"{node.url}/v1/buckets/b").json()["entries"]
     assert {"after", "bystander"} <= {e["name"] for e in listed}
+    assert node.stop() == 0
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first start", "restart"])
+@pytest.mark.parametrize("point", [p for p in POINTS if p.startswith("meta.")])
+def test_kill_while_starting(fresh_node, point, first):
+    node = fresh_node
+    if not first:
+        assert bucket(node.start(), "b").ok and put(node, "x", OLD) == 200
+        assert node.stop() == 0
+    saves = 0
+    while True:
+        saves += 1
+        node.start(env={"AIS_CRASH_AT": f"{point}:{saves}"}, wait=False)
+        node.wait_until(lambda: node.started() or not node.alive())
+        if node.alive():
+            break
+        assert node.process.wait(timeout=30) == -9
+    assert saves > 2, "start-up saves the epoch and the state"
+    node.kill()
+    node.start()
+    if not first:
+        assert get(node, "x") == OLD
+    assert bucket(node, "after").ok and put(node, "y", NEW, "after") == 200
     assert node.stop() == 0
 
 

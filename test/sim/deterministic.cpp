@@ -1,11 +1,13 @@
 #include "test/sim/deterministic.hpp"
 
+#include "actors/base/setup.hpp"
+
 namespace ais::sim {
 
 config::config() {
   set("scheduler.policy", caf::atom("testing"));
   set("logger.verbosity", caf::atom("quiet"));
-  add_message_types<caf::id_block::ais>();
+  ais::add_message_types(*this);
 }
 
 deterministic::deterministic(uint64_t seed)
@@ -14,6 +16,10 @@ deterministic::deterministic(uint64_t seed)
   env.disk = &disk;
   env.wall_ns = [this] {
     return ++now_ns;
+  };
+  env.steady_ns = [this] {
+    return std::chrono::nanoseconds{sched.clock().now().time_since_epoch()}
+      .count();
   };
   env.random = [this] {
     return rng();

@@ -1,0 +1,61 @@
+#include "actors/cluster/gate.hpp"
+
+namespace ais {
+
+namespace {
+
+gate_actor::behavior_type
+gate(gate_actor::pointer self, const gate_routes& to) {
+  return {
+    [to](const hello&) {
+      return hello_answer{1, to.cluster(), to.seats};
+    },
+    [self, to](vote_request& x) {
+      return self->delegate(to.metasync, std::move(x));
+    },
+    [self, to](state_update& x) {
+      return self->delegate(to.metasync, std::move(x));
+    },
+    [self, to](commit_notice& x) {
+      return self->delegate(to.metasync, std::move(x));
+    },
+    [self, to](beat& x) { return self->delegate(to.keepalive, std::move(x)); },
+    [self, to](join_request& x) {
+      return self->delegate(to.membership, std::move(x));
+    },
+    [self, to](create_bucket& x) {
+      return self->delegate(to.proxy, std::move(x));
+    },
+    [self, to](destroy_bucket& x) {
+      return self->delegate(to.proxy, std::move(x));
+    },
+    [self, to](set_bucket_props& x) {
+      return self->delegate(to.proxy, std::move(x));
+    },
+    [self, to](set_config& x) {
+      return self->delegate(to.proxy, std::move(x));
+    },
+    [self, to](override_config& x) {
+      return self->delegate(to.local, std::move(x));
+    },
+    [self, to](begin_txn& x) -> caf::result<ack> {
+      if (!to.target)
+        return fail(errc::unsupported, "this node is no target");
+      return self->delegate(to.target, std::move(x));
+    },
+    [self, to](carry_out& x) -> caf::result<ack> {
+      if (!to.target)
+        return ack{};
+      return self->delegate(to.target, std::move(x));
+    },
+  };
+}
+
+} // namespace
+
+gate_actor spawn_gate(caf::actor_system& sys, const environment& env,
+                      const gate_routes& routes) {
+  return spawn_plain(sys, env, gate, routes);
+}
+
+} // namespace ais

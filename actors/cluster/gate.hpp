@@ -1,0 +1,84 @@
+// The GATE is the one actor of a node that other nodes talk to: it hands their
+// messages to whom they concern. Peers are the gates this node is connected to.
+#pragma once
+
+#include "actors/cluster/keepalive.hpp"
+#include "actors/cluster/membership.hpp"
+#include "actors/meta/metasync.hpp"
+#include "actors/proxy/proxy.hpp"
+
+#include <map>
+
+namespace ais {
+
+// -- messages between nodes
+// --------------------------------------------------------
+
+/// Asks who is there.
+struct hello {
+  uint32_t protocol = 1;
+};
+
+struct hello_answer {
+  uint32_t protocol = 1;
+  std::string cluster;            ///< uuid, or empty
+  std::vector<std::string> seats; ///< ids of the process
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, hello& x) {
+  return f(x.protocol);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, hello_answer& x) {
+  return f(x.protocol, x.cluster, x.seats);
+}
+
+// -- interface
+// --------------------------------------------------------------------
+
+/// The GATE actor interface: see the actors that answer.
+using gate_actor
+  = caf::typed_actor<caf::replies_to<hello>::with<hello_answer>,
+                     // METASYNC
+                     caf::replies_to<vote_request>::with<vote>,
+                     caf::replies_to<state_update>::with<sync_answer>,
+                     caf::replies_to<commit_notice>::with<sync_answer>,
+                     // KEEPALIVE
+                     caf::replies_to<beat>::with<beat_answer>,
+                     // MEMBERSHIP
+                     caf::replies_to<join_request>::with<join_answer>,
+                     // PROXY
+                     caf::replies_to<create_bucket>::with<ack>,
+                     caf::replies_to<destroy_bucket>::with<ack>,
+                     caf::replies_to<set_bucket_props>::with<ack>,
+                     caf::replies_to<set_config>::with<ack>,
+                     // LOCAL CONFIG
+                     caf::replies_to<override_config>::with<ack>,
+                     // TARGET; errc::unsupported where there is none
+                     caf::replies_to<begin_txn>::with<ack>, //
+                     // ... where it is carried out at once
+                     caf::replies_to<carry_out>::with<ack>>;
+
+/// The gates of other nodes by node id; shown on a board by PEERS.
+struct peer_set {
+  std::map<std::string, gate_actor> gates; ///< ours under our ids
+  gate_actor own;
+};
+
+struct gate_routes {
+  std::vector<std::string> seats;
+  std::function<std::string()> cluster; ///< uuid, as far as known
+  metasync_actor metasync;
+  keepalive_actor keepalive;
+  membership_actor membership;
+  proxy_actor proxy;
+  local_config_actor local;
+  target_actor target; ///< null on a node without
+};
+
+/// Spawns the GATE.
+gate_actor spawn_gate(caf::actor_system& sys, const environment& env,
+                      const gate_routes& routes);
+
+} // namespace ais

@@ -1,0 +1,216 @@
+#include "actors/cluster/keepalive.hpp"
+
+#include "actors/cluster/gate.hpp"
+#include "storage/base/log.hpp"
+
+#include <caf/stateful_actor.hpp>
+
+#include <algorithm>
+
+namespace ais {
+
+namespace {
+
+using extended = keepalive_actor::extend<caf::reacts_to<atom::tick>>;
+
+struct keepalive_state {
+  static inline const char* name = "keepalive";
+
+  extended::pointer self = nullptr;
+  keepalive_config config;
+  sync_view view;
+  int64_t answered_ns = 0; ///< when the last answered beat was sent
+  bool lost = false;       ///< the primary is; told
+  bool beating = false;    ///< a beat is under way
+  std::map<std::string, int64_t>
+    heard_ns; ///< primary: last beat of each member
+
+  int64_t now() const { return config.env.steady_ns(); }
+  const smap& map() const { return *view.state->map; }
+  keepalive_times times() const { return times_of(*view.state->config); }
+  bool ours(const std::string& id) const {
+    return std::find(config.seats.begin(), config.seats.end(), id)
+           != config.seats.end();
+  }
+
+  void see(const sync_view& x) {
+    auto became = x.primary && !view.primary;
+    auto other
+      = x.state->map->primary != map().primary || x.promised != view.promised;
+    view = x;
+    if (became) {
+      // Everybody has a lease's time to be heard.
+      heard_ns.clear();
+      for (auto* nodes : {&map().proxies, &map().targets})
+        for (auto& [id, node] : *nodes)
+          heard_ns[id] = now();
+    }
+    if (became || other) {
+      answered_ns = std::max(answered_ns, int64_t{1});
+      lost = false;
+      watch_since_ns = now();
+    }
+  }
+  int64_t watch_since_ns
+    = 0; ///< no verdict on the primary before a lease of it
+
+  void tick() {
+    auto t = times();
+    self->delayed_send(self, t.interval, atom::tick_v);
+    if (view.state->uuid().empty() && !view.member)
+      return;
+    if (view.primary)
+      return lead(t);
+    follow(t);
+  }
+
+  // -- follower
+
+  void follow(const keepalive_times& t) {
+    auto peers = config.peers->read();
+    auto gate = peers->gates.find(map().primary);
+    if (ours(map().primary) || gate == peers->gates.end())
+      return silent_since(std::max(watch_since_ns, answered_ns), t);
+    if (!beating) {
+      beating = true;
+      auto sent = now();
+      self
+        ->request(
+          gate->second,
+          std::chrono::duration_cast<std::chrono::milliseconds>(t.lease),
+          beat{view.state->uuid(), config.seats, view.promised, view.state->at})
+        .then([this, sent, t](beat_answer& x) { answered(x, sent, t); },
+              [this](error&) { beating = false; });
+    }
+    silent_since(std::max(watch_since_ns, answered_ns), t);
+  }
+
+  void answered(const beat_answer& x, int64_t sent, const keepalive_times& t) {
+    beating = false;
+    if (view.primary || x.promised < view.promised)
+      return;
+    if (!x.primary)
+      return report_lost(); // it is not primary any more
+    if (x.promised > view.promised)
+      return; // its update is on the way, or we are strangers to it
+    if (!x.member)
+      return config.events.stranger();
+    answered_ns = sent;
+    lost = false;
+    config.gate_fence->open_until(sent + t.lease.count());
+    self->send(config.metasync, primary_heard{x.promised, false});
+  }
+
+  void silent_since(int64_t since, const keepalive_times& t) {
+    auto own = ours(map().primary);
+    if (own || now() - since > t.lease.count())
+      report_lost();
+  }
+
+  void report_lost() {
+    if (!lost)
+      self->send(config.metasync, primary_heard{view.promised, true});
+    lost = true;
+    config.events.primary_lost();
+  }
+
+  // -- primary
+
+  caf::result<beat_answer> answer(const beat& x) {
+    if (!view.state->uuid().empty() && x.cluster != view.state->uuid())
+      return fail(errc::integrity, "cluster integrity error cie#50: cluster "
+                                     + x.cluster + " is not ours, "
+                                     + view.state->uuid());
+    beat_answer out;
+    out.promised = view.promised;
+    out.primary = view.primary;
+    for (auto& id : x.seats) {
+      auto known = map().find(id) != nullptr;
+      out.member = out.member || known;
+      if (!view.primary || !known || x.promised > view.promised)
+        continue;
+      heard_ns[id] = now();
+      self->send(config.metasync, member_shows{id, x.shown});
+    }
+    return out;
+  }
+
+  void lead(const keepalive_times& t) {
+    auto at = now();
+    for (auto& id : config.seats)
+      heard_ns[id] = at;
+    auto since = majority_since();
+    if (at - since > t.lease.count()) {
+      self->send(config.metasync, atom::stop_v);
+      return;
+    }
+    auto alone = !electorate_of(map()).sole.empty();
+    config.gate_fence->open_until(alone ? fence::always
+                                        : since + t.lease.count());
+    // Their leases ran from before we heard them; an eighth for clocks that
+    // run apart.
+    auto patience = t.lease.count() + t.lease.count() / 8;
+    for (auto* nodes : {&map().proxies, &map().targets}) {
+      for (auto& [id, node] : *nodes) {
+        if (!active(node))
+          continue;
+        auto silent = at - heard_ns[id] > patience;
+        if (silent != ((node.flags & snode_silent) != 0))
+          config.events.silent(id, silent);
+      }
+    }
+  }
+
+  /// The latest moment since which enough members were heard to decide.
+  int64_t majority_since() const {
+    std::vector<std::pair<int64_t, std::string>> order;
+    for (auto& [id, at] : heard_ns)
+      order.emplace_back(at, id);
+    std::sort(order.rbegin(), order.rend());
+    auto who = electorate_of(map());
+    std::set<std::string> ids;
+    for (auto& [at, id] : order) {
+      ids.insert(id);
+      if (who.decided_by(ids))
+        return at;
+    }
+    return 0;
+  }
+
+  void lost_peer(const std::string& id) {
+    // Its process ended, or the connection did: no need to wait for silence.
+    if (!view.primary && id == map().primary)
+      report_lost();
+  }
+};
+
+extended::behavior_type
+keepalive(extended::stateful_pointer<keepalive_state> self,
+          keepalive_config config) {
+  auto& st = self->state;
+  st.self = self;
+  st.config = std::move(config);
+  st.watch_since_ns = st.now();
+  self->delayed_send(self, st.times().interval, atom::tick_v);
+  return {
+    [&st](const beat& x) { return st.answer(x); },
+    [&st](const peer_lost& x) { st.lost_peer(x.id); },
+    [&st](const sync_view& x) { st.see(x); },
+    [&st](atom::tick) { st.tick(); },
+  };
+}
+
+} // namespace
+
+keepalive_times times_of(const cluster_config& x) {
+  auto interval = x.values.duration("keepalivetracker.target.interval");
+  return {interval,
+          interval * x.values.integer("keepalivetracker.target.factor")};
+}
+
+keepalive_actor
+spawn_keepalive(caf::actor_system& sys, const keepalive_config& config) {
+  return spawn_plain(sys, config.env, keepalive, config);
+}
+
+} // namespace ais
