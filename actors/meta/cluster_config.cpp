@@ -255,12 +255,13 @@ expected<void> check_rules(const property_set& x) {
 /// Refuses what must not change for the moment only; names the section.
 expected<void> check_transient(const property& p) {
   auto section = std::string{p.path.substr(0, p.path.find('.'))};
-  for (auto never : {"auth", "net", "tracing", "memsys", "keepalivetracker"})
+  for (auto never : {"auth", "net", "tracing", "memsys", "keepalivetracker"}) {
     if (section == never)
       return fail(errc::unsupported, section
                                        + " configuration cannot be changed"
                                          " transiently: it takes effect at a"
                                          " restart");
+  }
   if (p.scope == cluster)
     return fail(errc::invalid_argument,
                 section

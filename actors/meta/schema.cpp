@@ -162,9 +162,6 @@ std::optional<std::string> typed(const property& p, const json::value& v) {
       return v.get_bool() ? "true" : "false";
     case property_kind::integer:
     case property_kind::mask:
-      if (whole)
-        return to_text(v);
-      break;
     case property_kind::size:
       if (whole)
         return to_text(v);

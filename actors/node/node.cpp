@@ -89,13 +89,14 @@ struct node_state {
         auto known = parse_smap(text);
         if (!known)
           return give_up(answer, known.error());
-        if ((*known)->uuid != who.cluster)
+        if ((*known)->uuid != who.cluster) {
           return give_up(answer,
                          fail(errc::integrity,
                               "cluster integrity error cie#50: the cluster map"
                               " is of cluster "
                                 + (*known)->uuid + ", this node is of "
                                 + who.cluster));
+        }
         *next = **known;
         base = next->version;
       } else {
