@@ -223,6 +223,12 @@ parser::decode_chunked(std::span<const char> in, std::span<std::byte> out,
                        size_t& got, error_code& ec) {
   chunk_out_ = out;
   chunk_got_ = 0;
+  // The shortest body has five bytes. Given "0\r\n" and then "0\r\n\r", Beast
+  // asserts that they are there (1.81, basic_parser::parse_chunk_header).
+  if (!chunk_seen_ && in.size() < 5) {
+    got = 0;
+    return 0;
+  }
   size_t eaten = 0;
   while (!is_done() && chunk_got_ < out.size() && eaten < in.size()) {
     eaten += put(boost::asio::buffer(in.data() + eaten, in.size() - eaten), ec);

@@ -59,6 +59,7 @@ private:
   void on_chunk_header_impl(uint64_t size, sv, error_code& ec) override {
     ec = {};
     chunk_left_ = size;
+    chunk_seen_ = true;
   }
   size_t on_chunk_body_impl(uint64_t, sv body, error_code& ec) override;
   void on_finish_impl(error_code& ec) override { ec = {}; }
@@ -78,6 +79,7 @@ private:
   std::span<std::byte> chunk_out_;
   size_t chunk_got_ = 0;
   uint64_t chunk_left_ = 0;
+  bool chunk_seen_ = false; ///< the header of a chunk was whole
 };
 
 } // namespace ais::http

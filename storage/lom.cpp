@@ -55,6 +55,9 @@ public:
     return x;
   }
 
+  /// Everything was there so far.
+  bool ok() const { return ok_; }
+
   /// Everything was there and nothing is left.
   bool complete() const { return ok_ && in_.empty(); }
 
@@ -121,7 +124,7 @@ expected<decoded_lom> decode_lom(std::span<const std::byte> raw) {
   out.attrs.version = in.text();
   out.long_name = in.text();
   auto count = in.number<uint16_t>();
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count && in.ok(); ++i) {
     auto key = in.text();
     auto value = in.text();
     out.attrs.custom.emplace(std::move(key), std::move(value));

@@ -143,12 +143,10 @@ public:
   expected<void> sync() override {
     auto code = disk_->injected(disk_op::sync, path_);
     std::lock_guard guard{disk_->mutex};
-    if (!alive())
+    if (!alive() || (!code && sync_failed_))
       code = errc::io_error;
     else if (code)
       sync_failed_ = inode_->sync_failed = true;
-    else if (sync_failed_)
-      code = errc::io_error;
     if (code)
       return impl::failure(disk_op::sync, path_, *code);
     disk_->tree.sync_file(*inode_);

@@ -175,7 +175,7 @@ expected<void> mountpath::claim() {
                 "mountpath " + root() + " belongs to node " + member("node_id")
                   + ", not to " + opts_.node_id
                   + ": give this node another directory, or start that node");
-  if (member("fs", "type") != fs->type || member("fs", "id") != fs->id)
+  if (member("fs", "type") != fs->type || member("fs", "id") != fs->id) {
     return fail(errc::integrity,
                 "mountpath " + root()
                   + " is on another file system than before"
@@ -184,6 +184,7 @@ expected<void> mountpath::claim() {
                   + fs->type + ' ' + fs->id
                   + " now): mount the right disk, or remove " + path
                   + " if you moved the data on purpose");
+  }
   return caf::unit;
 }
 

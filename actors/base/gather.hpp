@@ -31,7 +31,7 @@ void gather(Self* self, const Handles& to, std::chrono::seconds timeout,
     answer.deliver(ack{});
     return;
   }
-  for (auto& x : to)
+  for (auto& x : to) {
     self->request(x, timeout, message)
       .then([one_less](ack) mutable { one_less(); },
             [one_less, state](caf::error& e) mutable {
@@ -39,6 +39,7 @@ void gather(Self* self, const Handles& to, std::chrono::seconds timeout,
                 state->first = std::move(e);
               one_less();
             });
+  }
 }
 
 } // namespace ais

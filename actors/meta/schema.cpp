@@ -140,9 +140,11 @@ expected<json::value> read(const property& p, std::string_view text) {
       return json::value(back && *back == *x ? shown : std::to_string(*x));
     }
     case property_kind::tree: {
-      auto x = parse_json(text);
+      auto x = parse_json(text, max_tree_depth);
       if (!x || !x->is_object())
-        return invalid(p, given, "a JSON object");
+        return invalid(p, given,
+                       "a JSON object of at most "
+                         + std::to_string(max_tree_depth) + " levels");
       return *x;
     }
   }
@@ -160,9 +162,6 @@ std::optional<std::string> typed(const property& p, const json::value& v) {
       return v.get_bool() ? "true" : "false";
     case property_kind::integer:
     case property_kind::mask:
-      if (whole)
-        return to_text(v);
-      break;
     case property_kind::size:
       if (whole)
         return to_text(v);
@@ -257,9 +256,13 @@ property_set::set_below(const json::object& tree, const std::string& path) {
 
 error property_set::unknown(std::string_view path) const {
   std::string_view nearest;
+  auto wanted = lower(path);
   auto best = path.size() / 2 + 1;
   for (auto& p : schema_) {
-    if (auto d = distance(lower(path), lower(p.path)); d < best) {
+    // A request may hold a path of megabytes: do not compare what is too long.
+    if (p.path.size() + best <= path.size())
+      continue;
+    if (auto d = distance(wanted, lower(p.path)); d < best) {
       best = d;
       nearest = p.path;
     }

@@ -32,6 +32,10 @@ enum class property_scope : uint8_t {
   node     ///< also per node, also transiently
 };
 
+/// How deep a `tree` may nest: the document that keeps it is read again, with
+/// the levels around it, within max_json_depth.
+inline constexpr size_t max_tree_depth = max_json_depth / 2;
+
 inline constexpr int64_t no_limit = INT64_MAX / 2; ///< as property::max
 
 struct property {

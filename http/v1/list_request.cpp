@@ -64,7 +64,7 @@ bool any_attr(const list_props& x) {
 std::string custom_text(const storage::custom_map& x) {
   std::string out;
   for (auto& [k, v] : x)
-    out += (out.empty() ? "[" : " ") + k + ':' + v;
+    out.append(out.empty() ? "[" : " ").append(k).append(":").append(v);
   return out.empty() ? out : out + ']';
 }
 

@@ -85,7 +85,7 @@ constexpr auto exit_category = caf::atom("exit");
 std::string message_of(const error& e) {
   if (!e)
     return "none";
-  if (e.context().size() > 0 && e.context().match_element<std::string>(0))
+  if (!e.context().empty() && e.context().match_element<std::string>(0))
     return e.context().get_as<std::string>(0);
   if (e.category() == ours)
     return to_string(static_cast<errc>(e.code()));

@@ -92,9 +92,9 @@ void pretty(std::string& out, const json::value& x, size_t depth) {
 
 } // namespace
 
-expected<json::value> parse_json(std::string_view text) {
+expected<json::value> parse_json(std::string_view text, size_t max_depth) {
   json::parse_options options;
-  options.max_depth = max_json_depth;
+  options.max_depth = max_depth;
   json::stream_parser p{{}, options};
   json::error_code ec;
   auto used = p.write(text.data(), text.size(), ec);

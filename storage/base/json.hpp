@@ -18,8 +18,10 @@ namespace json = boost::json;
 inline constexpr size_t max_json_depth = 32;
 
 /// Parses one document and nothing behind it.
+/// @param max_depth  how deep arrays and objects may nest.
 /// @returns errc::invalid_argument with the position.
-expected<json::value> parse_json(std::string_view text);
+expected<json::value>
+parse_json(std::string_view text, size_t max_depth = max_json_depth);
 
 /// Serialises without insignificant space.
 std::string to_text(const json::value& x);

@@ -59,9 +59,10 @@ enum class stat : uint8_t {
 #undef AIS_STAT_VALUE
 };
 
-#define AIS_STAT_ONE(id, name, kind, help) +1
-inline constexpr size_t stat_count = 0 AIS_STATS(AIS_STAT_ONE);
-#undef AIS_STAT_ONE
+#define AIS_STAT_ITEM(id, name, kind, help) stat::id,
+inline constexpr stat all_stats[] = {AIS_STATS(AIS_STAT_ITEM)};
+#undef AIS_STAT_ITEM
+inline constexpr size_t stat_count = std::size(all_stats);
 
 struct stat_info {
   std::string_view name; ///< e.g. "get.n"

@@ -41,6 +41,8 @@ struct ns {
   std::string uuid; ///< cluster uuid or alias; empty: this cluster
   std::string name; ///< empty: global
   bool global() const { return uuid.empty() && name.empty(); }
+  // clang-tidy 14 takes its 0 for a pointer.
+  // NOLINTNEXTLINE(modernize-use-nullptr)
   auto operator<=>(const ns&) const = default;
 };
 
@@ -59,6 +61,7 @@ struct bck {
   bool remote() const {
     return provider != ais::provider::ais || !ns.uuid.empty();
   }
+  // NOLINTNEXTLINE(modernize-use-nullptr): as above
   auto operator<=>(const bck&) const = default;
 };
 

@@ -147,7 +147,7 @@ expected<uint64_t> parse_size(std::string_view x) {
     auto step = steps.find(unit.front());
     auto rest = std::string_view{unit}.substr(1);
     if (step == std::string_view::npos
-        || (rest != "" && rest != "b" && rest != "ib" && rest != "i"))
+        || (!rest.empty() && rest != "b" && rest != "ib" && rest != "i"))
       return bad();
     power = static_cast<int>(step) + 1;
   }

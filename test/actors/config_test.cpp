@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <chrono>
+
 using namespace ais;
 
 namespace {
@@ -154,6 +156,39 @@ TEST_CASE("config: what a node overrides", "[actors][config]") {
       = *set(*set(base, "space.lowwm", "70").value(), "space.highwm", "80");
     CHECK(effective_values(*next, own).integer("space.lowwm") == 70);
   }
+}
+
+TEST_CASE("config: what is accepted can be read again", "[actors][config]") {
+  cluster_config x;
+  size_t accepted = 0;
+  for (size_t depth = 1; depth <= max_json_depth; ++depth) {
+    std::string text;
+    for (size_t i = 1; i < depth; ++i)
+      text += R"({"a":)";
+    text += "{}" + std::string(depth - 1, '}');
+    auto next = set(x, "backend", text.c_str());
+    auto tree = parse_json(R"({"backend":)" + text + '}');
+    if (tree)
+      CHECK(static_cast<bool>(with_changes(x, {{}, tree->get_object()}, 1))
+            == static_cast<bool>(next));
+    if (!next)
+      continue;
+    ++accepted;
+    auto back = parse_cluster_config(to_text(to_json(**next)));
+    CAPTURE(depth);
+    REQUIRE(back);
+    CHECK((*back)->values == (*next)->values);
+  }
+  CHECK(accepted == max_tree_depth);
+}
+
+TEST_CASE("config: a path of a megabyte is refused at once",
+          "[actors][config]") {
+  cluster_config x;
+  auto start = std::chrono::steady_clock::now();
+  auto refused = set(x, std::string(1 << 20, 'a').c_str(), "1");
+  CHECK(refused.error() == errc::invalid_argument);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{2});
 }
 
 TEST_CASE("bprops: the default bucket is AIStore's", "[actors][bprops]") {

@@ -220,8 +220,8 @@ struct decoded {
   bool operator==(const decoded&) const = default;
 };
 
-/// Decodes `body` in pieces of `step` bytes into buffers of `room` bytes.
-decoded decode(const std::string& body, size_t cut, size_t room) {
+/// Decodes a body that comes in `pieces` into buffers of `room` bytes.
+decoded decode_pieces(const std::vector<std::string>& pieces, size_t room) {
   static const std::string head = "PUT / HTTP/1.1\r\nHost: h\r\n"
                                   "Transfer-Encoding: chunked\r\n\r\n";
   parser p{lims};
@@ -229,7 +229,7 @@ decoded decode(const std::string& body, size_t cut, size_t room) {
   REQUIRE(p.parse_header(head, r) == state::done);
   decoded out;
   std::string pending;
-  for (auto piece : {body.substr(0, cut), body.substr(cut)}) {
+  for (auto& piece : pieces) {
     pending += piece;
     for (;;) {
       std::vector<char> exact(pending.begin(), pending.end());
@@ -253,6 +253,17 @@ decoded decode(const std::string& body, size_t cut, size_t room) {
   return out;
 }
 
+decoded decode(const std::string& body, size_t cut, size_t room) {
+  return decode_pieces({body.substr(0, cut), body.substr(cut)}, room);
+}
+
+decoded decode_bytewise(const std::string& body, size_t room) {
+  std::vector<std::string> bytes;
+  for (char c : body)
+    bytes.emplace_back(1, c);
+  return decode_pieces(bytes, room);
+}
+
 } // namespace
 
 TEST_CASE("parser: chunked body", "[http][parser]") {
@@ -271,6 +282,8 @@ TEST_CASE("parser: chunked body", "[http][parser]") {
           CAPTURE(room, i);
           CHECK(decode(body, i, room) == whole);
         }
+      CHECK(decode_bytewise(body, 1) == whole);
+      CHECK(decode_bytewise(body, 1000) == whole);
     }
     CHECK(decode("5\r\nhello\r\n0\r\n\r\nGET /", 0, 9).rest == "GET /");
     CHECK(decode("5\r\nhello\r\n0\r\n\r\nGET /", 0, 9).body == "hello");
@@ -290,6 +303,7 @@ TEST_CASE("parser: chunked body", "[http][parser]") {
         CAPTURE(i);
         CHECK(decode(body, i, 100).bad);
       }
+      CHECK(decode_bytewise(body, 100).bad);
     }
   }
 }
