@@ -16,6 +16,7 @@ constexpr std::string_view objects_name = "%ob";
 constexpr std::string_view work_name = "%wk";
 constexpr std::string_view trash_name = ".$deleted";
 constexpr std::string_view vmd_name = ".ais.vmd";
+constexpr const char* vmd_attr = "user.ais.vmd"; ///< of the root: node id
 constexpr std::string_view reserved = ".%"; ///< begins names of our own
 constexpr std::string_view self_name = ".%self";
 constexpr size_t max_component = 255;
@@ -145,6 +146,15 @@ expected<void> mountpath::claim() {
   if (!raw && !is(raw.error(), errc::not_found))
     return raw.error();
   if (!raw) {
+    // An attribute on the root as well: better refused now than at each PUT.
+    auto probe = disk_.set_attr(root(), vmd_attr, as_bytes(opts_.node_id));
+    if (!probe && is(probe.error(), errc::unsupported))
+      return with_context(probe.error(),
+                          "mountpath " + root()
+                            + " is on a file system without extended"
+                              " attributes: use ext4, XFS or Btrfs");
+    if (!probe)
+      return probe.error();
     json::object vmd{
       {"version", 1},
       {"node_id", opts_.node_id},

@@ -2,7 +2,8 @@
 //
 // Layout, readable with ls, cp, getfattr and jq when no node runs:
 //   <root>/.ais.vmd                       who owns this directory: node id,
-//                                         file system identity (JSON)
+//                                         file system identity (JSON);
+//                                         xattr user.ais.vmd of <root> = node
 //   <root>/@ais[/@uuid#ns]/<bucket>/      xattr user.ais.bid = incarnation
 //       %ob/<object name>                 content; user.ais.lom = attributes
 //       %ob/<name>/.%self                 object `name` beside objects under

@@ -206,6 +206,22 @@ TEST_CASE("mountpath: start checks who owns the directory",
   });
 }
 
+TEST_CASE("mountpath: a file system without attributes is refused at start",
+          "[storage][mountpath]") {
+  struct plain_disk : memory_disk {
+    expected<void> set_attr(const std::string& path, const char*,
+                            std::span<const std::byte>) override {
+      return fail(errc::unsupported, path);
+    }
+  } d;
+  REQUIRE(d.make_dir("/d"));
+  auto mp = mountpath::open(d, {"/d/mp", "node1", "n1"});
+  REQUIRE_FALSE(mp);
+  CHECK(mp.error() == errc::unsupported);
+  CHECK(message_of(mp.error()).find("use ext4, XFS or Btrfs")
+        != std::string::npos);
+}
+
 TEST_CASE("mountpath: a torn file does not exist", "[storage][mountpath]") {
   on_both_disks([](disk& d, const std::string& root) {
     auto mp = open(d, root);
