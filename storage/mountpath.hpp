@@ -162,8 +162,8 @@ public:
   /// errc::object_not_found; errc::corrupted for broken attributes.
   expected<lom> load(const bucket_ref& b, std::string_view name);
   /// The same for a caller that knows plain_path(b.bck, name) already.
-  expected<lom> load_at(const bucket_ref& b, std::string_view name,
-                        std::string path);
+  expected<lom>
+  load_at(const bucket_ref& b, std::string_view name, std::string path);
   expected<std::shared_ptr<object_reader>>
   open_object(const bucket_ref& b, std::string_view name);
 
