@@ -128,6 +128,11 @@ mountpath::open(ais::storage::disk& d, options opts) {
   if (opts.root.empty() || opts.root.front() != '/' || opts.root.back() == '/')
     return fail(errc::invalid_argument,
                 "mountpath \"" + opts.root + "\" must be an absolute path");
+  if (opts.root.size() > max_root)
+    return fail(errc::invalid_argument,
+                "mountpath " + opts.root.substr(0, 80) + "... has more than "
+                  + std::to_string(max_root)
+                  + " bytes: use a directory with a shorter path");
   std::unique_ptr<mountpath> out{new mountpath(d, std::move(opts))};
   if (auto ok = make_dirs_durable(d, join(out->root(), trash_name)); !ok)
     return with_context(ok.error(), "mountpath " + out->root());

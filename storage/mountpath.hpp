@@ -47,6 +47,10 @@ namespace ais::storage {
 inline constexpr const char* bid_attr = "user.ais.bid"; ///< of bucket dirs
 inline constexpr size_t max_plain_name = 3072; ///< longer: stored by hash
 
+/// Of a mountpath's own path: with bucket and name it must stay below the 4096
+/// bytes that the kernel takes [bytes].
+inline constexpr size_t max_root = 768;
+
 inline constexpr size_t max_attr_name = 3000; ///< longer: in a file [bytes]
 
 /// When a write is acknowledged: after it is on disk, or after it is visible.
