@@ -7,6 +7,7 @@ memory back would not pass. Sanitizers keep freed memory: run it with other buil
 import hashlib
 import http.client
 import pathlib
+import shutil
 import socket
 import time
 
@@ -14,6 +15,8 @@ import pytest
 
 CONNECTIONS = 32  # of each kind
 OBJECT_BYTES = 64 << 20
+CROWD = 600  # halted uploads: more than there are blocks on two I/O threads
+CROWD_BYTES = 128 << 10  # of each: streamed, but no space is reserved for it
 SENT_BYTES = 8 << 20  # of each upload before it halts
 MIB_PER_CONNECTION = 1.0
 ESTABLISHED = "01"
@@ -66,10 +69,10 @@ def block(i):
     return bytes([i % 256]) * (256 << 10)
 
 
-def upload_head(bucket, name):
+def upload_head(bucket, name, size=OBJECT_BYTES):
     return (
         f"PUT /v1/objects/{bucket}/{name} HTTP/1.1\r\nHost: x\r\n"
-        f"Content-Length: {OBJECT_BYTES}\r\n\r\n"
+        f"Content-Length: {size}\r\n\r\n"
     ).encode()
 
 
@@ -164,3 +167,25 @@ def test_memory_per_connection(fresh_node, bucket_name, record_property, verifie
     await_true(lambda: node.work_files() == [], "work files are removed")
     for i in range(2, CONNECTIONS):
         assert ask(node, "HEAD", f"{path}/up{i}")[0] == 404
+    assert node.stop() == 0
+    shutil.rmtree(node.dir)  # pytest keeps the files of several runs
+
+
+def test_halted_uploads_do_not_stop_others(fresh_node, bucket_name):
+    node = fresh_node.start()
+    create = '{"action": "create-bck"}'
+    assert ask(node, "POST", f"/v1/buckets/{bucket_name}", create)[0] == 200
+    crowd = [connect(node) for _ in range(CROWD)]
+    for i, s in enumerate(crowd):
+        s.sendall(upload_head(bucket_name, f"up{i}", CROWD_BYTES) + b"x")
+    # Well before the crowd runs out of its time (limits::grace_seconds).
+    path = f"/v1/objects/{bucket_name}/other"
+    c = http.client.HTTPConnection("127.0.0.1", node.port, timeout=10)
+    for _ in range(4):  # on either thread
+        c.request("PUT", path, content())
+        assert c.getresponse().read() == b""
+        c.close()
+    want = hashlib.sha256(b"".join(content())).digest()
+    assert ask(node, "GET", path) == (200, want)
+    for s in crowd:
+        s.close()
