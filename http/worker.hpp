@@ -113,6 +113,10 @@ public:
   /// first. Whoever holds one must not wait for a second.
   task<block> lease();
 
+  /// Half of the blocks are out: whoever waits for a peer with one in his hand,
+  /// and can do without, should, lest those halves become a whole.
+  bool blocks_short() const { return leased_ >= limits_.blocks / 2; }
+
   bool stopping() const { return stopping_; }
   /// Closes idle sessions now and the others after their request, or when
   /// limits::stop_seconds are over; then the loop ends. On the worker's thread.

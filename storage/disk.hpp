@@ -4,8 +4,8 @@
 //
 // Paths are absolute, '/'-separated, without "." or "..". Errors are errc
 // values: not_found, exists, not_a_directory, is_a_directory, not_empty,
-// no_space, invalid_name (a name the file system refuses) and io_error for the
-// rest, with operation, path and errno text as context.
+// no_space, unsupported (by this file system), invalid_name (a name it refuses)
+// and io_error for the rest, with operation, path and errno text as context.
 #pragma once
 
 #include "storage/base/errc.hpp"

@@ -16,7 +16,8 @@ constexpr std::string_view objects_name = "%ob";
 constexpr std::string_view work_name = "%wk";
 constexpr std::string_view trash_name = ".$deleted";
 constexpr std::string_view vmd_name = ".ais.vmd";
-constexpr std::string_view reserved = ".%"; ///< begins names of our own
+constexpr const char* vmd_attr = "user.ais.vmd"; ///< of the root: node id
+constexpr std::string_view reserved = ".%";      ///< begins names of our own
 constexpr std::string_view self_name = ".%self";
 constexpr size_t max_component = 255;
 constexpr size_t max_vmd_bytes = 64 << 10;
@@ -127,6 +128,11 @@ mountpath::open(ais::storage::disk& d, options opts) {
   if (opts.root.empty() || opts.root.front() != '/' || opts.root.back() == '/')
     return fail(errc::invalid_argument,
                 "mountpath \"" + opts.root + "\" must be an absolute path");
+  if (opts.root.size() > max_root)
+    return fail(errc::invalid_argument,
+                "mountpath " + opts.root.substr(0, 80) + "... has more than "
+                  + std::to_string(max_root)
+                  + " bytes: use a directory with a shorter path");
   std::unique_ptr<mountpath> out{new mountpath(d, std::move(opts))};
   if (auto ok = make_dirs_durable(d, join(out->root(), trash_name)); !ok)
     return with_context(ok.error(), "mountpath " + out->root());
@@ -145,6 +151,15 @@ expected<void> mountpath::claim() {
   if (!raw && !is(raw.error(), errc::not_found))
     return raw.error();
   if (!raw) {
+    // An attribute on the root as well: better refused now than at each PUT.
+    auto probe = disk_.set_attr(root(), vmd_attr, as_bytes(opts_.node_id));
+    if (!probe && is(probe.error(), errc::unsupported))
+      return with_context(probe.error(),
+                          "mountpath " + root()
+                            + " is on a file system without extended"
+                              " attributes: use ext4, XFS or Btrfs");
+    if (!probe)
+      return probe.error();
     json::object vmd{
       {"version", 1},
       {"node_id", opts_.node_id},

@@ -2,7 +2,8 @@
 //
 // Layout, readable with ls, cp, getfattr and jq when no node runs:
 //   <root>/.ais.vmd                       who owns this directory: node id,
-//                                         file system identity (JSON)
+//                                         file system identity (JSON);
+//                                         xattr user.ais.vmd of <root> = node
 //   <root>/@ais[/@uuid#ns]/<bucket>/      xattr user.ais.bid = incarnation
 //       %ob/<object name>                 content; user.ais.lom = attributes
 //       %ob/<name>/.%self                 object `name` beside objects under
@@ -45,6 +46,10 @@ namespace ais::storage {
 
 inline constexpr const char* bid_attr = "user.ais.bid"; ///< of bucket dirs
 inline constexpr size_t max_plain_name = 3072; ///< longer: stored by hash
+
+/// Of a mountpath's own path: with bucket and name it must stay below the 4096
+/// bytes that the kernel takes [bytes].
+inline constexpr size_t max_root = 768;
 
 inline constexpr size_t max_attr_name = 3000; ///< longer: in a file [bytes]
 

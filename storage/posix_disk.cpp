@@ -46,6 +46,8 @@ errc code_from(int err) {
     case ENOSPC:
     case EDQUOT:
       return errc::no_space;
+    case EOPNOTSUPP:
+      return errc::unsupported;
     case ENAMETOOLONG:
     case EILSEQ:
       return errc::invalid_name;

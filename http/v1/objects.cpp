@@ -19,6 +19,9 @@ constexpr auto shard_timeout = 60s;
 /// Bodies up to this go to the shard in one message, larger ones stream.
 constexpr size_t one_message_bytes = 64 << 10;
 
+/// Of a body at once where no block is at hand.
+constexpr size_t own_piece_bytes = 16 << 10;
+
 int64_t clock_ns() {
   return std::chrono::steady_clock::now().time_since_epoch().count();
 }
@@ -395,26 +398,48 @@ task<> reply_written(call& c, const storage::lom& x) {
   co_await c.x.reply(std::move(r));
 }
 
-/// Reads the body into the writer.
-task<expected<void>> stream_body(call& c, storage::object_writer& to) {
-  auto block = co_await c.x.thread().lease();
-  for (;;) {
-    auto n = co_await c.x.fill(block.bytes());
-    if (!n)
-      co_return n.error();
-    if (*n == 0)
-      co_return caf::unit;
-    if (auto ok = to.append(block.bytes().first(*n)); !ok)
+/// Reads one piece of the body into the writer. @returns false after the last.
+task<expected<bool>>
+stream_piece(call& c, storage::object_writer& to, std::span<std::byte> room) {
+  auto n = co_await c.x.fill(room);
+  if (!n)
+    co_return n.error();
+  if (*n > 0)
+    if (auto ok = to.append(room.first(*n)); !ok)
       co_return ok.error();
-    if (*n < block.bytes().size())
-      co_return caf::unit;
+  co_return *n == room.size();
+}
+
+/// Reads the body into the writer: by blocks, or, lest peers that stand still
+/// keep all blocks from the others, by small pieces while blocks are short.
+task<expected<void>> stream_body(call& c, storage::object_writer& to) {
+  auto& thread = c.x.thread();
+  storage::bytes own;
+  for (;;) {
+    if (thread.blocks_short()) {
+      own.resize(own_piece_bytes);
+      auto more = co_await stream_piece(c, to, own);
+      if (!more)
+        co_return more.error();
+      if (!*more)
+        co_return caf::unit;
+      continue;
+    }
+    auto block = co_await thread.lease();
+    do {
+      auto more = co_await stream_piece(c, to, block.bytes());
+      if (!more)
+        co_return more.error();
+      if (!*more)
+        co_return caf::unit;
+    } while (!thread.blocks_short());
   }
 }
 
 task<expected<void>> drop_body(call& c) {
-  auto block = co_await c.x.thread().lease();
+  storage::bytes sink(own_piece_bytes);
   for (;;) {
-    auto n = co_await c.x.read_body(block.bytes());
+    auto n = co_await c.x.read_body(sink);
     if (!n)
       co_return n.error();
     if (*n == 0)

@@ -206,6 +206,55 @@ TEST_CASE("mountpath: start checks who owns the directory",
   });
 }
 
+TEST_CASE("mountpath: a file system without attributes is refused at start",
+          "[storage][mountpath]") {
+  struct plain_disk : memory_disk {
+    expected<void> set_attr(const std::string& path, const char*,
+                            std::span<const std::byte>) override {
+      return fail(errc::unsupported, path);
+    }
+  } d;
+  REQUIRE(d.make_dir("/d"));
+  auto mp = mountpath::open(d, {"/d/mp", "node1", "n1"});
+  REQUIRE_FALSE(mp);
+  CHECK(mp.error() == errc::unsupported);
+  CHECK(message_of(mp.error()).find("use ext4, XFS or Btrfs")
+        != std::string::npos);
+}
+
+TEST_CASE("mountpath: the longest names fit below the longest root",
+          "[storage][mountpath]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    auto longest = root;
+    while (longest.size() + 200 < max_root)
+      longest += '/' + std::string(150, 'r');
+    longest += '/' + std::string(max_root - longest.size() - 1, 'r');
+    CHECK(mountpath::open(d, {longest + 'r', "node1", "n1"}).error()
+          == errc::invalid_argument);
+    auto mp = mountpath::open(d, {longest, "node1", "n1"});
+    REQUIRE(mp);
+    bucket_ref b{{provider::azure,
+                  {std::string(max_namespace_uuid, 'u'),
+                   std::string(max_namespace_name, 'n')},
+                  std::string(max_bucket_name, 'b')},
+                 7};
+    REQUIRE((*mp)->create_bucket(b));
+    std::string name;
+    while (name.size() + 4 < max_plain_name)
+      name += "p/";
+    for (auto* n :
+         {"pp", "pp/p"}) { // the second moves the first out of its way
+      auto w = (*mp)->begin(b, cksum_type::none, 0, false);
+      REQUIRE(w);
+      REQUIRE((*w)->seal());
+      (*w)->attrs().bid = b.bid;
+      commit_item item{b, name + n, *w};
+      CHECK((*mp)->commit({&item, 1}).front());
+      CHECK((*mp)->open_object(b, name + n));
+    }
+  });
+}
+
 TEST_CASE("mountpath: a torn file does not exist", "[storage][mountpath]") {
   on_both_disks([](disk& d, const std::string& root) {
     auto mp = open(d, root);
