@@ -198,8 +198,7 @@ task<> edge::route(call& c) {
     co_await method_not_allowed(c.x, allow);
     co_return;
   }
-  if (serve != v1::health && serve != v1::metrics
-      && shared_->boards->state.load() == 0) {
+  if (serve != v1::health && serve != v1::metrics && !ready()) {
     reply starting;
     starting.status = 503;
     starting.headers.emplace_back("Retry-After", "1");

@@ -70,6 +70,12 @@ public:
   board<target_view>::value_ptr target() { return target_.get(); }
   lease_cache& leases() { return leases_; }
 
+  /// Clients are served.
+  bool ready() {
+    return (shared_->boards->state.load() & state_node_started) != 0
+           && node().proxy;
+  }
+
   std::string proxy_name() { return "p[" + node().proxy_id + ']'; }
   std::string target_name() { return "t[" + node().target_id + ']'; }
 

@@ -82,6 +82,10 @@ public:
   /// a failure the file must not be trusted, whatever a retry says.
   virtual expected<void> sync() = 0;
 
+  /// A hint that sync() follows soon: starts to write content out, without
+  /// waiting, so that the syncs of several files overlap.
+  virtual void start_sync() {}
+
   virtual expected<file_stat> stat() = 0;
 
   /// The descriptor for sendfile(2), or -1 where there is none.

@@ -500,13 +500,17 @@ mountpath::commit(std::span<commit_item> items) {
     expected<void> ok
       = raw ? w.file_->set_attr(lom_attr, *raw) : expected<void>{raw.error()};
     AIS_CRASH_POINT("put.sealed");
-    if (ok && item.durability == durability::sync)
-      ok = w.file_->sync();
     if (ok)
       out.emplace_back(file_stamp{});
     else
       out.emplace_back(ok.error());
+    if (ok && items.size() > 1 && item.durability == durability::sync)
+      w.file_->start_sync();
   }
+  for (size_t i = 0; i < items.size(); ++i)
+    if (out[i] && items[i].durability == durability::sync)
+      if (auto ok = items[i].writer->file_->sync(); !ok)
+        out[i] = ok.error();
   AIS_CRASH_POINT("put.synced");
   std::set<std::string> leaves;
   for (size_t i = 0; i < items.size(); ++i) {

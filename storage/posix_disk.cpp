@@ -243,6 +243,10 @@ public:
     return caf::unit;
   }
 
+  void start_sync() override {
+    ::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+  }
+
   expected<file_stat> stat() override {
     struct stat st;
     if (::fstat(fd_.get(), &st) != 0)

@@ -41,9 +41,9 @@ struct election_state {
   void lost() {
     if (planned || view.primary)
       return;
-    auto order = succession(*view.state->map);
-    std::erase(order, view.state->map->primary);
-    if (view.state->map->primary == config.proxy)
+    auto order = succession(*view.accepted->map);
+    std::erase(order, view.accepted->map->primary);
+    if (view.accepted->map->primary == config.proxy)
       order.insert(order.begin(), config.proxy); // it is us who came back
     auto me = std::find(order.begin(), order.end(), config.proxy);
     if (me != order.end())

@@ -20,14 +20,13 @@ struct keepalive_state {
   keepalive_config config;
   sync_view view;
   int64_t answered_ns = 0; ///< when the last answered beat was sent
-  bool lost = false;       ///< the primary is; told
   bool beating = false;    ///< a beat is under way
   std::map<std::string, int64_t>
     heard_ns; ///< primary: last beat of each member
 
   int64_t now() const { return config.env.steady_ns(); }
-  const smap& map() const { return *view.state->map; }
-  keepalive_times times() const { return times_of(*view.state->config); }
+  const smap& map() const { return *view.accepted->map; }
+  keepalive_times times() const { return times_of(*view.accepted->config); }
   bool ours(const std::string& id) const {
     return std::find(config.seats.begin(), config.seats.end(), id)
            != config.seats.end();
@@ -36,7 +35,7 @@ struct keepalive_state {
   void see(const sync_view& x) {
     auto became = x.primary && !view.primary;
     auto other
-      = x.state->map->primary != map().primary || x.promised != view.promised;
+      = x.accepted->map->primary != map().primary || x.promised != view.promised;
     view = x;
     if (became) {
       // Everybody has a lease's time to be heard.
@@ -47,7 +46,6 @@ struct keepalive_state {
     }
     if (became || other) {
       answered_ns = std::max(answered_ns, int64_t{1});
-      lost = false;
       watch_since_ns = now();
     }
   }
@@ -57,8 +55,8 @@ struct keepalive_state {
   void tick() {
     auto t = times();
     self->delayed_send(self, t.interval, atom::tick_v);
-    if (view.state->uuid().empty() && !view.member)
-      return;
+    if (view.accepted->uuid().empty())
+      return; // not in a cluster yet
     if (view.primary)
       return lead(t);
     follow(t);
@@ -78,7 +76,7 @@ struct keepalive_state {
         ->request(
           gate->second,
           std::chrono::duration_cast<std::chrono::milliseconds>(t.lease),
-          beat{view.state->uuid(), config.seats, view.promised, view.state->at})
+          beat{view.accepted->uuid(), config.seats, view.promised, view.state->at})
         .then([this, sent, t](beat_answer& x) { answered(x, sent, t); },
               [this](error&) { beating = false; });
     }
@@ -96,7 +94,6 @@ struct keepalive_state {
     if (!x.member)
       return config.events.stranger();
     answered_ns = sent;
-    lost = false;
     config.gate_fence->open_until(sent + t.lease.count());
     self->send(config.metasync, primary_heard{x.promised, false});
   }
@@ -108,19 +105,18 @@ struct keepalive_state {
   }
 
   void report_lost() {
-    if (!lost)
-      self->send(config.metasync, primary_heard{view.promised, true});
-    lost = true;
+    // Again and again: metasync may have trusted an update that came late.
+    self->send(config.metasync, primary_heard{view.promised, true});
     config.events.primary_lost();
   }
 
   // -- primary
 
   caf::result<beat_answer> answer(const beat& x) {
-    if (!view.state->uuid().empty() && x.cluster != view.state->uuid())
+    if (!map().uuid.empty() && x.cluster != map().uuid)
       return fail(errc::integrity, "cluster integrity error cie#50: cluster "
                                      + x.cluster + " is not ours, "
-                                     + view.state->uuid());
+                                     + map().uuid);
     beat_answer out;
     out.promised = view.promised;
     out.primary = view.primary;

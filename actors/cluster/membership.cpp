@@ -32,10 +32,11 @@ struct membership_state {
 
   caf::result<join_answer> admit(const join_request& req) {
     if (!view.primary) {
-      auto* primary = map().find(map().primary);
+      auto& known = *view.accepted->map;
+      auto* primary = known.find(known.primary);
       if (!primary)
         return fail(errc::not_ready, "this node has no cluster yet");
-      return join_answer{false, map().uuid, primary->control};
+      return join_answer{false, known.uuid, primary->control};
     }
     if (auto ok = check(req); !ok)
       return ok.error();
@@ -165,7 +166,7 @@ struct membership_state {
     self->request(config.connector, connect_timeout, at)
       .then(
         [this, at](caf::strong_actor_ptr& gate) {
-          join_request req{view.state->uuid(), config.nodes};
+          join_request req{view.accepted->uuid(), config.nodes};
           self
             ->request(caf::actor_cast<gate_actor>(gate), join_timeout,
                       std::move(req))

@@ -158,7 +158,7 @@ peers(extended::stateful_pointer<peers_state> self, peers_config config) {
       st.own = caf::actor_cast<gate_actor>(x.gate);
       st.show();
     },
-    [&st](const sync_view& x) { st.see(*x.state->map); },
+    [&st](const sync_view& x) { st.see(*x.accepted->map); },
     [&st](atom::next, const std::string& id) {
       if (st.known.count(id))
         st.connect(id);

@@ -89,7 +89,7 @@ struct metasync_state {
     auto member
       = std::any_of(config.seats.begin(), config.seats.end(),
                     [&](auto& id) { return map.find(id) != nullptr; });
-    config.show({shown, promised, leading && ready, member});
+    config.show({shown, accepted, promised, leading && ready, member});
   }
 
   /// Puts a state on disk, then calls `f(error)`. Nothing else is handled
@@ -185,6 +185,7 @@ struct metasync_state {
       accepted = next;
       promised = u.epoch;
       trusting = true;
+      show();
       learn(u.committed);
       answer.deliver(standing());
     });
@@ -557,6 +558,7 @@ metasync(extended::stateful_pointer<metasync_state> self,
       st.trusting = x.epoch == st.promised && !x.lost;
     },
     [&st](const member_shows& x) { st.compare(x); },
+    [&st](atom::start) { st.show(); },
     [&st](atom::stop) { st.step_down("it lost its majority"); },
     [&st](atom::tick, uint64_t epoch) { st.tick(epoch); },
     [&st](atom::flush, uint64_t number) {

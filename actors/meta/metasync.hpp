@@ -137,7 +137,10 @@ struct member_shows {
 
 /// What this node knows; shown on a board.
 struct sync_view {
+  /// Committed. Of this everything is said and done.
   cluster_state_ptr state = std::make_shared<const cluster_state>();
+  /// The newest on our disk, perhaps not committed: tells whom to talk to.
+  cluster_state_ptr accepted = std::make_shared<const cluster_state>();
   uint64_t promised = 0; ///< the highest epoch we obey
   /// We are primary of `promised`, and our own first state is committed.
   bool primary = false;
@@ -162,6 +165,8 @@ using metasync_actor = caf::typed_actor<
   // errc::conflict when not.
   caf::replies_to<campaign>::with<ack>, caf::reacts_to<primary_heard>,
   caf::reacts_to<member_shows>,
+  // Shows what it has, for the first time.
+  caf::reacts_to<atom::start>,
   // Steps down: the majority is gone.
   caf::reacts_to<atom::stop>>;
 

@@ -218,13 +218,14 @@ struct node_state {
       sys, {env, seats(), metasync, peer_board, boards->gate_fence, events()});
     gate = spawn_gate(
       sys, env,
-      {seats(), [sync = boards->sync] { return sync->read()->state->uuid(); },
+      {seats(), [sync = boards->sync] { return sync->read()->accepted->uuid(); },
        metasync, others->keepalive, others->membership, others->proxy,
        others->local, others->target});
     auto door = caf::actor_cast<caf::strong_actor_ptr>(gate);
     self->send(others->peers, own_gate{door});
     if (auto ok = config.publish(door); !ok)
       return give_up(ok.error());
+    self->send(metasync, atom::start_v);
     enter(*known);
   }
 
@@ -410,7 +411,7 @@ node(extended::stateful_pointer<node_state> self, node_config config,
     },
     [&st](atom::stop) { return st.stop(); },
     [&st](const sync_view& x) { st.see(x); },
-    [&st](atom::next) { st.join(*st.boards->sync->read()->state); },
+    [&st](atom::next) { st.join(*st.boards->sync->read()->accepted); },
   };
 }
 

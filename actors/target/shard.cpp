@@ -261,7 +261,10 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
       && expect->type != storage::cksum_type::none && *expect == attrs->cksum)
     return put_begun{nullptr, attrs};
   auto writer = mp().begin(req.key.bucket->ref, req.key.bucket->cksum,
-                           req.size_hint, attrs != nullptr);
+                           req.size_hint,
+                           attrs != nullptr
+                             && req.key.bucket->durability
+                                  == storage::durability::none);
   if (!writer)
     return writer.error();
   if (expect && !req.options.skip_vc

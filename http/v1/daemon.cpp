@@ -125,7 +125,7 @@ task<> daemon(edge& e, call& c) {
 }
 
 task<> health(edge& e, call& c) {
-  auto ready = e.shared().boards->state.load() != 0;
+  auto ready = e.ready();
   auto info = c.q.flag("cii") || c.q.flag("cii-apr");
   if (c.q.flag("cii-apr") && (c.q.flag("cii") || c.q.flag("apr"))) {
     auto why = fail(errc::invalid_argument, "cii-apr excludes cii and apr");

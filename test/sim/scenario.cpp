@@ -1,0 +1,605 @@
+#include "test/sim/scenario.hpp"
+
+#include "storage/base/hrw.hpp"
+#include "test/sim/cluster.hpp"
+#include "test/sim/history.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <set>
+
+namespace ais::sim {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t client_count = 3;
+constexpr int key_count = 4;
+constexpr size_t max_key_operations = 40; ///< keeps the search for orders small
+constexpr auto start_limit = 60s;
+constexpr auto heal_limit = 90s;
+
+/// Integer properties of the configuration, one per client.
+constexpr std::array<const char*, client_count> knobs{
+  "tcb.burst_buffer", "tco.burst_buffer", "arch.burst_buffer"};
+
+bck named(const std::string& x) {
+  return {provider::ais, {}, x};
+}
+
+/// What a client knows of a thing only it changes: the last value it was told
+/// of, and values that may or may not have come to be since.
+struct expectation {
+  int64_t known = 0;
+  std::set<int64_t> maybe;
+  bool allows(int64_t x) const { return x == known || maybe.count(x) > 0; }
+  void acked(int64_t x) {
+    known = x;
+    maybe.clear();
+  }
+};
+
+struct client {
+  std::map<std::string, expectation> buckets; ///< 1: there, 0: not
+  expectation knob;
+  std::set<std::string> busy_buckets;
+  size_t next_bucket = 0;
+  bool busy = false;
+};
+
+class scenario {
+public:
+  explicit scenario(const scenario_options& how) : c_(how.seed), w_(c_.w) {
+    w_.on_trace = how.on_trace;
+  }
+
+  scenario_result run() {
+    build();
+    if (!breach_)
+      trouble();
+    if (!breach_)
+      peace();
+    if (!breach_)
+      judge();
+    scenario_result out;
+    out.breach = breach_;
+    out.trace_hash = w_.trace_hash;
+    out.virtual_seconds = std::chrono::duration<double>(w_.now()).count();
+    out.operations = operations_;
+    out.faults = faults_;
+    out.messages = w_.sent;
+    return out;
+  }
+
+private:
+  void fail_with(const std::string& what) {
+    if (!breach_) {
+      breach_ = what;
+      w_.trace("BREACH " + what);
+    }
+  }
+
+  bool run_until(nanos limit, const std::function<bool()>& done) {
+    return w_.run_until(limit, [&] {
+      observe();
+      return breach_.has_value() || done();
+    });
+  }
+
+  // -- phases
+
+  void build() {
+    auto proxies = w_.pick(1, 3), targets = w_.pick(1, 4);
+    while (proxies + targets < 3)
+      ++targets;
+    for (int64_t i = 0; i < proxies; ++i)
+      c_.add({true, w_.chance(0.1), 2, i == 0 || w_.chance(0.9)});
+    for (int64_t i = 0; i < targets; ++i)
+      c_.add({false, true, static_cast<size_t>(w_.pick(1, 2)), true});
+    if (!run_until(start_limit, [&] { return c_.healthy(); }))
+      return fail_with("the cluster did not start");
+    auto made = c_.ask_now<ack>(0, c_.handles(0).proxy,
+                                create_bucket{named("data"), ""});
+    if (!made)
+      fail_with("the first bucket: " + message_of(made.error()));
+  }
+
+  void trouble() {
+    w_.net.min_delay = std::chrono::microseconds{w_.pick(20, 500)};
+    w_.net.max_delay = std::chrono::milliseconds{w_.pick(1, 20)};
+    for (size_t k = 0; k < client_count; ++k)
+      next_operation(k);
+    auto end = w_.now() + w_.pick_ms(20'000, 60'000);
+    while (w_.now() < end && !breach_) {
+      strike();
+      run_until(w_.pick_ms(100, 4'000), [] { return false; });
+    }
+  }
+
+  void peace() {
+    w_.trace("peace");
+    peaceful_ = true;
+    w_.heal();
+    w_.net = {};
+    for (node_t id = 0; id < c_.size(); ++id) {
+      c_.disk(id).fault = nullptr;
+      if (w_.paused(id))
+        w_.pause(id, false);
+      if (!w_.up(id))
+        c_.start(id);
+    }
+    auto well = run_until(heal_limit, [&] {
+      for (node_t id = 0; id < c_.size(); ++id)
+        if (c_.failure(id)) { // it could not start in the trouble
+          c_.kill(id);
+          c_.start(id);
+        }
+      return c_.healthy() && open_ == 0;
+    });
+    if (!well)
+      fail_with("no health " + std::to_string(heal_limit / 1s)
+                + " s after the last fault: " + state_of_all());
+  }
+
+  void judge() {
+    auto& state = *c_.view(0).state;
+    for (auto& x : clients_) {
+      for (auto& [name, e] : x.buckets)
+        if (!e.allows(state.buckets->buckets.count(named(name))))
+          fail_with("bucket " + name + (e.known ? " was lost" : " came back"));
+      auto k = static_cast<size_t>(&x - clients_.data());
+      auto now = state.config->values.integer(knobs[k]);
+      if (x.knob.known && !x.knob.allows(now))
+        fail_with(std::string{knobs[k]} + " is " + std::to_string(now)
+                  + ", acknowledged was " + std::to_string(x.knob.known));
+    }
+    // Everything is read once more, from everywhere.
+    for (node_t id = 0; id < c_.size() && !breach_; ++id)
+      for (int key = 0; key < key_count; ++key)
+        read(id, key, [] {});
+    run_until(heal_limit, [&] { return open_ == 0; });
+    if (open_ > 0)
+      return fail_with("a read in peace got no answer");
+    for (auto& [key, ops] : history_)
+      if (!linearizable(ops))
+        return fail_with("no order explains object " + std::to_string(key)
+                         + ":\n" + to_string(ops));
+  }
+
+  std::string state_of_all() {
+    std::string out;
+    for (node_t id = 0; id < c_.size(); ++id) {
+      auto& v = c_.view(id);
+      out += "\n  " + std::to_string(id) + (w_.up(id) ? " up" : " down")
+             + (c_.active(id) ? " active" : "") + (v.primary ? " primary" : "")
+             + " epoch " + std::to_string(v.promised) + " shows "
+             + to_string(v.state->at) + " primary " + v.state->map->primary;
+      for (auto* nodes : {&v.state->map->proxies, &v.state->map->targets})
+        for (auto& [name, node] : *nodes)
+          if (node.flags & snode_silent)
+            out += ", silent " + name;
+      if (auto why = c_.failure(id))
+        out += " failed: " + message_of(*why);
+    }
+    return out + "\n  open " + std::to_string(open_);
+  }
+
+  // -- invariants
+
+  void observe() {
+    for (node_t id = 0; id < c_.size(); ++id) {
+      if (!w_.up(id))
+        continue;
+      auto view = c_.boards(id).sync->read();
+      auto& last = seen_[id];
+      if (view == last)
+        continue;
+      last = view;
+      auto& state = *view->state;
+      if (view->primary) {
+        auto [i, fresh] = primaries_.emplace(view->promised, id);
+        if (!fresh && i->second != id)
+          fail_with("two primaries of epoch " + std::to_string(view->promised));
+      }
+      if (state.at == stamp{})
+        continue; // nothing yet, after a start
+      if (state.at < shown_[id])
+        fail_with("node " + std::to_string(id) + " went back from "
+                  + to_string(shown_[id]) + " to " + to_string(state.at));
+      shown_[id] = std::max(shown_[id], state.at);
+      compare(state);
+    }
+  }
+
+  struct known_state {
+    std::string text;
+    uint64_t map, buckets, config;
+  };
+
+  void compare(const cluster_state& x) {
+    // Each stamp names one content; `before` is not part of what is shown.
+    auto copy = x;
+    copy.before.clear();
+    auto text = to_json(copy);
+    auto [i, fresh]
+      = states_.emplace(x.at, known_state{text, x.map->version,
+                                          x.buckets->version,
+                                          x.config->version});
+    if (!fresh) {
+      if (i->second.text != text)
+        fail_with("two contents of state " + to_string(x.at));
+      return;
+    }
+    auto older = [&](const known_state& a, const known_state& b) {
+      return a.map <= b.map && a.buckets <= b.buckets && a.config <= b.config;
+    };
+    if (i != states_.begin() && !older(std::prev(i)->second, i->second))
+      fail_with("a version went back at " + to_string(x.at));
+    if (std::next(i) != states_.end() && !older(i->second, std::next(i)->second))
+      fail_with("a version went back after " + to_string(x.at));
+    for (auto& [which, b] : x.buckets->buckets) {
+      auto [known, first] = bids_.emplace(b->ref.bid, cname_of(which));
+      if (!first && known->second != cname_of(which))
+        fail_with("bid " + std::to_string(b->ref.bid) + " names "
+                  + known->second + " and " + cname_of(which));
+    }
+  }
+
+  // -- faults
+
+  node_t any_node() {
+    return static_cast<node_t>(w_.pick(0, static_cast<int64_t>(c_.size()) - 1));
+  }
+
+  void strike() {
+    auto id = any_node(), other = any_node();
+    auto later = w_.pick_ms(200, 12'000);
+    switch (w_.pick(0, 13)) {
+      case 0:
+        return crash(id, false, later);
+      case 1:
+        return crash(id, true, later);
+      case 2:
+        if (auto p = c_.primary())
+          crash(*p, w_.chance(0.5), later);
+        return;
+      case 3: // two at once
+        crash(id, w_.chance(0.5), later);
+        return crash(other, w_.chance(0.5), w_.pick_ms(200, 12'000));
+      case 4:
+        if (!w_.up(id) || w_.paused(id))
+          return;
+        ++faults_["pause"];
+        w_.pause(id, true);
+        return w_.at(later, [this, id] { w_.pause(id, false); });
+      case 5:
+        ++faults_["cut"];
+        w_.trace("cut " + std::to_string(id) + ' ' + std::to_string(other));
+        if (id != other)
+          w_.cut_both(id, other);
+        return w_.at(later, [this] { w_.heal(); });
+      case 6:
+        ++faults_["one-way cut"];
+        w_.trace("cut " + std::to_string(id) + " > " + std::to_string(other));
+        if (id != other)
+          w_.cut(id, other);
+        return w_.at(later, [this] { w_.heal(); });
+      case 7:
+        return isolate({id}, later);
+      case 8: {
+        std::set<node_t> side;
+        for (node_t n = 0; n < c_.size(); ++n)
+          if (w_.chance(0.5))
+            side.insert(n);
+        return isolate(side, later);
+      }
+      case 9:
+        if (auto p = c_.primary())
+          isolate({*p}, later);
+        return;
+      case 10:
+        ++faults_["loss"];
+        w_.net.drop = 0.001 * static_cast<double>(w_.pick(1, 100));
+        return w_.at(later, [this] { w_.net.drop = 0; });
+      case 11:
+        ++faults_["duplication"];
+        w_.net.duplicate = 0.01 * static_cast<double>(w_.pick(1, 30));
+        return w_.at(later, [this] { w_.net.duplicate = 0; });
+      case 12:
+        ++faults_["reordering and delay"];
+        w_.net.reorder = true;
+        w_.net.max_delay = std::chrono::milliseconds{w_.pick(10, 800)};
+        return w_.at(later, [this] {
+          w_.net.reorder = false;
+          w_.net.max_delay = 5ms;
+        });
+      case 13:
+        return sicken(id, later);
+    }
+  }
+
+  void crash(node_t id, bool power, nanos later) {
+    if (!w_.up(id))
+      return;
+    ++faults_[power ? "power loss" : "kill"];
+    std::erase_if(leases_, [&](auto& x) { return x.first.first == id; });
+    c_.kill(id, power);
+    w_.at(later, [this, id] {
+      if (!w_.up(id))
+        c_.start(id);
+    });
+  }
+
+  void isolate(const std::set<node_t>& side, nanos later) {
+    ++faults_["partition"];
+    std::string who;
+    for (node_t a : side) {
+      who += ' ' + std::to_string(a);
+      for (node_t b = 0; b < c_.size(); ++b)
+        if (!side.count(b))
+          w_.cut_both(a, b);
+    }
+    w_.trace("isolate" + who);
+    w_.at(later, [this] { w_.heal(); });
+  }
+
+  void sicken(node_t id, nanos later) {
+    auto full = w_.chance(0.5);
+    ++faults_[full ? "full disk" : "disk errors"];
+    w_.trace("sick disk " + std::to_string(id));
+    auto rate = w_.chance(0.3) ? 1.0 : 0.05;
+    c_.disk(id).fault
+      = [this, full, rate](storage::disk_op op,
+                           const std::string&) -> std::optional<errc> {
+      auto writes = op == storage::disk_op::write
+                    || op == storage::disk_op::create
+                    || op == storage::disk_op::mkdir;
+      if ((full && !writes) || !w_.chance(rate))
+        return std::nullopt;
+      return full ? errc::no_space : errc::io_error;
+    };
+    w_.at(later, [this, id] { c_.disk(id).fault = nullptr; });
+  }
+
+  // -- clients
+
+  void next_operation(size_t k) {
+    if (peaceful_ || breach_)
+      return;
+    w_.at(w_.pick_ms(1, 400), [this, k] {
+      if (!peaceful_ && !breach_)
+        operate(k);
+    });
+  }
+
+  void operate(size_t k) {
+    auto id = any_node();
+    if (!c_.active(id) || w_.paused(id))
+      return next_operation(k);
+    auto again = [this, k] { next_operation(k); };
+    switch (w_.pick(0, 9)) {
+      case 0:
+        return make_bucket(k, id);
+      case 1:
+        return drop_bucket(k, id);
+      case 2:
+        return turn_knob(k, id);
+      case 3:
+        return write(id, pick_key(), absent, again);
+      case 4:
+      case 5:
+      case 6:
+        return write(id, pick_key(), ++last_value_, again);
+      default:
+        return read(id, pick_key(), again);
+    }
+  }
+
+  int pick_key() { return static_cast<int>(w_.pick(0, key_count - 1)); }
+
+  /// Sends a change through node `id`.
+  template <class Request>
+  void change(node_t id, Request req, std::function<void(expected<ack>)> f) {
+    ++open_;
+    c_.ask<ack>(id, c_.handles(id).proxy, std::move(req),
+                [this, f](expected<ack> x) {
+                  --open_;
+                  operations_ += bool(x);
+                  f(std::move(x));
+                });
+  }
+
+  void make_bucket(size_t k, node_t id) {
+    auto& me = clients_[k];
+    auto name = "c" + std::to_string(k) + "-"
+                + std::to_string(me.next_bucket++ % 3);
+    auto& e = me.buckets[name];
+    e.maybe.insert(1);
+    change(id, create_bucket{named(name), ""},
+           [this, k, name](const expected<ack>& x) {
+             auto& mine = clients_[k].buckets[name];
+             if (x || x.error() == errc::bucket_exists)
+               mine.acked(1);
+             next_operation(k);
+           });
+  }
+
+  void drop_bucket(size_t k, node_t id) {
+    auto& me = clients_[k];
+    if (me.buckets.empty())
+      return next_operation(k);
+    auto i = me.buckets.begin();
+    std::advance(i,
+                 w_.pick(0, static_cast<int64_t>(me.buckets.size()) - 1));
+    auto name = i->first;
+    i->second.maybe.insert(0);
+    change(id, destroy_bucket{named(name)},
+           [this, k, name](const expected<ack>& x) {
+             auto& mine = clients_[k].buckets[name];
+             if (x || x.error() == errc::bucket_not_found)
+               mine.acked(0);
+             next_operation(k);
+           });
+  }
+
+  void turn_knob(size_t k, node_t id) {
+    auto& e = clients_[k].knob;
+    auto value = 100 + static_cast<int64_t>(++knob_turns_);
+    e.maybe.insert(value);
+    if (!e.known)
+      e.maybe.insert(512);
+    set_config req;
+    req.change.by_name = {{knobs[k], std::to_string(value)}};
+    change(id, std::move(req), [this, k, value](const expected<ack>& x) {
+      if (x)
+        clients_[k].knob.acked(value);
+      next_operation(k);
+    });
+  }
+
+  // -- objects, as an edge serves them
+
+  struct place {
+    node_t node;
+    object_key key;
+    shard_actor shard;
+  };
+
+  /// Where node `id` sends a request for the object, and whether that node
+  /// takes it.
+  expected<place> route(node_t id, int key) {
+    auto name = "o" + std::to_string(key);
+    auto digest = placement_digest(uname_of(named("data"), name));
+    auto* owner = owner_of(*c_.view(id).state->map, digest);
+    if (!owner)
+      return fail(errc::not_ready, "no target");
+    for (node_t n = 0; n < c_.size(); ++n)
+      if (c_.active(n) && !w_.paused(n) && c_.handles(n).target_id == owner->id)
+        return take(n, digest, name);
+    return fail(errc::not_ready, "connection refused");
+  }
+
+  expected<place> take(node_t n, uint64_t digest, const std::string& name) {
+    auto& boards = c_.boards(n);
+    auto* owner = owner_of(*boards.sync->read()->state->map, digest);
+    if (!owner || owner->id != c_.handles(n).target_id)
+      return fail(errc::not_ready, "not mine");
+    auto bucket = boards.buckets->read()->find(named("data"));
+    if (!bucket)
+      return bucket.error();
+    if (!boards.gate_fence->open(w_.now().count() + 1))
+      return fail(errc::not_ready, "no lease");
+    auto* mp = boards.target->read()->place(digest);
+    if (!mp)
+      return fail(errc::not_ready, "no mountpath");
+    return place{n, {*bucket, name}, mp->shard_of(digest)};
+  }
+
+  void write(node_t id, int key, int value, std::function<void()> then) {
+    auto at = route(id, key);
+    if (!at || history_[key].size() >= max_key_operations)
+      return then();
+    auto index = history_[key].size();
+    history_[key].push_back(
+      {operation::kind::write, value, w_.now().count(), operation::never});
+    ++open_;
+    auto done = [this, key, index, then](bool ok) {
+      --open_;
+      operations_ += ok;
+      if (ok)
+        history_[key][index].to = w_.now().count();
+      then();
+    };
+    if (value == absent) {
+      c_.ask<ack>(at->node, at->shard, delete_object{at->key, ""},
+                  [done](const expected<ack>& x) {
+                    done(x || x.error() == errc::object_not_found);
+                  });
+      return;
+    }
+    put_object req;
+    req.key = at->key;
+    req.content = std::make_shared<storage::bytes>(content_of(value));
+    c_.ask<lom_ptr>(at->node, at->shard, std::move(req),
+                    [done](const expected<lom_ptr>& x) { done(bool(x)); });
+  }
+
+  static storage::bytes content_of(int value) {
+    auto text = std::to_string(value);
+    storage::bytes out(text.size());
+    std::memcpy(out.data(), text.data(), text.size());
+    return out;
+  }
+
+  void read(node_t id, int key, std::function<void()> then) {
+    auto at = route(id, key);
+    if (!at)
+      return then();
+    auto from = w_.now().count();
+    // A lease that is still good serves without asking the shard.
+    auto& held = leases_[{at->node, key}];
+    if (held && !held->revoked && held->verified) {
+      finish_read(*at, key, from, *held);
+      return then();
+    }
+    ++open_;
+    c_.ask<lease_ptr>(at->node, at->shard, open_object{at->key, true},
+                      [this, at = *at, key, from,
+                       then](const expected<lease_ptr>& x) {
+                        --open_;
+                        if (x) {
+                          leases_[{at.node, key}] = *x;
+                          finish_read(at, key, from, **x);
+                        } else if (x.error() == errc::object_not_found) {
+                          note_read(key, absent, from);
+                        }
+                        then();
+                      });
+  }
+
+  void finish_read(const place& at, int key, int64_t from, const lease& x) {
+    if (!c_.boards(at.node).gate_fence->open(w_.now().count() + 1))
+      return;
+    storage::bytes content(16);
+    auto n = x.object->content->read_at(content, 0);
+    if (!n)
+      return;
+    std::string text(reinterpret_cast<const char*>(content.data()), *n);
+    note_read(key, std::atoi(text.c_str()), from);
+  }
+
+  void note_read(int key, int value, int64_t from) {
+    ++operations_;
+    if (history_[key].size() < max_key_operations + c_.size())
+      history_[key].push_back(
+        {operation::kind::read, value, from, w_.now().count()});
+  }
+
+  std::optional<std::string> breach_;
+  std::map<std::string, size_t> faults_;
+  std::array<client, client_count> clients_;
+  std::map<int, std::vector<operation>> history_;
+  std::map<std::pair<node_t, int>, lease_ptr> leases_;
+  std::map<node_t, std::shared_ptr<const sync_view>> seen_;
+  std::map<node_t, stamp> shown_;
+  std::map<uint64_t, node_t> primaries_; ///< by epoch
+  std::map<stamp, known_state> states_;
+  std::map<uint64_t, std::string> bids_;
+  size_t operations_ = 0;
+  size_t open_ = 0;
+  int last_value_ = 0;
+  size_t knob_turns_ = 0;
+  bool peaceful_ = false;
+  cluster c_; // last: its end calls back into the rest
+  world& w_;
+};
+
+} // namespace
+
+scenario_result run_scenario(const scenario_options& how) {
+  return scenario{how}.run();
+}
+
+} // namespace ais::sim
