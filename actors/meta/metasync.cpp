@@ -32,6 +32,7 @@ struct waiting_proposal {
 struct ballot {
   std::string candidate;
   uint64_t epoch = 0;
+  uint64_t base = 0; ///< what we had promised when it began
   bool probe = true;
   size_t left = 0; ///< answers to come
   bool over = false;
@@ -44,6 +45,7 @@ struct metasync_state {
   extended::pointer self = nullptr;
   metasync_config config;
   uint64_t promised = 0;
+  uint64_t heard_of = 0; ///< the highest epoch anybody was seen to promise
   cluster_state_ptr accepted; ///< newest on our disk
   cluster_state_ptr shown;    ///< newest known to be committed
   bool trusting = false;      ///< a primary of `promised` lives
@@ -242,7 +244,7 @@ struct metasync_state {
     if (leading || voting)
       return fail(errc::conflict, "already running");
     elected = self->make_response_promise<ack>();
-    poll(req.candidate, promised + 1, true);
+    poll(req.candidate, std::max(promised, heard_of) + 1, true);
     return elected;
   }
 
@@ -259,6 +261,7 @@ struct metasync_state {
     auto now = std::make_shared<ballot>();
     now->candidate = candidate;
     now->epoch = epoch;
+    now->base = promised;
     now->probe = probe;
     now->yes = own();
     voting = now;
@@ -279,13 +282,14 @@ struct metasync_state {
 
   void counted(const std::shared_ptr<ballot>& b, const vote& v) {
     --b->left;
+    heard_of = std::max(heard_of, v.promised);
     if (b->over || voting != b)
       return;
     if (v.granted)
       b->yes.insert(v.seats.begin(), v.seats.end());
     if (v.promised > b->epoch)
       return lose("epoch " + std::to_string(v.promised) + " is promised");
-    if (promised != (b->probe ? b->epoch - 1 : b->epoch))
+    if (promised != b->base)
       return lose("another vote was given meanwhile");
     if (decided(b->yes)) {
       b->over = true;
@@ -454,6 +458,7 @@ struct metasync_state {
   void answered(const std::string& id, uint64_t epoch, const sync_answer& x) {
     if (!leading || promised != epoch)
       return;
+    heard_of = std::max(heard_of, x.promised);
     if (x.promised > promised)
       return step_down("epoch " + std::to_string(x.promised)
                        + " is promised elsewhere");

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <set>
 
 namespace ais {
 
@@ -35,14 +36,18 @@ struct proxy_state {
   proxy_config config;
   sync_view view;
   std::deque<std::function<void()>> waiting; ///< the first one runs
+  std::set<std::string> remembered; ///< ids of forwarded changes
+  std::deque<std::string> order;    ///< the same, oldest first
 
   /// On the primary queues a change, elsewhere sends it there; `run` must call
   /// done() on every path.
   template <class Request>
   caf::result<ack> change(const Request& req,
                           void (proxy_state::*run)(const Request&, promise)) {
-    if (!view.primary)
+    if (!view.primary && req.tag.epoch == 0)
       return forward(req);
+    if (auto ok = admit(req.tag); !ok)
+      return ok.error();
     if (waiting.size() >= max_waiting_changes)
       return fail(errc::too_many_requests,
                   "too many changes of the cluster at once; try again");
@@ -53,8 +58,25 @@ struct proxy_state {
     return answer;
   }
 
+  /// Whether a change may happen here and has not yet.
+  expected<void> admit(const change_tag& tag) {
+    if (tag.epoch == 0)
+      return caf::unit;
+    if (!view.primary || tag.epoch != view.promised)
+      return fail(errc::not_ready, "the primary has changed: try again");
+    if (!remembered.insert(tag.id).second)
+      return fail(errc::conflict, "this change was asked for before");
+    order.push_back(tag.id);
+    if (order.size() > max_remembered_changes) {
+      remembered.erase(order.front());
+      order.pop_front();
+    }
+    return caf::unit;
+  }
+
   template <class Request>
-  caf::result<ack> forward(const Request& req) {
+  caf::result<ack> forward(Request req) {
+    req.tag = {view.promised, make_id(config.env)};
     auto& map = *view.state->map;
     auto* primary = map.find(map.primary);
     auto nobody = fail(errc::not_ready, "the cluster has no primary at the"

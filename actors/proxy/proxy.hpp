@@ -12,6 +12,8 @@
 namespace ais {
 
 inline constexpr size_t max_waiting_changes = 256;
+/// Forwarded changes the primary remembers.
+inline constexpr size_t max_remembered_changes = 4096;
 
 /// The primary has this long for a change that another node forwards.
 inline constexpr std::chrono::seconds change_timeout{40};
@@ -19,19 +21,35 @@ inline constexpr std::chrono::seconds change_timeout{40};
 // -- messages between nodes
 // --------------------------------------------------------
 
+/// Marks a change that one node forwards to the primary, so that it happens
+/// once, whatever the network makes of it: the primary of another epoch refuses
+/// it, that of this epoch remembers it.
+struct change_tag {
+  uint64_t epoch = 0; ///< 0: not forwarded
+  std::string id;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, change_tag& x) {
+  return f(x.epoch, x.id);
+}
+
 struct create_bucket {
   bck name;
   std::string props; ///< BpropsToSet as JSON text; empty: cluster defaults
+  change_tag tag = {};
 };
 
 struct destroy_bucket {
   bck name;
+  change_tag tag = {};
 };
 
 struct set_bucket_props {
   bck name;
   std::string props;  ///< BpropsToSet as JSON text
   bool reset = false; ///< to the cluster's defaults instead
+  change_tag tag = {};
 };
 
 /// Changes the cluster's configuration; a transient change and a reset concern
@@ -40,23 +58,24 @@ struct set_config {
   config_change change;
   bool transient = false;
   bool reset = false; ///< drop overrides
+  change_tag tag = {};
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, create_bucket& x) {
-  return f(x.name, x.props);
+  return f(x.name, x.props, x.tag);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, destroy_bucket& x) {
-  return f(x.name);
+  return f(x.name, x.tag);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, set_bucket_props& x) {
-  return f(x.name, x.props, x.reset);
+  return f(x.name, x.props, x.reset, x.tag);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, set_config& x) {
-  return f(x.change, x.transient, x.reset);
+  return f(x.change, x.transient, x.reset, x.tag);
 }
 
 // -- interface

@@ -30,15 +30,11 @@ bck named(const std::string& x) {
 }
 
 /// What a client knows of a thing only it changes: the last value it was told
-/// of, and values that may or may not have come to be since.
+/// of, and values whose change got no answer, which may come to be at any time.
 struct expectation {
   int64_t known = 0;
   std::set<int64_t> maybe;
   bool allows(int64_t x) const { return x == known || maybe.count(x) > 0; }
-  void acked(int64_t x) {
-    known = x;
-    maybe.clear();
-  }
 };
 
 struct client {
@@ -151,7 +147,7 @@ private:
           fail_with("bucket " + name + (e.known ? " was lost" : " came back"));
       auto k = static_cast<size_t>(&x - clients_.data());
       auto now = state.config->values.integer(knobs[k]);
-      if (x.knob.known && !x.knob.allows(now))
+      if (x.knob.known > 0 && !x.knob.allows(now))
         fail_with(std::string{knobs[k]} + " is " + std::to_string(now)
                   + ", acknowledged was " + std::to_string(x.knob.known));
     }
@@ -411,50 +407,56 @@ private:
                 });
   }
 
+  /// A bucket that exists, or does not, for sure; creates new names otherwise.
+  std::string some_bucket(client& me, size_t k, bool there) {
+    std::vector<std::string> fit;
+    for (auto& [name, e] : me.buckets)
+      if (e.maybe.empty() && (e.known == 1) == there)
+        fit.push_back(name);
+    if (!fit.empty())
+      return fit[static_cast<size_t>(
+        w_.pick(0, static_cast<int64_t>(fit.size()) - 1))];
+    if (there)
+      return {};
+    return "c" + std::to_string(k) + "-" + std::to_string(me.next_bucket++);
+  }
+
   void make_bucket(size_t k, node_t id) {
-    auto& me = clients_[k];
-    auto name = "c" + std::to_string(k) + "-"
-                + std::to_string(me.next_bucket++ % 3);
-    auto& e = me.buckets[name];
-    e.maybe.insert(1);
+    auto name = some_bucket(clients_[k], k, false);
+    clients_[k].buckets[name];
     change(id, create_bucket{named(name), ""},
            [this, k, name](const expected<ack>& x) {
-             auto& mine = clients_[k].buckets[name];
-             if (x || x.error() == errc::bucket_exists)
-               mine.acked(1);
+             settle(clients_[k].buckets[name], 1, x);
+             if (!x && x.error() == errc::bucket_exists)
+               fail_with("bucket " + name + " exists, but nobody made it");
              next_operation(k);
            });
   }
 
   void drop_bucket(size_t k, node_t id) {
-    auto& me = clients_[k];
-    if (me.buckets.empty())
+    auto name = some_bucket(clients_[k], k, true);
+    if (name.empty())
       return next_operation(k);
-    auto i = me.buckets.begin();
-    std::advance(i,
-                 w_.pick(0, static_cast<int64_t>(me.buckets.size()) - 1));
-    auto name = i->first;
-    i->second.maybe.insert(0);
     change(id, destroy_bucket{named(name)},
            [this, k, name](const expected<ack>& x) {
-             auto& mine = clients_[k].buckets[name];
-             if (x || x.error() == errc::bucket_not_found)
-               mine.acked(0);
+             settle(clients_[k].buckets[name], 0, x);
              next_operation(k);
            });
   }
 
+  static void settle(expectation& e, int64_t value, const expected<ack>& x) {
+    if (x)
+      e.known = value;
+    else
+      e.maybe.insert(value);
+  }
+
   void turn_knob(size_t k, node_t id) {
-    auto& e = clients_[k].knob;
     auto value = 100 + static_cast<int64_t>(++knob_turns_);
-    e.maybe.insert(value);
-    if (!e.known)
-      e.maybe.insert(512);
     set_config req;
     req.change.by_name = {{knobs[k], std::to_string(value)}};
     change(id, std::move(req), [this, k, value](const expected<ack>& x) {
-      if (x)
-        clients_[k].knob.acked(value);
+      settle(clients_[k].knob, value, x);
       next_operation(k);
     });
   }
