@@ -4,6 +4,7 @@
 #include "storage/base/hrw.hpp"
 #include "storage/base/metrics.hpp"
 
+#include <charconv>
 #include <ctime>
 
 namespace ais::http {
@@ -84,10 +85,14 @@ bool edge::fast(const request& req, bool keep_alive, reply_plan& plan) {
   auto b = by_name_.find(path.substr(0, slash));
   if (b == by_name_.end())
     return false;
+  if (auto& map = map_.get(); map != placed_by_) {
+    leases_.clear(); // what is ours may be others' now
+    placed_by_ = map;
+  }
   auto* held = leases_.find(b->second->ref.bid, path.substr(slash + 1));
-  if (!held)
-    return false;
   auto start = clock_ns();
+  if (!held || !shared_->boards->gate_fence->open(start))
+    return false;
   auto& object = *held->lease->object;
   auto size = object.attrs.size_bytes;
   auto small = size <= small_body_bytes;
@@ -347,12 +352,66 @@ expected<object_key> edge::object_of(const call& c, access wanted) {
   return object_key{std::move(*found), std::move(*name)};
 }
 
+std::string edge::elsewhere(const call& c) {
+  auto& targets = map().targets;
+  auto& me = node().target_id;
+  if (targets.size() == 1 && targets.begin()->first == me)
+    return {};
+  auto slash = c.rest.find('/');
+  auto b = bucket_of(c, c.rest.substr(0, slash));
+  if (!b || slash == std::string_view::npos)
+    return {};
+  auto name = percent_decode(c.rest.substr(slash + 1));
+  if (!name)
+    return {};
+  auto* owner = owner_of(map(), placement_digest(uname_of(*b, *name)));
+  if (!owner || owner->id == me)
+    return {};
+  // The client's own spelling of the path stays: it was decoded for placement
+  // only.
+  auto target = c.req.target;
+  if (auto start = target.find("/v1/"); start != 0)
+    target = start == std::string_view::npos ? target : target.substr(start);
+  auto at = static_cast<uint64_t>(env().wall_ns());
+  char when[16];
+  auto end = std::to_chars(when, when + sizeof(when), at, 36).ptr;
+  auto out = owner->pub.url();
+  out.append(target);
+  out += target.find('?') == std::string_view::npos ? '?' : '&';
+  out.append("pid=").append(node().proxy_id.empty() ? me : node().proxy_id);
+  out.append("&utm=").append(when, end);
+  return out;
+}
+
+expected<void> edge::leased() const {
+  if (shared_->boards->gate_fence->open(env().steady_ns()))
+    return caf::unit;
+  return fail(errc::not_ready,
+              "this node has lost contact with the primary: try again in a few"
+              " seconds");
+}
+
 expected<mountpath_ptr> edge::place(const object_key& key, uint64_t& digest) {
   auto view = target();
   digest = placement_digest(uname_of(key.bucket->ref.bck, key.name));
   auto i = hrw_pick(view->digests, digest);
+  // Somebody else's object is for elsewhere() to find out; here it is the
+  // second one of a copy.
   if (i < 0)
-    return fail(errc::not_ready, "this node has no usable mountpath");
+    return fail(errc::not_ready,
+                node().target_id.empty()
+                  ? "the cluster has no target: start one, or wait until it has"
+                    " joined"
+                  : "this node has no usable mountpath");
+  if (auto* owner = owner_of(map(), digest);
+      !owner || owner->id != node().target_id)
+    return fail(errc::not_implemented,
+                key.name + " belongs to " + (owner ? name_of(*owner) : "nobody")
+                  + ", the other object to this target: copying and renaming"
+                    " between targets is not available in this version; get"
+                    " and put it");
+  if (auto ok = leased(); !ok)
+    return ok.error();
   return view->mountpaths[static_cast<size_t>(i)];
 }
 

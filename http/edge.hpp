@@ -85,6 +85,12 @@ public:
   expected<bucket_ptr> existing(const bck& b, access wanted);
   /// The object key a path names.
   expected<object_key> object_of(const call& c, access wanted);
+  /// Where to send a request for the object in the path: the URL at the node
+  /// that owns it, or empty when that is us. Errors are left to the handler.
+  std::string elsewhere(const call& c);
+  /// Whether this node may serve objects at the moment: see fence.
+  /// errc::not_ready.
+  expected<void> leased() const;
   /// The mountpath that owns an object.
   expected<mountpath_ptr> place(const object_key& key, uint64_t& digest);
 
@@ -111,6 +117,7 @@ private:
   /// Own buckets by name, for fast(): refilled when the bmd changes.
   std::unordered_map<std::string_view, const bucket*> by_name_;
   bmd_ptr by_name_of_;
+  smap_ptr placed_by_; ///< the map that leases_ was filled under
 };
 
 // -- http/v1

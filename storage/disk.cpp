@@ -100,6 +100,16 @@ expected<void> remove_tree(disk& d, const std::string& path) {
   return absent_is_fine(d.remove_dir(path));
 }
 
+expected<bool> exists(disk& d, const std::string& path) {
+  auto st = d.stat(path);
+  if (st)
+    return true;
+  auto code = code_of(st.error());
+  if (code == errc::not_found || code == errc::not_a_directory)
+    return false;
+  return st.error();
+}
+
 expected<bytes> read_file(disk& d, const std::string& path, size_t limit) {
   auto f = d.open(path);
   if (!f)

@@ -151,6 +151,10 @@ expected<void> make_dirs_durable(disk& d, const std::string& path);
 /// links out.
 expected<void> remove_tree(disk& d, const std::string& path);
 
+/// Whether there is something at `path`. An error is not a no: what cannot be
+/// read must not be taken for absent.
+expected<bool> exists(disk& d, const std::string& path);
+
 /// Reads a whole file of at most `limit` bytes (errc::too_large beyond).
 expected<bytes> read_file(disk& d, const std::string& path, size_t limit);
 

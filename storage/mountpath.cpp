@@ -72,14 +72,25 @@ std::string name_file(const std::string& path) {
   return path + ".n";
 }
 
-/// Reads the attribute of a bucket directory; 0 if there is none to trust.
-uint64_t read_bid(disk& d, const std::string& dir) {
+/// Reads the attribute of a bucket directory; 0 if there is none: it was never
+/// finished. What cannot be read or understood is an error: the directory may
+/// be full of objects.
+expected<uint64_t> read_bid(disk& d, const std::string& dir) {
   auto raw = d.get_attr(dir, bid_attr);
-  if (!raw)
-    return 0;
+  if (!raw) {
+    if (is(raw.error(), errc::not_found))
+      return uint64_t{0};
+    return with_context(raw.error(), dir);
+  }
   uint64_t bid = 0;
   auto* p = reinterpret_cast<const char*>(raw->data());
-  std::from_chars(p, p + raw->size(), bid);
+  auto [end, ec] = std::from_chars(p, p + raw->size(), bid);
+  if (ec != std::errc{} || end != p + raw->size())
+    return fail(errc::integrity,
+                "the bucket id (attribute " + std::string{bid_attr} + ") of "
+                  + dir
+                  + " is damaged: set it to the bucket's \"bid\", or move"
+                    " the directory away");
   return bid;
 }
 
@@ -267,9 +278,16 @@ expected<void> mountpath::probe() {
 
 expected<void> mountpath::create_bucket(const bucket_ref& b) {
   auto dir = bucket_dir(b.bck);
-  if (disk_.stat(dir) && read_bid(disk_, dir) != b.bid) {
-    if (auto ok = destroy_bucket(b.bck); !ok)
-      return ok;
+  auto there = exists(disk_, dir);
+  if (!there)
+    return there.error();
+  if (*there) {
+    auto known = read_bid(disk_, dir);
+    if (!known)
+      return known.error();
+    if (*known != b.bid)
+      if (auto ok = destroy_bucket(b.bck); !ok)
+        return ok;
   }
   std::vector<std::string> changed;
   if (auto ok = make_dirs(disk_, dir, &changed); !ok)
@@ -318,7 +336,10 @@ expected<std::vector<bucket_ref>> mountpath::buckets() {
       if (x.kind != entry_kind::dir || x.name.front() == '@')
         continue;
       b.name = x.name;
-      out.push_back({b, read_bid(disk_, join(dir, x.name))});
+      auto bid = read_bid(disk_, join(dir, x.name));
+      if (!bid)
+        return bid.error();
+      out.push_back({b, *bid});
     }
     return caf::unit;
   };

@@ -153,7 +153,8 @@ public:
   /// Moves the bucket to the trash (constant time, durable). Absent is success.
   expected<void> destroy_bucket(const bck& b);
 
-  /// Every bucket on this disk with its recorded bid (0 if unreadable).
+  /// Every bucket on this disk with its recorded bid (0 if it has none).
+  /// errc::integrity when one is damaged.
   expected<std::vector<bucket_ref>> buckets();
 
   /// Removes at most `max_files` trashed files. @returns true if some are left.

@@ -166,10 +166,13 @@ private:
       full.resize(base.size());
       full += x.name;
       if (x.kind == entry_kind::dir) {
-        if (wanted(full)
-            && mp_.disk().stat(path + '/' + x.name + '/'
-                               + std::string{self_name}))
-          f.items.push_back({x.name, false});
+        if (wanted(full)) {
+          auto self = has_self(path + '/' + x.name);
+          if (!self)
+            return self.error();
+          if (*self)
+            f.items.push_back({x.name, false});
+        }
         full += '/';
         if (may_hold(full))
           f.items.push_back({std::move(x.name) + '/', true});
@@ -183,6 +186,11 @@ private:
     f.base = std::move(base);
     stack_.push_back(std::move(f));
     return caf::unit;
+  }
+
+  /// Whether there is an object of a directory's own name.
+  expected<bool> has_self(const std::string& dir) {
+    return exists(mp_.disk(), dir + '/' + std::string{self_name});
   }
 
   /// True if there is an object anywhere below.
@@ -200,8 +208,8 @@ private:
       if (x.kind != entry_kind::dir)
         continue;
       auto dir = path + '/' + x.name;
-      if (mp_.disk().stat(dir + '/' + std::string{self_name}))
-        return true;
+      if (auto self = has_self(dir); !self || *self)
+        return self;
       auto below = holds_objects(dir);
       if (!below || *below)
         return below;

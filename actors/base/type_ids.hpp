@@ -18,7 +18,9 @@ namespace ais {
 struct beat;
 struct beat_answer;
 struct begin_txn;
+struct bucket_totals;
 struct commit_notice;
+struct count_bucket;
 struct carry_out;
 struct create_bucket;
 struct destroy_bucket;
@@ -26,6 +28,8 @@ struct hello;
 struct hello_answer;
 struct join_answer;
 struct join_request;
+struct list_part;
+struct listed_part;
 struct override_config;
 struct set_bucket_props;
 struct set_config;
@@ -70,6 +74,10 @@ CAF_BEGIN_TYPE_ID_BLOCK(ais, first_custom_type_id)
   CAF_ADD_TYPE_ID(ais, (ais::override_config))
   CAF_ADD_TYPE_ID(ais, (ais::begin_txn))
   CAF_ADD_TYPE_ID(ais, (ais::carry_out))
+  CAF_ADD_TYPE_ID(ais, (ais::list_part))
+  CAF_ADD_TYPE_ID(ais, (ais::listed_part))
+  CAF_ADD_TYPE_ID(ais, (ais::count_bucket))
+  CAF_ADD_TYPE_ID(ais, (ais::bucket_totals))
 
   CAF_ADD_ATOM(ais, ais::atom, get, "get")
   CAF_ADD_ATOM(ais, ais::atom, flush, "flush")

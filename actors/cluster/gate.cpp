@@ -43,6 +43,16 @@ gate(gate_actor::pointer self, const gate_routes& to) {
         return fail(errc::unsupported, "this node is no target");
       return self->delegate(to.target, std::move(x));
     },
+    [self, to](list_part& x) -> caf::result<listed_part> {
+      if (!to.target)
+        return fail(errc::unsupported, "this node is no target");
+      return self->delegate(to.target, std::move(x));
+    },
+    [self, to](count_bucket& x) -> caf::result<bucket_totals> {
+      if (!to.target)
+        return fail(errc::unsupported, "this node is no target");
+      return self->delegate(to.target, std::move(x));
+    },
     [self, to](carry_out& x) -> caf::result<ack> {
       if (!to.target)
         return ack{};

@@ -57,6 +57,8 @@ using gate_actor
                      caf::replies_to<override_config>::with<ack>,
                      // TARGET; errc::unsupported where there is none
                      caf::replies_to<begin_txn>::with<ack>, //
+                     caf::replies_to<list_part>::with<listed_part>,
+                     caf::replies_to<count_bucket>::with<bucket_totals>,
                      // ... where it is carried out at once
                      caf::replies_to<carry_out>::with<ack>>;
 

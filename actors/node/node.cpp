@@ -57,6 +57,10 @@ struct audience {
   caf::strong_actor_ptr node;
 
   void tell(const sync_view& x) {
+    // Who decides alone needs nobody's beats to serve; keepalive narrows it
+    // when others can take over.
+    if (x.primary && !electorate_of(*x.state->map).sole.empty())
+      boards->gate_fence->open_until(fence::always);
     auto old = boards->sync->read()->state;
     boards->sync->show(std::make_shared<const sync_view>(x));
     if (old->map != x.state->map)
@@ -190,7 +194,7 @@ struct node_state {
   void spawn_all(cluster_state_ptr known) {
     auto& sys = self->system();
     auto& env = config.env;
-    auto peer_board = std::make_shared<board<peer_set>>();
+    auto& peer_board = boards->peers;
     others = std::make_shared<audience>();
     others->boards = boards;
     others->node = caf::actor_cast<caf::strong_actor_ptr>(self);
@@ -218,7 +222,8 @@ struct node_state {
       sys, {env, seats(), metasync, peer_board, boards->gate_fence, events()});
     gate = spawn_gate(
       sys, env,
-      {seats(), [sync = boards->sync] { return sync->read()->accepted->uuid(); },
+      {seats(),
+       [sync = boards->sync] { return sync->read()->accepted->uuid(); },
        metasync, others->keepalive, others->membership, others->proxy,
        others->local, others->target});
     auto door = caf::actor_cast<caf::strong_actor_ptr>(gate);
@@ -326,7 +331,7 @@ struct node_state {
     if (!starting.pending())
       return;
     auto& sys = self->system();
-    jobs = spawn_summaries(sys, config.env, boards->target);
+    jobs = spawn_summaries(sys, config.env, boards->sync, boards->peers);
     boards->started_ns = config.env.wall_ns();
     boards->state |= state_node_started;
     auto uuid = boards->sync->read()->state->uuid();

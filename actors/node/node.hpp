@@ -2,8 +2,7 @@
 // cluster metadata, spawns everything else in order and stops it in reverse.
 #pragma once
 
-#include "actors/cluster/keepalive.hpp"
-#include "actors/cluster/peers.hpp"
+#include "actors/cluster/gate.hpp"
 #include "actors/meta/local_config.hpp"
 #include "actors/proxy/proxy.hpp"
 #include "actors/xact/summaries.hpp"
@@ -27,6 +26,7 @@ struct node_boards {
   std::shared_ptr<board<local_config>> local
     = std::make_shared<board<local_config>>();
   std::shared_ptr<board<sync_view>> sync = std::make_shared<board<sync_view>>();
+  std::shared_ptr<board<peer_set>> peers = std::make_shared<board<peer_set>>();
   std::shared_ptr<fence> gate_fence = std::make_shared<fence>();
   std::shared_ptr<board<target_view>> target
     = std::make_shared<board<target_view>>();

@@ -1,6 +1,7 @@
 #include "actors/target/lister.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 
 namespace ais {
@@ -12,8 +13,9 @@ struct open_walk {
   uint64_t bid = 0;
   storage::walk_options options;
   std::unique_ptr<storage::walker> walker;
-  std::optional<storage::walk_entry> ahead; ///< read, but not returned yet
-  std::string token;                        ///< last name returned
+  std::string from;                     ///< `read` begins behind this name
+  std::deque<storage::walk_entry> read; ///< in order; returned or not
+  bool ended = false;                   ///< there is nothing behind `read`
   int64_t used_ns = 0;
 };
 
@@ -27,60 +29,71 @@ struct lister_state {
   static inline const char* name = "lister";
 
   environment env;
+  std::string target_id;
   std::vector<mountpath_ptr> mountpaths;
+  std::vector<std::string> places;        ///< the same, for people
   std::map<std::string, open_walk> walks; ///< by listing uuid
 
   std::unique_ptr<storage::walker>
-  start(const bucket& b, storage::walk_options options) {
+  start(const bck& b, uint64_t bid, storage::walk_options options) {
     std::vector<storage::mountpath*> disks;
     for (auto& x : mountpaths)
       disks.push_back(x->disk.get());
-    return std::make_unique<storage::walker>(std::move(disks), b.ref,
-                                             std::move(options));
+    return std::make_unique<storage::walker>(
+      std::move(disks), storage::bucket_ref{b, bid}, std::move(options));
   }
 
-  expected<listed_page_ptr> page(const list_page& req) {
+  expected<listed_part> page(const list_part& req) {
     auto walk = take(req);
-    if (!walk)
-      return walk.error();
-    auto page = std::make_shared<listed_page>();
-    page->entries.reserve(std::min(req.page_size, size_t{1024}));
-    while (walk->ahead && page->entries.size() < req.page_size) {
-      page->entries.push_back(std::move(*walk->ahead));
-      auto next = walk->walker->next();
+    if (auto ok = read_on(walk, req.page_size); !ok)
+      return ok.error();
+    listed_part out;
+    auto n = std::min<size_t>(walk.read.size(), req.page_size);
+    out.entries.assign(walk.read.begin(),
+                       walk.read.begin() + static_cast<ptrdiff_t>(n));
+    out.more = walk.read.size() > n;
+    out.places = places;
+    put_back(req.uuid, std::move(walk));
+    return out;
+  }
+
+  /// Reads until there is a page and one more.
+  static expected<void> read_on(open_walk& walk, size_t page_size) {
+    while (!walk.ended && walk.read.size() <= page_size) {
+      auto next = walk.walker->next();
       if (!next)
         return next.error();
-      walk->ahead = std::move(*next);
+      walk.ended = !*next;
+      if (*next)
+        walk.read.push_back(std::move(**next));
     }
-    if (walk->ahead) {
-      page->token = walk->token = page->entries.back().name;
-      put_back(req.uuid, std::move(*walk));
-    }
-    return page;
+    return caf::unit;
   }
 
   /// The walk that stands where `req` goes on: a kept one, or a new one.
-  expected<open_walk> take(const list_page& req) {
+  open_walk take(const list_part& req) {
     if (auto i = walks.find(req.uuid); i != walks.end()) {
       auto walk = std::move(i->second);
       walks.erase(i);
-      if (!req.token.empty() && walk.token == req.token
-          && walk.bid == req.bucket->ref.bid && same(walk.options, req.options))
-        return walk;
+      if (!req.token.empty() && req.token >= walk.from && walk.bid == req.bid
+          && same(walk.options, req.options)) {
+        while (!walk.read.empty() && walk.read.front().name <= req.token)
+          walk.read.pop_front();
+        // Beyond all that was read, the walk may have to skip: a new one does.
+        if (!walk.read.empty() || walk.ended) {
+          walk.from = req.token;
+          return walk;
+        }
+      }
     }
-    auto from = req.options;
-    from.start_after = std::max(from.start_after, req.token);
-    open_walk walk{req.bucket->ref.bid,
-                   req.options,
-                   start(*req.bucket, std::move(from)),
-                   {},
-                   req.token,
-                   0};
-    auto first = walk.walker->next();
-    if (!first)
-      return first.error();
-    walk.ahead = std::move(*first);
-    return walk;
+    auto options = req.options;
+    options.start_after = std::max(options.start_after, req.token);
+    open_walk out;
+    out.bid = req.bid;
+    out.options = req.options;
+    out.walker = start(req.bucket, req.bid, std::move(options));
+    out.from = req.token;
+    return out;
   }
 
   void put_back(const std::string& uuid, open_walk&& walk) {
@@ -100,7 +113,7 @@ struct lister_state {
   expected<bucket_totals> totals(const count_bucket& req) {
     storage::walk_options options;
     options.prefix = req.prefix;
-    auto walk = start(*req.bucket, std::move(options));
+    auto walk = start(req.bucket, req.bid, std::move(options));
     bucket_totals sum;
     for (;;) {
       auto next = walk->next();
@@ -118,15 +131,17 @@ struct lister_state {
 };
 
 lister_actor::behavior_type
-lister(lister_actor::stateful_pointer<lister_state> self, environment env) {
+lister(lister_actor::stateful_pointer<lister_state> self, environment env,
+       std::string target_id) {
   auto& st = self->state;
   st.env = std::move(env);
+  st.target_id = std::move(target_id);
   return {
-    [&st](const list_page& req) -> caf::result<listed_page_ptr> {
+    [&st](const list_part& req) -> caf::result<listed_part> {
       auto page = st.page(req);
       if (!page)
         return page.error();
-      return *page;
+      return std::move(*page);
     },
     [&st](const count_bucket& req) -> caf::result<bucket_totals> {
       auto sum = st.totals(req);
@@ -136,6 +151,10 @@ lister(lister_actor::stateful_pointer<lister_state> self, environment env) {
     },
     [&st](std::vector<mountpath_ptr>& x) {
       st.mountpaths = std::move(x);
+      st.places.clear();
+      for (auto& mp : st.mountpaths)
+        st.places.push_back("t[" + st.target_id + "]:mp[" + mp->disk->root()
+                            + ']');
       st.walks.clear();
     },
   };
@@ -143,8 +162,9 @@ lister(lister_actor::stateful_pointer<lister_state> self, environment env) {
 
 } // namespace
 
-lister_actor spawn_lister(caf::actor_system& sys, const environment& env) {
-  return spawn_blocking(sys, env, lister, env);
+lister_actor spawn_lister(caf::actor_system& sys, const environment& env,
+                          const std::string& target_id) {
+  return spawn_blocking(sys, env, lister, env, target_id);
 }
 
 } // namespace ais

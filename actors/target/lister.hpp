@@ -1,7 +1,8 @@
-// A LISTER walks buckets page by page. It keeps the walk of a listing between
-// its pages (for a minute), so that a long listing reads each directory once; a
-// page whose walk is gone, or that goes back, starts a walk at its token. It
-// may block.
+// A LISTER walks a target's part of buckets page by page. It keeps the walk of
+// a listing between its pages (for a minute), with what was read but may not
+// have fitted into the page of all targets, so that a long listing reads each
+// directory once; a page whose walk is gone, or that goes back, starts a walk
+// at its token. It may block.
 #pragma once
 
 #include "actors/target/mountpath_actor.hpp"
@@ -13,27 +14,30 @@ inline constexpr size_t max_page_size = 10'000; ///< entries
 inline constexpr size_t max_open_walks = 64;    ///< per lister
 inline constexpr std::chrono::seconds walk_idle{60};
 
-// -- messages (in-process)
+// -- messages between nodes
 // --------------------------------------------------------
 
-/// Asks for one page.
-struct list_page {
-  bucket_ptr bucket;
+/// Asks a target for its part of a page.
+struct list_part {
+  bck bucket;
+  uint64_t bid = 0;
   storage::walk_options options; ///< start_after: of the whole listing
   std::string uuid;              ///< of the listing
-  std::string token;             ///< last name of the page before; empty: first
-  size_t page_size = max_page_size; ///< entries [1..max_page_size]
+  std::string token; ///< last name of the page before, of all targets; empty:
+                     ///< first page
+  uint64_t page_size = max_page_size; ///< entries [1..max_page_size]
 };
 
-struct listed_page {
+struct listed_part {
   std::vector<storage::walk_entry> entries;
-  std::string token; ///< empty: the listing is complete
+  bool more = false;               ///< there are names behind the last one
+  std::vector<std::string> places; ///< by walk_entry::mountpath: "t[..]:mp[..]"
 };
-using listed_page_ptr = std::shared_ptr<listed_page>;
 
-/// Asks for totals of a bucket.
+/// Asks a target for totals of its part of a bucket.
 struct count_bucket {
-  bucket_ptr bucket;
+  bck bucket;
+  uint64_t bid = 0;
   std::string prefix;
 };
 
@@ -49,6 +53,36 @@ typename Inspector::result_type inspect(Inspector& f, bucket_totals& x) {
   return f(x.objects, x.bytes, x.min_bytes, x.max_bytes);
 }
 
+} // namespace ais
+
+namespace ais::storage {
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, walk_options& x) {
+  return f(x.prefix, x.start_after, x.non_recursive, x.no_dirs, x.with_attrs);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, walk_entry& x) {
+  return f(x.name, x.dir, x.attrs, x.mountpath);
+}
+
+} // namespace ais::storage
+
+namespace ais {
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, list_part& x) {
+  return f(x.bucket, x.bid, x.options, x.uuid, x.token, x.page_size);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, listed_part& x) {
+  return f(x.entries, x.more, x.places);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, count_bucket& x) {
+  return f(x.bucket, x.bid, x.prefix);
+}
+
 // -- interface
 // --------------------------------------------------------------------
 
@@ -56,17 +90,15 @@ typename Inspector::result_type inspect(Inspector& f, bucket_totals& x) {
 using lister_actor = caf::typed_actor<
   // Returns the page; errc::io_error when a mountpath cannot be read: a part is
   // never returned as the whole.
-  caf::replies_to<list_page>::with<listed_page_ptr>,
+  caf::replies_to<list_part>::with<listed_part>,
   caf::replies_to<count_bucket>::with<bucket_totals>,
   // Replaces the mountpaths to walk.
   caf::reacts_to<std::vector<mountpath_ptr>>>;
 
-/// Spawns a LISTER.
-lister_actor spawn_lister(caf::actor_system& sys, const environment& env);
+/// Spawns a LISTER of the target of that id.
+lister_actor spawn_lister(caf::actor_system& sys, const environment& env,
+                          const std::string& target_id);
 
 } // namespace ais
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::list_page)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::listed_page_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::count_bucket)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<ais::mountpath_ptr>)

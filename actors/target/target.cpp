@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr auto mountpath_timeout = 30s;
 constexpr size_t max_waiting = 1024;
+constexpr size_t max_counting = 16;
 
 struct target_state {
   static inline const char* name = "target";
@@ -31,6 +32,7 @@ struct target_state {
   bool started = false;
   bool applying = false;
   uint64_t promised = 0; ///< highest epoch seen
+  size_t counting = 0;
   std::vector<std::pair<stamp, caf::typed_response_promise<ack>>> waiting;
 
   caf::result<ack> start(const start_target& how) {
@@ -52,7 +54,8 @@ struct target_state {
       mountpaths.push_back(spawn_mountpath(self->system(), c));
     }
     for (size_t i = 0; i < config.listers; ++i)
-      listers.push_back(spawn_lister(self->system(), config.env));
+      listers.push_back(
+        spawn_lister(self->system(), config.env, config.node_id));
     open_from(0, req, answer);
     return answer;
   }
@@ -81,7 +84,6 @@ struct target_state {
     void deliver(ack) {
       for (auto& x : st->listers)
         st->self->send(x, st->view.mountpaths);
-      st->view.listers = st->listers;
       st->shown->show(std::make_shared<const target_view>(st->view));
       st->started = true;
       st->config.buckets->show(st->applied);
@@ -112,6 +114,53 @@ struct target_state {
 
   const bmd_ptr& newest() const {
     return next ? next->state->buckets : applied;
+  }
+
+  /// Whether a bucket can be read here.
+  expected<void> readable(const bck& b, uint64_t bid) const {
+    if (!started)
+      return fail(errc::not_ready, config.node_id + " has not started yet");
+    auto i = applied->buckets.find(b);
+    if (i == applied->buckets.end() || i->second->ref.bid != bid)
+      return fail(errc::bucket_not_found, "bucket \"" + cname_of(b)
+                                            + "\" does not exist on "
+                                            + config.node_id + ", or not yet");
+    return caf::unit;
+  }
+
+  caf::result<listed_part> list(list_part& req) {
+    if (auto ok = readable(req.bucket, req.bid); !ok)
+      return ok.error();
+    auto i = std::hash<std::string>{}(req.uuid) % listers.size();
+    return self->delegate(listers[i], std::move(req));
+  }
+
+  /// Counting takes long: a lister of its own, so that listings need not wait.
+  caf::result<bucket_totals> count(const count_bucket& req) {
+    if (auto ok = readable(req.bucket, req.bid); !ok)
+      return ok.error();
+    if (counting >= max_counting)
+      return fail(errc::too_many_requests,
+                  "too many summaries run at once; try again");
+    ++counting;
+    auto worker = spawn_lister(self->system(), config.env, config.node_id);
+    self->send(worker, view.mountpaths);
+    auto answer = self->make_response_promise<bucket_totals>();
+    auto end = [this, worker] {
+      --counting;
+      self->send_exit(worker, caf::exit_reason::user_shutdown);
+    };
+    self->request(worker, count_timeout, req)
+      .then(
+        [answer, end](const bucket_totals& x) mutable {
+          end();
+          answer.deliver(x);
+        },
+        [answer, end](error& e) mutable {
+          end();
+          answer.deliver(std::move(e));
+        });
+    return answer;
   }
 
   caf::result<ack> wait_for(const carry_out& req) {
@@ -222,6 +271,8 @@ target(target_actor::stateful_pointer<target_state> self, target_config config,
     [&st](const start_target& x) { return st.start(x); },
     [&st](const begin_txn& x) { return st.begin(x); },
     [&st](const carry_out& x) { return st.wait_for(x); },
+    [&st](list_part& x) { return st.list(x); },
+    [&st](const count_bucket& x) { return st.count(x); },
     [&st](const sync_view& x) { st.see(x); },
     [&st](atom::stop) { return st.stop(); },
   };

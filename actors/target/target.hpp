@@ -12,6 +12,9 @@
 
 namespace ais {
 
+/// A bucket of a billion objects on a slow disk may take as long.
+inline constexpr std::chrono::minutes count_timeout{720};
+
 // -- messages (in-process)
 // --------------------------------------------------------
 
@@ -20,7 +23,6 @@ struct target_view {
   std::string node_id;
   std::vector<mountpath_ptr> mountpaths;
   std::vector<uint64_t> digests; ///< of the mountpaths, for HRW
-  std::vector<lister_actor> listers;
 
   /// The mountpath of the object with this placement digest; null without any.
   const mountpath_handles* place(uint64_t digest) const;
@@ -70,6 +72,10 @@ using target_actor = caf::typed_actor<
   // Returns when buckets of that state or a later one are as they should be;
   // io_error.
   caf::replies_to<carry_out>::with<ack>,
+  // LISTER; errc::bucket_not_found when the bucket of that bid is not here,
+  // not_ready.
+  caf::replies_to<list_part>::with<listed_part>,
+  caf::replies_to<count_bucket>::with<bucket_totals>,
   // What METASYNC shows: carried out in order, the latest first.
   caf::reacts_to<sync_view>,
   // Flushes and stops everything below.

@@ -1,5 +1,8 @@
 #include "actors/xact/summaries.hpp"
 
+#include "actors/cluster/gate.hpp"
+
+#include <algorithm>
 #include <deque>
 #include <map>
 
@@ -7,15 +10,13 @@ namespace ais {
 
 namespace {
 
-/// A bucket of this many objects on a slow disk may take as long.
-constexpr std::chrono::minutes bucket_timeout{720};
-
 struct summaries_state {
   static inline const char* name = "summaries";
 
   summaries_actor::pointer self = nullptr;
   environment env;
-  std::shared_ptr<board<target_view>> target;
+  std::shared_ptr<board<sync_view>> sync;
+  std::shared_ptr<board<peer_set>> peers;
   std::map<std::string, summary> jobs;
   std::deque<std::string> order; ///< of ids, oldest first
   size_t running = 0;
@@ -32,30 +33,69 @@ struct summaries_state {
     jobs[id];
     order.push_back(id);
     ++running;
-    auto worker = spawn_lister(self->system(), env);
-    self->send(worker, target->read()->mountpaths);
-    step(id, worker, req, 0);
+    step(id, req, 0);
     return id;
   }
 
-  void step(const std::string& id, const lister_actor& worker,
-            const start_summary& req, size_t i) {
+  /// Counts one bucket on all targets, then the next.
+  void step(const std::string& id, const start_summary& req, size_t i) {
     if (i == req.buckets.size())
-      return end(id, worker, {});
-    self
-      ->request(worker, bucket_timeout,
-                count_bucket{req.buckets[i], req.prefix})
-      .then(
-        [this, id, worker, req, i](bucket_totals& x) {
-          if (auto job = jobs.find(id); job != jobs.end())
-            job->second.totals.emplace_back(req.buckets[i], x);
-          step(id, worker, req, i + 1);
-        },
-        [this, id, worker](error& e) { end(id, worker, std::move(e)); });
+      return end(id, {});
+    auto view = sync->read();
+    auto gates = peers->read()->gates;
+    struct progress {
+      size_t left = 0;
+      bucket_totals sum;
+      error failure;
+    };
+    auto state = std::make_shared<progress>();
+    auto one_less = [this, id, req, i, state] {
+      if (--state->left > 0)
+        return;
+      if (state->failure)
+        return end(id, state->failure);
+      if (auto job = jobs.find(id); job != jobs.end())
+        job->second.totals.emplace_back(req.buckets[i], state->sum);
+      step(id, req, i + 1);
+    };
+    ++state->left;
+    auto& ref = req.buckets[i]->ref;
+    for (auto& [target, node] : view->state->map->targets) {
+      ++state->left;
+      auto gate = gates.find(target);
+      if (gate == gates.end()) {
+        state->failure
+          = fail(errc::not_ready, name_of(node) + " does not answer");
+        one_less();
+        continue;
+      }
+      self
+        ->request(gate->second, count_timeout,
+                  count_bucket{ref.bck, ref.bid, req.prefix})
+        .then(
+          [state, one_less](const bucket_totals& x) {
+            add(state->sum, x);
+            one_less();
+          },
+          [state, one_less](error& e) {
+            state->failure = std::move(e);
+            one_less();
+          });
+    }
+    one_less();
   }
 
-  void end(const std::string& id, const lister_actor& worker, error why) {
-    self->send_exit(worker, caf::exit_reason::user_shutdown);
+  static void add(bucket_totals& sum, const bucket_totals& x) {
+    if (x.objects == 0)
+      return;
+    sum.min_bytes
+      = sum.objects ? std::min(sum.min_bytes, x.min_bytes) : x.min_bytes;
+    sum.max_bytes = std::max(sum.max_bytes, x.max_bytes);
+    sum.bytes += x.bytes;
+    sum.objects += x.objects;
+  }
+
+  void end(const std::string& id, error why) {
     --running;
     if (auto job = jobs.find(id); job != jobs.end()) {
       job->second.done = true;
@@ -66,11 +106,13 @@ struct summaries_state {
 
 summaries_actor::behavior_type
 summaries(summaries_actor::stateful_pointer<summaries_state> self,
-          environment env, std::shared_ptr<board<target_view>> target) {
+          environment env, std::shared_ptr<board<sync_view>> sync,
+          std::shared_ptr<board<peer_set>> peers) {
   auto& st = self->state;
   st.self = self;
   st.env = std::move(env);
-  st.target = std::move(target);
+  st.sync = std::move(sync);
+  st.peers = std::move(peers);
   return {
     [&st](const start_summary& x) { return st.start(x); },
     [&st](const get_summary& x) -> caf::result<summary_ptr> {
@@ -86,8 +128,10 @@ summaries(summaries_actor::stateful_pointer<summaries_state> self,
 } // namespace
 
 summaries_actor spawn_summaries(caf::actor_system& sys, const environment& env,
-                                std::shared_ptr<board<target_view>> target) {
-  return spawn_plain(sys, env, summaries, env, std::move(target));
+                                std::shared_ptr<board<sync_view>> sync,
+                                std::shared_ptr<board<peer_set>> peers) {
+  return spawn_plain(sys, env, summaries, env, std::move(sync),
+                     std::move(peers));
 }
 
 } // namespace ais

@@ -1,6 +1,5 @@
-// The SUMMARIES actor runs bucket summaries: jobs that walk buckets and count.
-// Each runs on a lister of its own, so that listings never wait for it; results
-// stay for a while after the end.
+// The SUMMARIES actor runs bucket summaries: jobs in which all targets walk
+// buckets and count. Results stay for a while after the end.
 #pragma once
 
 #include "actors/target/lister.hpp"
@@ -41,9 +40,10 @@ using summaries_actor = caf::typed_actor<
   // errc::xact_not_found.
   caf::replies_to<get_summary>::with<summary_ptr>>;
 
-/// Spawns the SUMMARIES actor over the target's current mountpaths.
+/// Spawns the SUMMARIES actor over the targets of the cluster.
 summaries_actor spawn_summaries(caf::actor_system& sys, const environment& env,
-                                std::shared_ptr<board<target_view>> target);
+                                std::shared_ptr<board<sync_view>> sync,
+                                std::shared_ptr<board<peer_set>> peers);
 
 } // namespace ais
 

@@ -11,6 +11,69 @@ using namespace std::chrono_literals;
 
 constexpr auto page_timeout = 120s;
 
+struct part {
+  listed_part got;
+  size_t next = 0;  ///< of got.entries
+  int place_of = 0; ///< where its places begin in all
+  bool ended() const { return next == got.entries.size(); }
+};
+
+/// Merges the parts, in order, each name once, until one of them has no more to
+/// say about what comes next.
+void merge(std::vector<part>& parts, size_t page_size, list_reply& page) {
+  while (page.entries.size() < page_size) {
+    part* first = nullptr;
+    for (auto& x : parts) {
+      if (x.ended() && x.got.more) {
+        page.token = page.entries.back().name;
+        return;
+      }
+      if (!x.ended()
+          && (!first
+              || x.got.entries[x.next].name
+                   < first->got.entries[first->next].name))
+        first = &x;
+    }
+    if (!first)
+      return;
+    auto& entry = first->got.entries[first->next++];
+    entry.mountpath += first->place_of;
+    if (page.entries.empty() || page.entries.back().name != entry.name)
+      page.entries.push_back(std::move(entry));
+  }
+  for (auto& x : parts)
+    if (!x.ended() || x.got.more)
+      page.token = page.entries.back().name;
+}
+
+/// Asks all targets for their parts of the page. A target that does not answer
+/// is an error: a part must not be taken for the whole.
+task<error> collect(edge& e, const bucket& b, const list_request& req,
+                    list_reply& page, std::vector<std::string>& where) {
+  std::vector<part> parts;
+  list_part ask{b.ref.bck, b.ref.bid, req.options,
+                page.uuid, req.token, req.page_size};
+  auto peers = e.shared().boards->peers->read();
+  for (auto& [id, node] : e.map().targets) {
+    auto gate = peers->gates.find(id);
+    if (gate == peers->gates.end())
+      co_return fail(errc::not_ready,
+                     name_of(node)
+                       + " does not answer: a listing would lack"
+                         " its objects; try again");
+    auto got = co_await e.actors().ask(gate->second, page_timeout, ask);
+    if (!got)
+      co_return got.error();
+    part x;
+    x.got = std::move(*got);
+    x.place_of = static_cast<int>(where.size());
+    where.insert(where.end(), x.got.places.begin(), x.got.places.end());
+    parts.push_back(std::move(x));
+  }
+  merge(parts, req.page_size, page);
+  co_return error{};
+}
+
 } // namespace
 
 task<> list_objects(edge& e, call& c, bucket_ptr b, const json::value& msg) {
@@ -21,24 +84,14 @@ task<> list_objects(edge& e, call& c, bucket_ptr b, const json::value& msg) {
     co_return co_await e.reply_error(c.x, req.error());
   }
   list_reply page{req->uuid.empty() ? make_id(e.env()) : req->uuid, {}, {}};
-  auto view = e.target();
-  if (!req->nothing && !view->listers.empty()) {
-    auto& lister
-      = view
-          ->listers[std::hash<std::string>{}(page.uuid) % view->listers.size()];
-    list_page ask{std::move(b), req->options, page.uuid, req->token,
-                  req->page_size};
-    auto listed = co_await e.actors().ask(lister, page_timeout, std::move(ask));
-    if (!listed) {
-      count(stat::err_lst_n);
-      co_return co_await e.reply_error(c.x, listed.error());
-    }
-    page.entries = std::move((*listed)->entries);
-    page.token = std::move((*listed)->token);
-  }
   std::vector<std::string> where;
-  for (auto& mp : view->mountpaths)
-    where.push_back(e.target_name() + ":mp[" + mp->disk->root() + ']');
+  if (!req->nothing) {
+    auto failed = co_await collect(e, *b, *req, page, where);
+    if (failed) {
+      count(stat::err_lst_n);
+      co_return co_await e.reply_error(c.x, failed);
+    }
+  }
   auto packed = c.req.find("accept") == "application/msgpack";
   reply r;
   r.headers.emplace_back("Content-Type", packed

@@ -19,6 +19,9 @@ constexpr auto shard_timeout = 60s;
 /// Bodies up to this go to the shard in one message, larger ones stream.
 constexpr size_t one_message_bytes = 64 << 10;
 
+/// Of a body that came to the wrong node.
+constexpr uint64_t redirect_drain_bytes = 64 << 20;
+
 /// Of a body at once where no block is at hand.
 constexpr size_t own_piece_bytes = 16 << 10;
 
@@ -804,7 +807,27 @@ std::string object_head(const storage::lom& x) {
   return out + "Content-Length: " + std::to_string(x.size_bytes) + "\r\n";
 }
 
+/// Sends the client to the node that owns the object. What it has begun to send
+/// is read and dropped: many clients look at the answer only after their body.
+task<> redirect(call& c, std::string location) {
+  if (c.req.find("expect").empty()) {
+    std::array<std::byte, 16 << 10> sink;
+    for (uint64_t dropped = 0; dropped < redirect_drain_bytes;) {
+      auto n = co_await c.x.read_body(sink);
+      if (!n || *n == 0)
+        break;
+      dropped += *n;
+    }
+  }
+  reply r;
+  r.status = c.req.method == "GET" ? 301 : 307;
+  r.headers.emplace_back("Location", std::move(location));
+  co_await c.x.reply(std::move(r));
+}
+
 task<> objects(edge& e, call& c) {
+  if (auto location = e.elsewhere(c); !location.empty())
+    return redirect(c, std::move(location));
   auto m = c.req.method;
   if (m == "GET")
     return get(e, c);

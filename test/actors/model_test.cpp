@@ -263,16 +263,23 @@ private:
       if (n.rfind(prefix, 0) == 0)
         want.push_back(n);
     std::vector<std::string> got;
-    list_page req{bucket_, {}, "listing", "", page_size};
+    auto& ref = bucket_->ref;
+    list_part req{ref.bck, ref.bid, {}, "listing", "", page_size};
     req.options.prefix = prefix;
-    auto lister = shown_->read()->listers.front();
-    do {
-      auto page = ask<listed_page_ptr>(lister, req);
+    for (auto more = true; more;) {
+      auto page = ask<listed_part>(target_, req);
       RC_ASSERT(page);
-      for (auto& x : (*page)->entries)
-        got.push_back(x.name);
-      req.token = (*page)->token;
-    } while (!req.token.empty());
+      RC_ASSERT(page->entries.size() <= page_size);
+      // As one of several targets: not all of a page may be used up.
+      auto used = page->entries.size();
+      if (used > 1 && page->more)
+        used = 1 + rng() % used;
+      for (size_t i = 0; i < used; ++i)
+        got.push_back(page->entries[i].name);
+      more = page->more;
+      if (used > 0)
+        req.token = got.back();
+    }
     RC_ASSERT(got == want);
   }
 

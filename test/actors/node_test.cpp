@@ -1,5 +1,6 @@
 #include "actors/node/node.hpp"
 
+#include "storage/base/hrw.hpp"
 #include "test/sim/deterministic.hpp"
 
 #include <catch2/catch.hpp>
@@ -169,5 +170,37 @@ TEST_CASE("node: a crash at any disk operation of a bucket's life leaves it"
     if (destroyed)
       break;
     REQUIRE(n < 500);
+  }
+}
+
+TEST_CASE("node: an error of any disk operation at start loses nothing",
+          "[actors][node]") {
+  auto digest = placement_digest("ais/@#/b/x");
+  auto shard = [&](fixture& f) {
+    return f.boards->target->read()->place(digest)->shard_of(digest);
+  };
+  for (int n = 1;; ++n) {
+    fixture f;
+    REQUIRE(f.start());
+    REQUIRE(f.ask<ack>(f.handles.proxy, create_bucket{f.named("b"), ""}));
+    object_key key{*f.boards->buckets->read()->find(f.named("b")), "x"};
+    put_object put{key, {}, std::make_shared<storage::bytes>(3)};
+    REQUIRE(f.ask<lom_ptr>(shard(f), put));
+    f.stop();
+    int left = n;
+    f.disk.fault
+      = [&](storage::disk_op, const std::string&) -> std::optional<errc> {
+      return --left == 0 ? std::optional{errc::io_error} : std::nullopt;
+    };
+    static_cast<void>(f.start());
+    auto reached = left <= 0;
+    f.disk.fault = nullptr;
+    f.stop_dead();
+    INFO("error at operation " << n);
+    REQUIRE(f.start());
+    CHECK(f.boards->buckets->read()->find(f.named("b")));
+    CHECK(f.ask<lease_ptr>(shard(f), open_object{key, true}));
+    if (!reached)
+      break;
   }
 }

@@ -6,7 +6,6 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-
 #include <chrono>
 #include <cstdio>
 
@@ -90,7 +89,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e);
   }
-  open_log("/dev/null", log_level::error);
+  // A replay shows what the nodes log, too (on stderr).
+  open_log(args.seeds > 0 ? "/dev/null" : "", log_level::info);
   select_mutant(args.mutant);
   return args.seeds > 0 ? run_many(args) : replay(args.seed);
 }
