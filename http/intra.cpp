@@ -62,7 +62,7 @@ connector_actor spawn_connector(caf::actor_system& sys) {
 expected<void> publish_gate(caf::actor_system& sys, const net_info& at,
                             const caf::strong_actor_ptr& gate) {
   auto port = sys.middleman().publish(caf::actor_cast<caf::actor>(gate),
-                                      at.port, at.host.c_str());
+                                      at.port, at.host.c_str(), true);
   if (!port)
     return fail(errc::io_error,
                 "cannot listen for other nodes on " + at.host + ':'

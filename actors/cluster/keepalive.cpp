@@ -37,24 +37,28 @@ struct keepalive_state {
     auto other
       = x.accepted->map->primary != map().primary || x.promised != view.promised;
     view = x;
-    if (became) {
-      // Everybody has a lease's time to be heard.
+    if (became)
       heard_ns.clear();
+    if (view.primary) // whoever is new has a lease's time to be heard
       for (auto* nodes : {&map().proxies, &map().targets})
         for (auto& [id, node] : *nodes)
-          heard_ns[id] = now();
-    }
+          heard_ns.emplace(id, now());
     if (became || other) {
       answered_ns = std::max(answered_ns, int64_t{1});
       watch_since_ns = now();
+      act(); // a lease at once, not an interval later
     }
   }
   int64_t watch_since_ns
     = 0; ///< no verdict on the primary before a lease of it
 
   void tick() {
+    self->delayed_send(self, times().interval, atom::tick_v);
+    act();
+  }
+
+  void act() {
     auto t = times();
-    self->delayed_send(self, t.interval, atom::tick_v);
     if (view.accepted->uuid().empty())
       return; // not in a cluster yet
     if (view.primary)
