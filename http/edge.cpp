@@ -253,9 +253,13 @@ reply edge::refusal(int status, const request& req) {
 }
 
 task<> edge::reply_json(exchange& x, json::value v) {
+  return reply_json_text(x, to_text(v));
+}
+
+task<> edge::reply_json_text(exchange& x, std::string json) {
   reply r;
   r.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
-  r.body = to_text(v) + '\n';
+  r.body = std::move(json) + '\n';
   co_await x.reply(std::move(r));
 }
 
@@ -350,6 +354,12 @@ expected<object_key> edge::object_of(const call& c, access wanted) {
   if (!found)
     return found.error();
   return object_key{std::move(*found), std::move(*name)};
+}
+
+gate_actor edge::gate_of(const std::string& id) {
+  auto peers = shared_->boards->peers->read();
+  auto i = peers->gates.find(id);
+  return i == peers->gates.end() ? gate_actor{} : i->second;
 }
 
 std::string edge::elsewhere(const call& c) {

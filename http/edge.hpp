@@ -85,6 +85,8 @@ public:
   expected<bucket_ptr> existing(const bck& b, access wanted);
   /// The object key a path names.
   expected<object_key> object_of(const call& c, access wanted);
+  /// The gate of a node, ours included; null while it does not answer.
+  gate_actor gate_of(const std::string& id);
   /// Where to send a request for the object in the path: the URL at the node
   /// that owns it, or empty when that is us. Errors are left to the handler.
   std::string elsewhere(const call& c);
@@ -95,6 +97,7 @@ public:
   expected<mountpath_ptr> place(const object_key& key, uint64_t& digest);
 
   task<> reply_json(exchange& x, json::value v);
+  task<> reply_json_text(exchange& x, std::string json);
   task<> reply_text(exchange& x, std::string text, int status = 200);
   task<> reply_error(exchange& x, const error& e, int status = 0);
   task<> reply_error_from(exchange& x, error e, std::string node, int status);

@@ -4,12 +4,14 @@
 #include "http/edge.hpp"
 #include "http/intra.hpp"
 #include "http/server.hpp"
+#include "http/v1/informant.hpp"
 #include "storage/base/log.hpp"
 #include "storage/posix_disk.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -138,8 +140,8 @@ void stop(caf::actor_system& sys, const node_actor& node) {
              });
 }
 
-/// The control addresses of the cluster that answers at `url`.
-expected<std::vector<net_info>> members_at(const std::string& url) {
+/// The map of the cluster that answers at `url`.
+expected<smap_ptr> members_at(const std::string& url) {
   auto got = http::fetch(url + "/v1/daemon?what=smap", std::chrono::seconds{5});
   if (!got)
     return got.error();
@@ -149,16 +151,13 @@ expected<std::vector<net_info>> members_at(const std::string& url) {
   auto map = parse_smap(got->body);
   if (!map)
     return with_context(map.error(), url + " is no AIStore cluster");
-  std::vector<net_info> out;
-  for (auto& [id, node] : (*map)->proxies)
-    out.push_back(node.control);
-  if (out.empty())
+  if ((*map)->proxies.empty())
     return fail(errc::not_ready, url + " has no cluster yet");
-  return out;
+  return *map;
 }
 
 /// The same, waiting for a cluster that is about to start.
-expected<std::vector<net_info>> wait_for_members(const std::string& url) {
+expected<smap_ptr> wait_for_members(const std::string& url) {
   for (int tries = 0;; ++tries) {
     auto found = members_at(url);
     if (found || found.error() == errc::invalid_argument || tries == 60)
@@ -259,14 +258,24 @@ int run(const arguments& args) {
     };
   }
   config.connector = http::spawn_connector(sys);
+  config.informant = http::v1::spawn_informant(sys, shared);
   config.cached_leases = std::min<size_t>(files / 8, 16'384);
+  // A node that was in a cluster knows whom to ask; the one at the URL may wait
+  // for us.
+  auto& disk = storage::posix_disk();
+  auto known = storage::exists(disk, dir + "/conf/.ais.state");
   if (!args.join.empty()) {
-    auto via = wait_for_members(args.join);
-    if (!via) {
+    auto via
+      = known && *known ? members_at(args.join) : wait_for_members(args.join);
+    if (!via && !(known && *known)) {
       server.stop();
       return refuse("cannot join: " + message_of(via.error()));
     }
-    config.join = std::move(*via);
+    if (via) {
+      for (auto& [id, member] : (*via)->proxies)
+        config.join.push_back(member.control);
+      config.join_uuid = (*via)->uuid;
+    }
   }
   auto node = spawn_node(sys, config, shared->boards);
   auto handles = start(sys, node);
@@ -289,7 +298,10 @@ int run(const arguments& args) {
   shared->handles.show(std::make_shared<const node_handles>());
   *handles = node_handles{};
   stop(sys, node);
-  config.connector = nullptr;
+  // Whoever answered another node stays in CAF's registry until it exits.
+  caf::anon_send_exit(config.connector, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(config.informant, caf::exit_reason::user_shutdown);
+  config = node_config{};
   node = nullptr;
   log_info("stopped");
   flush_log();

@@ -29,6 +29,8 @@ struct hello_answer;
 struct join_answer;
 struct join_request;
 struct list_part;
+struct node_account;
+struct node_question;
 struct listed_part;
 struct override_config;
 struct set_bucket_props;
@@ -78,6 +80,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(ais, first_custom_type_id)
   CAF_ADD_TYPE_ID(ais, (ais::listed_part))
   CAF_ADD_TYPE_ID(ais, (ais::count_bucket))
   CAF_ADD_TYPE_ID(ais, (ais::bucket_totals))
+  CAF_ADD_TYPE_ID(ais, (ais::node_question))
+  CAF_ADD_TYPE_ID(ais, (ais::node_account))
 
   CAF_ADD_ATOM(ais, ais::atom, get, "get")
   CAF_ADD_ATOM(ais, ais::atom, flush, "flush")

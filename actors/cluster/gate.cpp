@@ -35,6 +35,11 @@ gate(gate_actor::pointer self, const gate_routes& to) {
     [self, to](set_config& x) {
       return self->delegate(to.proxy, std::move(x));
     },
+    [self, to](node_question& x) -> caf::result<node_account> {
+      if (!to.informant)
+        return fail(errc::unsupported, "this node serves no clients");
+      return self->delegate(to.informant, std::move(x));
+    },
     [self, to](override_config& x) {
       return self->delegate(to.local, std::move(x));
     },

@@ -2,6 +2,7 @@
 // messages to whom they concern. Peers are the gates this node is connected to.
 #pragma once
 
+#include "actors/cluster/informant.hpp"
 #include "actors/cluster/keepalive.hpp"
 #include "actors/cluster/membership.hpp"
 #include "actors/meta/metasync.hpp"
@@ -53,7 +54,9 @@ using gate_actor
                      caf::replies_to<destroy_bucket>::with<ack>,
                      caf::replies_to<set_bucket_props>::with<ack>,
                      caf::replies_to<set_config>::with<ack>,
-                     // LOCAL CONFIG
+                     // INFORMANT; errc::unsupported where nobody provides it
+  caf::replies_to<node_question>::with<node_account>,
+  // LOCAL CONFIG
                      caf::replies_to<override_config>::with<ack>,
                      // TARGET; errc::unsupported where there is none
                      caf::replies_to<begin_txn>::with<ack>, //
@@ -76,6 +79,7 @@ struct gate_routes {
   membership_actor membership;
   proxy_actor proxy;
   local_config_actor local;
+  informant_actor informant; ///< null where nobody provides it
   target_actor target; ///< null on a node without
 };
 

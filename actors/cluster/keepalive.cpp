@@ -11,6 +11,8 @@ namespace ais {
 
 namespace {
 
+constexpr std::chrono::milliseconds urgent_pause{100};
+
 using extended = keepalive_actor::extend<caf::reacts_to<atom::tick>>;
 
 struct keepalive_state {
@@ -53,7 +55,11 @@ struct keepalive_state {
     = 0; ///< no verdict on the primary before a lease of it
 
   void tick() {
-    self->delayed_send(self, times().interval, atom::tick_v);
+    // Without a lease nothing is served: no time to lose.
+    auto pause = times().interval;
+    if (!config.gate_fence->open(now()))
+      pause = std::min<std::chrono::nanoseconds>(pause, urgent_pause);
+    self->delayed_send(self, pause, atom::tick_v);
     act();
   }
 

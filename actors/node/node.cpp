@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 constexpr auto load_timeout = 30s;
 constexpr auto target_start_timeout = 600s;
 constexpr auto target_stop_timeout = 60s;
+constexpr auto lease_poll = 20ms;
 
 /// Who this node is, kept as metadata of kind "node". Both ids, whatever the
 /// roles of today.
@@ -42,7 +43,8 @@ std::string to_text(const identity& x) {
 }
 
 using extended
-  = node_actor::extend<caf::reacts_to<sync_view>, caf::reacts_to<atom::next>>;
+  = node_actor::extend<caf::reacts_to<sync_view>, caf::reacts_to<atom::next>,
+                       caf::reacts_to<atom::tick>>;
 
 /// Whom METASYNC tells what it shows.
 struct audience {
@@ -151,6 +153,14 @@ struct node_state {
       auto known = parse_cluster_state(text);
       if (!known)
         return give_up(known.error());
+      if (!config.join_uuid.empty() && (*known)->uuid() != config.join_uuid)
+        return give_up(
+          fail(errc::integrity,
+               "cluster integrity error cie#80: this node is of cluster "
+                 + (*known)->uuid() + ", the one to join is "
+                 + config.join_uuid
+                 + ": leave out --join, or start with an empty --dir (and empty"
+                   " mountpaths)"));
       spawn_all(*known);
     });
   }
@@ -225,7 +235,7 @@ struct node_state {
       {seats(),
        [sync = boards->sync] { return sync->read()->accepted->uuid(); },
        metasync, others->keepalive, others->membership, others->proxy,
-       others->local, others->target});
+       others->local, config.informant, others->target});
     auto door = caf::actor_cast<caf::strong_actor_ptr>(gate);
     self->send(others->peers, own_gate{door});
     if (auto ok = config.publish(door); !ok)
@@ -330,6 +340,11 @@ struct node_state {
   void activate() {
     if (!starting.pending())
       return;
+    // A target is of use once it has its first lease.
+    if (config.target && !boards->gate_fence->open(config.env.steady_ns())) {
+      self->delayed_send(self, lease_poll, atom::tick_v);
+      return;
+    }
     auto& sys = self->system();
     jobs = spawn_summaries(sys, config.env, boards->sync, boards->peers);
     boards->started_ns = config.env.wall_ns();
@@ -416,6 +431,7 @@ node(extended::stateful_pointer<node_state> self, node_config config,
     },
     [&st](atom::stop) { return st.stop(); },
     [&st](const sync_view& x) { st.see(x); },
+    [&st](atom::tick) { st.activate(); },
     [&st](atom::next) { st.join(*st.boards->sync->read()->accepted); },
   };
 }

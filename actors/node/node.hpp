@@ -69,8 +69,10 @@ struct node_config {
   /// Control addresses of a cluster to join; empty: start one, unless this node
   /// was in one before.
   std::vector<net_info> join;
+  std::string join_uuid; ///< of that cluster
   bool electable = true;
   connector_actor connector;
+  informant_actor informant; ///< null: nobody asks
   /// Makes the gate reachable at `control`.
   std::function<expected<void>(const caf::strong_actor_ptr& gate)> publish;
   size_t shards = 4;           ///< per mountpath

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <map>
 #include <set>
 
 namespace ais {
@@ -36,6 +37,7 @@ struct proxy_state {
   proxy_config config;
   sync_view view;
   std::deque<std::function<void()>> waiting; ///< the first one runs
+  std::map<std::string, promise> relayed; ///< by tag: the primary has them
   std::set<std::string> remembered; ///< ids of forwarded changes
   std::deque<std::string> order;    ///< the same, oldest first
 
@@ -100,9 +102,31 @@ struct proxy_state {
 
   template <class Request>
   void relay(const gate_actor& gate, const Request& req, promise answer) {
+    auto id = req.tag.id;
+    relayed[id] = answer;
     self->request(gate, change_timeout, req)
-      .then([answer](ack) mutable { answer.deliver(ack{}); },
-            [answer](error& e) mutable { answer.deliver(std::move(e)); });
+      .then([this, id](ack) { relay_ended(id, {}); },
+            [this, id](error& e) { relay_ended(id, e); });
+  }
+
+  void relay_ended(const std::string& id, const error& e) {
+    auto i = relayed.find(id);
+    if (i == relayed.end())
+      return;
+    if (e)
+      i->second.deliver(e);
+    else
+      i->second.deliver(ack{});
+    relayed.erase(i);
+  }
+
+  void see(const sync_view& x) {
+    // A primary of the past answers late or never; nobody should wait for it.
+    if (x.promised != view.promised)
+      for (auto& [id, answer] : std::exchange(relayed, {}))
+        answer.deliver(fail(errc::not_ready, "the primary has changed: try"
+                                             " again"));
+    view = x;
   }
 
   void done(promise answer, const error& e = {}) {
@@ -273,7 +297,7 @@ proxy(proxy_actor::stateful_pointer<proxy_state> self, proxy_config config) {
     [&st](const set_config& x) {
       return st.change(x, &proxy_state::configure);
     },
-    [&st](const sync_view& x) { st.view = x; },
+    [&st](const sync_view& x) { st.see(x); },
   };
 }
 

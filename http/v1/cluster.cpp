@@ -1,7 +1,6 @@
 // /v1/cluster: queries over the whole cluster and changes of its configuration.
 // Source: api-control 4.
 #include "http/v1/node_info.hpp"
-#include "storage/base/metrics.hpp"
 
 namespace ais::http::v1 {
 
@@ -10,26 +9,90 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto proxy_timeout = 18s; ///< clients give up after 20 s
+constexpr auto node_timeout = 10s;
 
 task<> reply_ok(call& c) {
   reply r;
   co_await c.x.reply(std::move(r));
 }
 
-json::object by_role(edge& e, json::value proxy, json::value target) {
-  return {{"proxy", json::object{{e.node().proxy_id, std::move(proxy)}}},
-          {"target", json::object{{e.node().target_id, std::move(target)}}}};
+/// Asks every node `what` (targets: `what_target`); those that do not answer are
+/// left out.
+task<json::object> ask_all(edge& e, const char* what, const char* what_target,
+                           bool flat_proxies) {
+  json::object proxies, targets;
+  for (auto* nodes : {&e.map().proxies, &e.map().targets}) {
+    auto target = nodes == &e.map().targets;
+    if (!target && flat_proxies)
+      continue;
+    for (auto& [id, node] : *nodes) {
+      auto gate = e.gate_of(id);
+      if (!gate)
+        continue;
+      node_question q{id, target ? what_target : what, ""};
+      auto got = co_await e.actors().ask(gate, node_timeout, std::move(q));
+      auto parsed = got ? parse_json(got->text) : expected<json::value>{error{}};
+      if (parsed)
+        (target ? targets : proxies)[id] = std::move(*parsed);
+    }
+  }
+  json::object out;
+  out["proxy"] = std::move(proxies);
+  out["target"] = std::move(targets);
+  co_return out;
 }
 
-json::object target_sysinfo(edge& e) {
-  auto out = sysinfo_json();
-  auto capacity = capacity_json(e);
-  auto used = unsigned_member(capacity, "total_used", 0);
-  auto avail = unsigned_member(capacity, "total_avail", 0);
-  out["fs_used"] = std::to_string(*used);
-  out["fs_capacity"] = std::to_string(*used + *avail);
-  out["pct_fs_used"] = capacity["pct_avg"];
-  return out;
+/// The proxy that answers, or where there is none here, the target.
+const snode& answering(edge& e) {
+  auto& id = e.node().proxy_id.empty() ? e.node().target_id : e.node().proxy_id;
+  return *e.map().find(id);
+}
+
+task<> sysinfo(edge& e, call& c) {
+  auto out = co_await ask_all(e, "sysinfo", "target_sysinfo", false);
+  co_await e.reply_json(c.x, std::move(out));
+}
+
+task<> node_stats(edge& e, call& c) {
+  auto out = co_await ask_all(e, "", "node_stats", true);
+  out["proxy"] = node_json(facts{e.shared()}, answering(e), false);
+  co_await e.reply_json(c.x, std::move(out));
+}
+
+task<> mountpaths(edge& e, call& c) {
+  auto all = co_await ask_all(e, "", "mountpaths", true);
+  json::object out;
+  out["targets"] = std::move(all["target"]);
+  co_await e.reply_json(c.x, std::move(out));
+}
+
+task<> target_ips(edge& e, call& c) {
+  std::string out;
+  for (auto& [id, node] : e.map().targets)
+    for (auto* net : {&node.pub, &node.control, &node.data})
+      out += (out.empty() ? "" : ",") + net->host;
+  return e.reply_text(c.x, std::move(out));
+}
+
+/// Resets the statistics of all nodes.
+task<> reset_all(edge& e, call& c, bool errors_only) {
+  error why;
+  for (auto* nodes : {&e.map().proxies, &e.map().targets}) {
+    for (auto& [id, node] : *nodes) {
+      auto gate = e.gate_of(id);
+      node_question q{id, "reset-stats", errors_only ? "true" : "false"};
+      if (!gate) {
+        why = fail(errc::not_ready, name_of(node) + " does not answer");
+        continue;
+      }
+      auto done = co_await e.actors().ask(gate, node_timeout, std::move(q));
+      if (!done)
+        why = done.error();
+    }
+  }
+  if (why)
+    co_return co_await e.reply_error(c.x, why);
+  co_await reply_ok(c);
 }
 
 /// Jobs have no actors of their own yet: nothing runs, nothing is known.
@@ -60,15 +123,14 @@ task<> jobs(edge& e, call& c, std::string_view what) {
   if (what == "running_all")
     co_return co_await e.reply_json(c.x, json::array());
   json::object by_target;
-  by_target[e.node().target_id] = json::array();
+  for (auto& [target, node] : e.map().targets)
+    by_target[target] = json::array();
   co_await e.reply_json(c.x, std::move(by_target));
 }
 
 task<> query_cluster(edge& e, call& c) {
   auto what = c.q.get("what");
   auto& map = e.map();
-  auto* proxy = map.find(e.node().proxy_id);
-  auto* target = map.find(e.node().target_id);
   if (what == "status" || what == "status_all" || what == "qryxstats"
       || what == "running_all")
     return jobs(e, c, what);
@@ -77,28 +139,21 @@ task<> query_cluster(edge& e, call& c) {
   if (what == "bmd")
     return e.reply_json(c.x, to_json(e.buckets()));
   if (what == "snode")
-    return e.reply_json(c.x, to_json(*proxy));
+    return e.reply_json(c.x, to_json(answering(e)));
   if (what == "cluster_config")
     return e.reply_json(c.x, to_json(e.config()));
   if (what == "node_stats")
-    return e.reply_json(
-      c.x,
-      json::object{
-        {"proxy", node_json(e, *proxy, false)},
-        {"target", json::object{{target->id, node_json(e, *target, false)}}}});
+    return node_stats(e, c);
   if (what == "sysinfo")
-    return e.reply_json(c.x, by_role(e, sysinfo_json(), target_sysinfo(e)));
+    return sysinfo(e, c);
   if (what == "mountpaths")
-    return e.reply_json(
-      c.x, json::object{
-             {"targets", json::object{{target->id, mountpaths_json(e)}}}});
+    return mountpaths(e, c);
   if (what == "remote")
     return e.reply_json(c.x, json::object{{"a", nullptr}, {"ver", 0}});
   if (what == "backends")
     return e.reply_json(c.x, json::array{});
   if (what == "target_ips")
-    return e.reply_text(c.x, target->pub.host + ',' + target->control.host + ','
-                               + target->data.host);
+    return target_ips(e, c);
   auto why
     = fail(errc::invalid_argument,
            "unexpected query [what=" + std::string{what.substr(0, 40)} + ']');
@@ -158,8 +213,7 @@ task<> act(edge& e, call& c) {
   }
   if (msg->action == "reset-stats") {
     if (msg->value.is_bool()) {
-      reset_stats(msg->value.get_bool());
-      co_return co_await reply_ok(c);
+      co_return co_await reset_all(e, c, msg->value.get_bool());
     }
     why = fail(errc::invalid_argument,
                "reset-stats needs \"value\": true (errors only) or false");

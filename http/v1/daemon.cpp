@@ -1,8 +1,11 @@
 // /v1/daemon, /v1/reverse/daemon, /v1/health, /metrics: one node. Source:
 // api-control 2, 3.
+#include "http/v1/informant.hpp"
 #include "http/v1/logs.hpp"
 #include "http/v1/node_info.hpp"
 #include "storage/base/metrics.hpp"
+
+#include <optional>
 
 namespace ais::http::v1 {
 
@@ -10,49 +13,53 @@ namespace {
 
 using namespace std::chrono_literals;
 
-task<> query_node(edge& e, call& c, const snode& node) {
-  auto what = c.q.get("what");
-  auto target = node.role == node_role::target;
-  if (what == "smap")
-    return e.reply_json(c.x, to_json(e.map()));
-  if (what == "bmd")
-    return e.reply_json(c.x, to_json(e.buckets()));
-  if (what == "config")
-    return e.reply_json(c.x, node_config_json(e, node));
-  if (what == "cluster_config")
-    return e.reply_json(c.x, to_json(e.config()));
-  if (what == "snode")
-    return e.reply_json(c.x, to_json(node));
-  if (what == "log")
-    return log_of(e, c, node);
-  if (what == "node_stats")
-    return e.reply_json(c.x, node_json(e, node, false));
-  if (what == "node_status")
-    return e.reply_json(c.x, node_json(e, node, true));
-  if (what == "metrics")
-    return e.reply_json(c.x, metric_kinds_json());
-  if (what == "software_version")
-    return e.reply_text(c.x, "5.0." AIS_VERSION);
-  if (what == "sysinfo") {
-    auto info = sysinfo_json();
-    return e.reply_json(c.x, std::move(info));
-  }
-  if (what == "mountpaths" && target)
-    return e.reply_json(c.x, mountpaths_json(e));
-  if (what == "disk" && target)
-    return e.reply_json(c.x, disk_json(e));
-  if (what == "remote" && target)
-    return e.reply_json(c.x, json::object{{"a", nullptr}, {"ver", 0}});
-  auto why = what == "tls_certificate"
-               ? fail(errc::not_found, "no TLS certificate loaders configured")
-               : fail(errc::invalid_argument,
-                      "invalid '/v1/daemon' request: unrecognized 'what="
-                        + std::string{what.substr(0, 40)} + "' query");
-  return e.reply_error_from(c.x, std::move(why), name_of(node), 0);
+constexpr auto node_timeout = 18s; ///< clients give up after 20 s
+
+bool ours(edge& e, const snode& node) {
+  return node.id == e.node().proxy_id || node.id == e.node().target_id;
 }
 
-/// Changes of this node alone.
-task<> change_node(edge& e, call& c, size_t first) {
+/// Asks the node itself.
+task<> query_other(edge& e, call& c, const snode& node) {
+  auto what = std::string{c.q.get("what")};
+  auto gate = e.gate_of(node.id);
+  error why;
+  if (what == "log" && c.q.flag("all")) {
+    why = fail(errc::not_implemented,
+               "log archives of other nodes are not available in this version:"
+               " ask the node itself, at "
+                 + node.pub.url() + "/v1/daemon?what=log&all=true");
+  } else if (!gate) {
+    why = fail(errc::not_ready, name_of(node) + " does not answer");
+  } else {
+    node_question q{node.id, what, std::string{c.q.get("offset")}};
+    auto got = co_await e.actors().ask(gate, node_timeout, std::move(q));
+    if (got && what == "log")
+      co_return co_await e.reply_text(c.x, std::move(got->text));
+    if (got)
+      co_return co_await e.reply_json_text(c.x, std::move(got->text));
+    why = got.error();
+  }
+  auto status = why == errc::not_ready || why == errc::timed_out ? 502 : 0;
+  co_await e.reply_error_from(c.x, std::move(why), name_of(node), status);
+}
+
+task<> query_node(edge& e, call& c, const snode& node) {
+  auto what = c.q.get("what");
+  if (what == "software_version")
+    return e.reply_text(c.x, "5.0." AIS_VERSION);
+  if (!ours(e, node))
+    return query_other(e, c, node);
+  if (what == "log")
+    return log_of(e, c, node);
+  auto out = account_of(facts{e.shared()}, node, what);
+  if (!out)
+    return e.reply_error_from(c.x, out.error(), name_of(node), 0);
+  return e.reply_json(c.x, std::move(*out));
+}
+
+/// Changes of one node alone.
+task<> change_node(edge& e, call& c, const snode& node, size_t first) {
   auto sub = c.path.size() > first ? c.path[first] : std::string_view{};
   expected<action_msg> msg{action_msg{}};
   if (sub != "set-config")
@@ -61,6 +68,7 @@ task<> change_node(edge& e, call& c, size_t first) {
   override_config req;
   req.transient = c.q.flag("transient");
   auto configure = false;
+  std::optional<bool> reset; ///< of statistics; errors only
   if (!msg) {
     why = msg.error();
   } else if (sub == "set-config") {
@@ -78,7 +86,7 @@ task<> change_node(edge& e, call& c, size_t first) {
   } else if (msg->action == "reset-config") {
     configure = req.reset = true;
   } else if (msg->action == "reset-stats" && msg->value.is_bool()) {
-    reset_stats(msg->value.get_bool());
+    reset = msg->value.get_bool();
   } else if (msg->action == "rotate-logs" || msg->action == "clear-lcache") {
     // Nothing to do: see the same actions of /v1/cluster.
   } else {
@@ -86,8 +94,17 @@ task<> change_node(edge& e, call& c, size_t first) {
                                    : errc::invalid_argument,
                "invalid action \"" + msg->action.substr(0, 40) + '"');
   }
-  if (configure) {
-    auto done = co_await e.actors().ask(e.node().local, 18s, std::move(req));
+  auto gate = e.gate_of(node.id);
+  if (!why && !gate)
+    why = fail(errc::not_ready, name_of(node) + " does not answer");
+  if (!why && configure) {
+    auto done = co_await e.actors().ask(gate, node_timeout, std::move(req));
+    if (!done)
+      why = done.error();
+  }
+  if (!why && reset) {
+    node_question q{node.id, "reset-stats", *reset ? "true" : "false"};
+    auto done = co_await e.actors().ask(gate, node_timeout, std::move(q));
     if (!done)
       why = done.error();
   }
@@ -109,7 +126,7 @@ task<> daemon(edge& e, call& c) {
   auto id = std::string{c.req.find("ais-node-id")};
   error why;
   if (!reverse)
-    id = e.node().proxy_id;
+    id = e.node().proxy_id.empty() ? e.node().target_id : e.node().proxy_id;
   else if (id.empty())
     why = fail(errc::invalid_argument, "missing node ID: set the header"
                                        " Ais-Node-Id");
@@ -121,7 +138,7 @@ task<> daemon(edge& e, call& c) {
     return e.reply_error_from(c.x, std::move(why), e.proxy_name(), 0);
   if (c.req.method == "GET")
     return query_node(e, c, *node);
-  return change_node(e, c, reverse ? 3 : 2);
+  return change_node(e, c, *node, reverse ? 3 : 2);
 }
 
 task<> health(edge& e, call& c) {
@@ -140,15 +157,16 @@ task<> health(edge& e, call& c) {
   r.headers.emplace_back("Ais-Cluster-Uptime", uptime(e));
   if (info) {
     r.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
-    r.body = to_text(node_state_json(e)) + '\n';
+    r.body = to_text(node_state_json(facts{e.shared()})) + '\n';
   }
   co_await c.x.reply(std::move(r));
 }
 
 task<> metrics(edge& e, call& c) {
-  auto& id = e.node().target_id;
+  auto target = !e.node().target_id.empty();
+  auto& id = target ? e.node().target_id : e.node().proxy_id;
   std::vector<gauge> gauges{
-    {"state.flags", static_cast<int64_t>(state_flags(e)), {}},
+    {"state.flags", static_cast<int64_t>(state_flags(facts{e.shared()})), {}},
     {"uptime", e.env().wall_ns() - e.shared().boards->started_ns, {}}};
   for (auto& mp : e.target()->mountpaths)
     if (auto space = mp->disk->disk().space(mp->disk->root())) {
@@ -163,7 +181,7 @@ task<> metrics(edge& e, call& c) {
   reply r;
   r.headers.emplace_back("Content-Type",
                          "text/plain; version=0.0.4; charset=utf-8");
-  r.body = prometheus_text("ais_target_", id, gauges);
+  r.body = prometheus_text(target ? "ais_target_" : "ais_proxy_", id, gauges);
   co_await c.x.reply(std::move(r));
 }
 

@@ -1,14 +1,13 @@
 #include "http/v1/logs.hpp"
 
+#include "http/v1/informant.hpp"
 #include "storage/base/log.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <charconv>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <unistd.h>
 
 namespace ais::http::v1 {
@@ -16,27 +15,6 @@ namespace ais::http::v1 {
 namespace {
 
 constexpr size_t piece_bytes = 64 << 10;
-
-/// Text of the log from `offset`.
-expected<std::string> read_log(const std::string& path, uint64_t offset) {
-  flush_log();
-  std::ifstream in{path, std::ios::binary};
-  if (path.empty() || !in)
-    return fail(errc::not_found,
-                "this node writes its log to stderr: start it with --log-file"
-                " to read it here");
-  in.seekg(0, std::ios::end);
-  auto size = static_cast<uint64_t>(in.tellg());
-  if (offset > size)
-    return fail(errc::invalid_argument, "log likely rotated (offset "
-                                          + std::to_string(offset) + ", size "
-                                          + std::to_string(size) + ')');
-  in.seekg(static_cast<std::streamoff>(offset));
-  std::ostringstream out;
-  if (offset < size)
-    out << in.rdbuf();
-  return std::move(out).str();
-}
 
 /// The current log and what it was rotated to, youngest first.
 std::vector<std::string> log_files(const std::string& current) {
@@ -183,18 +161,10 @@ task<> archive_of(edge& e, call& c, const snode& node) {
 task<> log_of(edge& e, call& c, const snode& node) {
   if (c.q.flag("all"))
     co_return co_await archive_of(e, c, node);
-  uint64_t offset = 0;
-  auto given = c.q.get("offset");
-  auto [end, ec]
-    = std::from_chars(given.data(), given.data() + given.size(), offset);
-  error why;
-  if (!given.empty() && (ec != std::errc{} || end != given.end()))
-    why = fail(errc::invalid_argument, "\"offset\" must be a number of bytes");
-  else if (auto text = read_log(e.shared().log_file, offset); !text)
-    why = text.error();
-  else
-    co_return co_await e.reply_text(c.x, std::move(*text));
-  co_await e.reply_error(c.x, why);
+  auto text = log_text(e.shared(), c.q.get("offset"));
+  if (!text)
+    co_return co_await e.reply_error(c.x, text.error());
+  co_await e.reply_text(c.x, std::move(*text));
 }
 
 } // namespace ais::http::v1

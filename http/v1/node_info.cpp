@@ -13,7 +13,7 @@ uint64_t percent(uint64_t part, uint64_t whole) {
   return whole ? (part * 100 + whole / 2) / whole : 0;
 }
 
-int64_t uptime_ns(edge& e) {
+int64_t uptime_ns(const facts& e) {
   return e.env().wall_ns() - e.shared().boards->started_ns;
 }
 
@@ -25,14 +25,14 @@ std::string disk_of(const storage::fs_identity& fs) {
 
 } // namespace
 
-uint64_t state_flags(edge& e) {
+uint64_t state_flags(const facts& e) {
   auto out = e.shared().boards->state.load();
   if (stat_sums()[static_cast<size_t>(stat::err_io_get_n)] > 0)
     out |= state_disk_fault;
   return out;
 }
 
-json::object node_state_json(edge& e) {
+json::object node_state_json(const facts& e) {
   auto& map = e.map();
   auto* primary = map.find(map.primary);
   json::object who;
@@ -89,7 +89,7 @@ json::object sysinfo_json() {
               {"Share", x.shared}}}}}};
 }
 
-json::object capacity_json(edge& e) {
+json::object capacity_json(const facts& e) {
   json::object mountpaths;
   uint64_t used = 0, avail = 0, max = 0, min = 100, sum = 0, n = 0;
   for (auto& mp : e.target()->mountpaths) {
@@ -123,7 +123,7 @@ json::object capacity_json(edge& e) {
           {"pct_min", n ? min : 0}};
 }
 
-json::object disk_json(edge& e) {
+json::object disk_json(const facts& e) {
   auto out = capacity_json(e);
   json::object disks;
   for (auto& mp : e.target()->mountpaths)
@@ -134,7 +134,7 @@ json::object disk_json(edge& e) {
   return out;
 }
 
-json::object mountpaths_json(edge& e) {
+json::object mountpaths_json(const facts& e) {
   json::array available;
   for (auto& mp : e.target()->mountpaths)
     available.push_back(json::value(mp->disk->root()));
@@ -143,7 +143,18 @@ json::object mountpaths_json(edge& e) {
           {"disabled", json::array{}}};
 }
 
-json::object tracker_json(edge& e, bool target) {
+json::object target_sysinfo_json(const facts& e) {
+  auto out = sysinfo_json();
+  auto capacity = capacity_json(e);
+  auto used = unsigned_member(capacity, "total_used", 0);
+  auto avail = unsigned_member(capacity, "total_avail", 0);
+  out["fs_used"] = std::to_string(*used);
+  out["fs_capacity"] = std::to_string(*used + *avail);
+  out["pct_fs_used"] = capacity["pct_avg"];
+  return out;
+}
+
+json::object tracker_json(const facts& e, bool target) {
   json::object out;
   auto sums = stat_sums();
   for (size_t i = 0; i < stat_count; ++i)
@@ -184,7 +195,7 @@ json::object metric_kinds_json() {
   return out;
 }
 
-json::object node_json(edge& e, const snode& node, bool status) {
+json::object node_json(const facts& e, const snode& node, bool status) {
   auto target = node.role == node_role::target;
   json::object out{{"snode", to_json(node)},
                    {"tracker", tracker_json(e, target)}};
@@ -197,7 +208,9 @@ json::object node_json(edge& e, const snode& node, bool status) {
          {"pct_min", 0}};
   if (!status)
     return out;
-  out["status"] = "";
+  out["status"] = node.flags & snode_decommission   ? "decommission"
+                  : node.flags & snode_maintenance ? "maintenance"
+                                                   : "";
   out["deployment"] = "linux";
   out["ais_version"] = "5.0." AIS_VERSION;
   out["build_time"] = "";
@@ -208,7 +221,7 @@ json::object node_json(edge& e, const snode& node, bool status) {
   return out;
 }
 
-json::object node_config_json(edge& e, const snode& node) {
+json::object node_config_json(const facts& e, const snode& node) {
   auto local = e.shared().boards->local->read();
   auto out = to_json(*local->cluster, local->values);
   json::object paths;

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 
@@ -26,9 +27,10 @@ def node_binary():
 class Node:
     """One aisnode on a free port of the loopback."""
 
-    def __init__(self, dir, mountpaths=()):
+    def __init__(self, dir, mountpaths=(), more=()):
         self.dir = pathlib.Path(dir)
         self.mountpaths = list(mountpaths)
+        self.more = list(more)  # arguments
         self.process = None
         self.port = 0
 
@@ -43,7 +45,7 @@ class Node:
         cmd += ["--log-file", str(self.dir / "log")]
         for path in self.mountpaths:
             cmd += ["--mountpath", str(path)]
-        return cmd
+        return cmd + self.more
 
     def start(self, env=None, wait=True):
         (self.dir / "port").unlink(missing_ok=True)
@@ -99,6 +101,86 @@ class Node:
     def work_files(self):
         """What is left of writes that never became visible."""
         return [p for p in self.dir.rglob("%wk/*")]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Cluster:
+    """Proxies and targets as processes of their own."""
+
+    def __init__(self, dir, proxies=3, targets=3):
+        self.dir = pathlib.Path(dir)
+        self.proxies = [self.make(f"p{i}", "proxy") for i in range(proxies)]
+        self.targets = [self.make(f"t{i}", "target") for i in range(targets)]
+
+    def make(self, name, role):
+        (self.dir / name).mkdir()
+        more = ["--role", role, "--control-port", str(free_port())]
+        node = Node(self.dir / name, (), more)
+        if hasattr(self, "first"):
+            node.more += ["--join", self.first.url]
+        else:
+            self.first = node.start()
+        return node
+
+    @property
+    def nodes(self):
+        return self.proxies + self.targets
+
+    def start(self):
+        for node in self.nodes:
+            if not node.alive():
+                node.start(wait=False)
+        for node in self.nodes:
+            node.wait_until(node.started)
+        self.wait_healthy()
+        return self
+
+    def smap(self, node):
+        return requests.get(f"{node.url}/v1/daemon?what=smap", timeout=5).json()
+
+    def healthy(self):
+        """Everybody who runs is in one map, answers, and shows the same."""
+        try:
+            maps = [self.smap(n) for n in self.nodes if n.alive()]
+        except (requests.RequestException, ValueError):
+            return False
+        there = [*maps[0]["pmap"].values(), *maps[0]["tmap"].values()]
+        answering = [n for n in there if not n["flags"] & 1 << 16]
+        return all(m == maps[0] for m in maps) and len(answering) == len(maps)
+
+    def wait_healthy(self):
+        self.nodes[0].wait_until(self.healthy)
+
+    def primary(self):
+        """The process that is primary."""
+        url = self.smap(next(n for n in self.nodes if n.alive()))["proxy_si"]
+        port = int(url["public_net"]["daemon_port"])
+        return next(n for n in self.proxies if n.port == port)
+
+    def stop(self):
+        for node in self.nodes:
+            if node.alive():
+                node.process.send_signal(signal.SIGCONT)
+                node.process.send_signal(signal.SIGTERM)
+        for node in self.nodes:
+            if node.alive():
+                try:
+                    node.process.wait(timeout=30)
+                except subprocess.TimeoutExpired:
+                    node.kill()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Three proxies and three targets."""
+    it = Cluster(tmp_path).start()
+    yield it
+    it.stop()
 
 
 @pytest.fixture
