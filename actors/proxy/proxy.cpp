@@ -122,7 +122,8 @@ struct proxy_state {
 
   void see(const sync_view& x) {
     // A primary of the past answers late or never; nobody should wait for it.
-    if (x.promised != view.promised)
+    if (x.promised != view.promised
+        || x.state->map->primary != view.state->map->primary)
       for (auto& [id, answer] : std::exchange(relayed, {}))
         answer.deliver(fail(errc::not_ready, "the primary has changed: try"
                                              " again"));
