@@ -3,6 +3,7 @@
 #include "actors/base/gather.hpp"
 #include "actors/cluster/gate.hpp"
 #include "storage/base/log.hpp"
+#include "storage/base/mutant.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -36,8 +37,8 @@ struct proxy_state {
   proxy_config config;
   sync_view view;
   std::deque<std::function<void()>> waiting; ///< the first one runs
-  std::set<std::string> remembered; ///< ids of forwarded changes
-  std::deque<std::string> order;    ///< the same, oldest first
+  std::set<std::string> remembered;          ///< ids of forwarded changes
+  std::deque<std::string> order;             ///< the same, oldest first
 
   /// On the primary queues a change, elsewhere sends it there; `run` must call
   /// done() on every path.
@@ -64,7 +65,7 @@ struct proxy_state {
       return caf::unit;
     if (!view.primary || tag.epoch != view.promised)
       return fail(errc::not_ready, "the primary has changed: try again");
-    if (!remembered.insert(tag.id).second)
+    if (!remembered.insert(tag.id).second && !AIS_MUTANT("change-twice"))
       return fail(errc::conflict, "this change was asked for before");
     order.push_back(tag.id);
     if (order.size() > max_remembered_changes) {
@@ -121,6 +122,8 @@ struct proxy_state {
     self->request(config.metasync, change_timeout, propose{std::move(change)})
       .then(
         [this, answer](cluster_state_ptr& x) {
+          if (AIS_MUTANT("carry-out-unwaited"))
+            return done(answer);
           gather(self, targets(*config.peers->read()), target_timeout,
                  carry_out{x->at},
                  either{[this, answer] { done(answer); },
