@@ -73,11 +73,14 @@ std::string name_file(const std::string& path) {
   return path + ".n";
 }
 
-/// Reads the attribute of a bucket directory; 0 if there is none to trust.
-uint64_t read_bid(disk& d, const std::string& dir) {
+/// Reads the attribute of a bucket directory; 0 if there is none. A disk that
+/// cannot tell is an error: on 0 the directory goes to the trash.
+expected<uint64_t> read_bid(disk& d, const std::string& dir) {
   auto raw = d.get_attr(dir, bid_attr);
+  if (!raw && code_of(raw.error()) == errc::not_found)
+    return uint64_t{0};
   if (!raw)
-    return 0;
+    return raw.error();
   uint64_t bid = 0;
   auto* p = reinterpret_cast<const char*>(raw->data());
   std::from_chars(p, p + raw->size(), bid);
@@ -269,11 +272,12 @@ expected<void> mountpath::probe() {
 
 expected<void> mountpath::create_bucket(const bucket_ref& b) {
   auto dir = bucket_dir(b.bck);
-  if (disk_.stat(dir) && read_bid(disk_, dir) != b.bid
-      && !AIS_MUTANT("incarnations-mixed")) {
+  auto known = read_bid(disk_, dir);
+  if (!known)
+    return known.error();
+  if (*known != b.bid && !AIS_MUTANT("incarnations-mixed"))
     if (auto ok = destroy_bucket(b.bck); !ok)
       return ok;
-  }
   std::vector<std::string> changed;
   if (auto ok = make_dirs(disk_, dir, &changed); !ok)
     return ok;
@@ -323,7 +327,10 @@ expected<std::vector<bucket_ref>> mountpath::buckets() {
       if (x.kind != entry_kind::dir || x.name.front() == '@')
         continue;
       b.name = x.name;
-      out.push_back({b, read_bid(disk_, join(dir, x.name))});
+      auto bid = read_bid(disk_, join(dir, x.name));
+      if (!bid)
+        return bid.error();
+      out.push_back({b, *bid});
     }
     return caf::unit;
   };
