@@ -131,10 +131,11 @@ struct metasync_state {
     if (req.epoch < promised
         || (req.epoch == promised && !AIS_MUTANT("vote-twice")))
       out.reason = "epoch " + std::to_string(promised) + " is promised";
-    else if (req.has < at() && !AIS_MUTANT("vote-for-older"))
+    else if (req.has < at() && !AIS_MUTANT("vote-for-older")) {
       out.reason = "its state " + to_string(req.has) + " is older than ours, "
                    + to_string(at());
-    else if (trusting || (leading && ready))
+      out.newer = to_json(*accepted);
+    } else if (trusting || (leading && ready))
       out.reason
         = "the primary of epoch " + std::to_string(promised) + " lives";
     else if (!candidate || !electable(*candidate))
@@ -293,6 +294,8 @@ struct metasync_state {
     heard_of = std::max(heard_of, v.promised);
     if (b->over || voting != b)
       return;
+    if (!v.newer.empty())
+      return catch_up(v.newer);
     if (v.granted)
       b->yes.insert(v.seats.begin(), v.seats.end());
     if (v.promised > b->epoch)
@@ -307,6 +310,22 @@ struct metasync_state {
     }
     if (b->left == 0)
       lose("no majority of votes");
+  }
+
+  /// Takes over a voter's state, to run again with it. It counts for no primary
+  /// that it should not: whoever asks us is told what we promised, too.
+  void catch_up(const std::string& text) {
+    lose("its state is older than a voter's");
+    auto next = parse_cluster_state(text);
+    if (!next || (*next)->uuid() != uuid() || (*next)->at <= at())
+      return;
+    save(*next, [this, next = *next](const error& e) {
+      if (e)
+        return;
+      accepted = next;
+      promised = std::max(promised, at().epoch);
+      show();
+    });
   }
 
   /// The electorates of what we have; of one that is committed, its own alone.
