@@ -218,7 +218,8 @@ struct node_state {
       sys, {env, seats(), metasync, peer_board, boards->gate_fence, events()});
     gate = spawn_gate(
       sys, env,
-      {seats(), [sync = boards->sync] { return sync->read()->accepted->uuid(); },
+      {seats(),
+       [sync = boards->sync] { return sync->read()->accepted->uuid(); },
        metasync, others->keepalive, others->membership, others->proxy,
        others->local, others->target});
     auto door = caf::actor_cast<caf::strong_actor_ptr>(gate);
@@ -261,17 +262,22 @@ struct node_state {
     if (config.proxy && alone == who.proxy_id) {
       self->request(metasync, load_timeout, campaign{who.proxy_id})
         .then([this](ack) { describe_self(); },
-              [this](error& e) { give_up(e); });
+              [this, map = known.map](error& e) {
+                // Others decide with us still, or have a newer state: election
+                // tries again when we are connected to them.
+                log_info("not elected yet: " + message_of(e));
+                join(*map);
+              });
       return;
     }
-    join(known);
+    join(*known.map);
   }
 
   /// Joins where we were told to, or through the nodes we know.
-  void join(const cluster_state& known) {
+  void join(const smap& known) {
     auto via = config.join;
-    for (auto* map : {&known.map->proxies, &known.map->targets})
-      for (auto& [id, node] : *map)
+    for (auto* nodes : {&known.proxies, &known.targets})
+      for (auto& [id, node] : *nodes)
         if (node.control != config.control)
           via.push_back(node.control);
     self->request(others->membership, caf::infinite, join_cluster{via})
@@ -411,7 +417,7 @@ node(extended::stateful_pointer<node_state> self, node_config config,
     },
     [&st](atom::stop) { return st.stop(); },
     [&st](const sync_view& x) { st.see(x); },
-    [&st](atom::next) { st.join(*st.boards->sync->read()->accepted); },
+    [&st](atom::next) { st.join(*st.boards->sync->read()->accepted->map); },
   };
 }
 
