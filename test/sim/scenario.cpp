@@ -123,12 +123,15 @@ private:
     peaceful_ = true;
     nemesis_.relent();
     auto well = run_until(heal_limit, [&] {
-      for (node_t id = 0; id < c_.size(); ++id)
+      auto all_up = true;
+      for (node_t id = 0; id < c_.size(); ++id) {
+        all_up = all_up && w_.up(id);
         if (c_.failure(id)) { // it could not start in the trouble
           c_.kill(id);
           w_.at(1s, [this, id] { c_.start(id); });
         }
-      return c_.healthy() && open_ == 0;
+      }
+      return all_up && c_.healthy() && open_ == 0;
     });
     if (!well)
       fail_with("no health " + std::to_string(heal_limit / 1s)
