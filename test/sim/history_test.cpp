@@ -56,8 +56,8 @@ TEST_CASE("history: a write without an answer", "[sim][history]") {
     CHECK(linearizable({wrote(7, 0), saw(absent, 5, 6), saw(7, 7, 8)}));
   }
   SECTION("happens once, and not before it began") {
-    CHECK_FALSE(linearizable(
-      {wrote(7, 0), saw(7, 1, 2), wrote(8, 3, 4), saw(7, 5, 6)}));
+    CHECK_FALSE(
+      linearizable({wrote(7, 0), saw(7, 1, 2), wrote(8, 3, 4), saw(7, 5, 6)}));
     CHECK_FALSE(linearizable({saw(7, 0, 1), wrote(7, 2)}));
   }
 }

@@ -1,5 +1,7 @@
 #include "test/sim/nemesis.hpp"
 
+#include "actors/cluster/membership.hpp"
+
 namespace ais::sim {
 
 using namespace std::chrono_literals;
@@ -10,6 +12,7 @@ void nemesis::begin() {
   w_.net.max_delay = std::chrono::milliseconds{w_.pick(1, 20)};
   vote_odds_ = w_.chance(0.5) ? 0.5 : 0;
   state_odds_ = w_.chance(0.5) ? 0.02 : 0;
+  join_odds_ = w_.chance(0.3) ? 0.3 : 0;
   change_odds_ = w_.chance(0.3) ? 0.05 : 0;
   aimed_left_ = w_.pick(0, 12);
   w_.on_send = [this](node_t from, node_t to, const caf::message& x) {
@@ -111,12 +114,15 @@ void nemesis::watch(node_t from, node_t to, const caf::message& x) {
   if (!active_ || aimed_left_ <= 0)
     return;
   auto odds = 0.0;
-  auto voted = false;
+  auto what = moment::other;
   if (x.match_elements<vote_request>())
     asked_[{to, from}] = !x.get_as<vote_request>(0).probe;
   if (x.match_elements<vote>()) {
-    voted = x.get_as<vote>(0).granted && asked_[{from, to}];
-    odds = voted ? vote_odds_ : 0;
+    what = moment::vote;
+    odds = x.get_as<vote>(0).granted && asked_[{from, to}] ? vote_odds_ : 0;
+  } else if (x.match_elements<join_request>()) {
+    what = moment::join;
+    odds = join_odds_;
   } else if (x.match_elements<state_update>() || x.match_elements<sync_answer>()
              || x.match_elements<commit_notice>())
     odds = state_odds_;
@@ -128,17 +134,22 @@ void nemesis::watch(node_t from, node_t to, const caf::message& x) {
     return;
   --aimed_left_;
   // Around the arrival: before, or when the receiver has acted on it.
-  auto when = nanos{w_.pick(0, 2 * w_.net.max_delay.count())};
-  w_.at(when, [this, from, to, voted] {
+  auto hops = what == moment::join ? 4 : 2;
+  auto when = nanos{w_.pick(0, hops * w_.net.max_delay.count())};
+  w_.at(when, [this, from, to, what] {
     if (active_)
-      strike_at(from, to, voted);
+      strike_at(from, to, what);
   });
 }
 
-void nemesis::strike_at(node_t from, node_t to, bool voted) {
+void nemesis::strike_at(node_t from, node_t to, moment what) {
   auto later = w_.pick_ms(200, 8'000);
-  ++counts[voted ? "at a vote" : "at a message"];
-  switch (voted && w_.chance(0.5) ? 4 : w_.pick(0, 5)) {
+  ++counts[what == moment::vote   ? "at a vote"
+           : what == moment::join ? "at a join"
+                                  : "at a message"];
+  if (what == moment::join) // the members change, perhaps only here
+    return isolate({to}, later);
+  switch (what == moment::vote && w_.chance(0.5) ? 4 : w_.pick(0, 5)) {
     case 0:
       return crash(from, w_.chance(0.5), soon());
     case 1:

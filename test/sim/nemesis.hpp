@@ -35,13 +35,15 @@ private:
   void sicken(node_t id, nanos later);
   void damage(node_t id);
   void watch(node_t from, node_t to, const caf::message& what);
-  void strike_at(node_t from, node_t to, bool voted);
+  enum class moment { vote, join, other };
+  void strike_at(node_t from, node_t to, moment what);
   nanos soon();
 
   cluster& c_;
   world& w_;
   bool active_ = false;
   double vote_odds_ = 0;   ///< of a strike at a vote that is given
+  double join_odds_ = 0;   ///< ... at a node that is asked to join
   double state_odds_ = 0;  ///< ... about states
   double change_odds_ = 0; ///< ... that forwards a change, or answers one
   int64_t aimed_left_ = 0; ///< so many more
