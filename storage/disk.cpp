@@ -2,6 +2,8 @@
 // the interface, so faults of the memory disk hit them as well.
 #include "storage/disk.hpp"
 
+#include "storage/base/mutant.hpp"
+
 #include <string_view>
 
 namespace ais::storage {
@@ -47,7 +49,7 @@ expected<void> write_new(disk& d, const std::string& path,
   auto f = create_afresh(d, path);
   if (!f)
     return f.error();
-  if (auto res = (*f)->append(content); !res)
+  if (auto res = (*f)->append(content); !res || AIS_MUTANT("meta-no-sync"))
     return res;
   return (*f)->sync();
 }
@@ -142,6 +144,8 @@ expected<void> write_file(disk& d, const std::string& path,
     static_cast<void>(d.remove_file(tmp));
     return res;
   }
+  if (AIS_MUTANT("meta-no-dir-sync"))
+    return res;
   return d.sync_dir(parent_of(path));
 }
 

@@ -2,6 +2,7 @@
 
 #include "storage/base/crash.hpp"
 #include "storage/base/hrw.hpp"
+#include "storage/base/mutant.hpp"
 
 #include <boost/json.hpp>
 
@@ -103,7 +104,8 @@ check_object(const bucket_ref& b, std::string_view name,
     return with_context(decoded.error(), cname_of(b.bck, name));
   auto& attrs = decoded->attrs;
   auto named = decoded->long_name == kept_name(name);
-  if (attrs.bid != b.bid || attrs.size_bytes != st.stamp.size_bytes || !named)
+  auto same = attrs.bid == b.bid || AIS_MUTANT("incarnations-mixed");
+  if (!same || attrs.size_bytes != st.stamp.size_bytes || !named)
     return no_object(b.bck, name);
   attrs.atime_ns = st.atime_ns;
   attrs.mtime_ns = st.stamp.mtime_ns;
@@ -285,7 +287,7 @@ expected<void> mountpath::create_bucket(const bucket_ref& b) {
     auto known = read_bid(disk_, dir);
     if (!known)
       return known.error();
-    if (*known != b.bid)
+    if (*known != b.bid && !AIS_MUTANT("incarnations-mixed"))
       if (auto ok = destroy_bucket(b.bck); !ok)
         return ok;
   }
@@ -301,6 +303,8 @@ expected<void> mountpath::create_bucket(const bucket_ref& b) {
     if (auto ok = make_dirs(disk_, join(dir, name)); !ok)
       return ok;
   changed.push_back(dir);
+  if (AIS_MUTANT("bucket-no-sync"))
+    changed.clear();
   for (auto& x : changed)
     if (auto ok = disk_.sync_dir(x); !ok)
       return ok;
@@ -529,7 +533,8 @@ mountpath::commit(std::span<commit_item> items) {
       w.file_->start_sync();
   }
   for (size_t i = 0; i < items.size(); ++i)
-    if (out[i] && items[i].durability == durability::sync)
+    if (out[i] && items[i].durability == durability::sync
+        && !AIS_MUTANT("put-no-sync"))
       if (auto ok = items[i].writer->file_->sync(); !ok)
         out[i] = ok.error();
   AIS_CRASH_POINT("put.synced");
@@ -547,7 +552,7 @@ mountpath::commit(std::span<commit_item> items) {
     item.writer->path_.clear();
     AIS_CRASH_POINT("put.renamed");
     dirs[i] = parent_of(*path);
-    if (item.durability == durability::sync)
+    if (item.durability == durability::sync && !AIS_MUTANT("put-no-dir-sync"))
       leaves.insert(dirs[i]);
     auto st = item.writer->file_->stat();
     if (st)
@@ -735,7 +740,7 @@ mountpath::remove(const bucket_ref& b, std::string_view name, durability d) {
   if (hashed(name) && name.size() > max_attr_name)
     static_cast<void>(disk_.remove_file(name_file(path)));
   AIS_CRASH_POINT("delete.unlinked");
-  if (d == durability::sync)
+  if (d == durability::sync && !AIS_MUTANT("delete-no-sync"))
     if (auto ok = disk_.sync_dir(parent_of(path)); !ok)
       return ok;
   AIS_CRASH_POINT("delete.synced");

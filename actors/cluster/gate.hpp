@@ -55,8 +55,8 @@ using gate_actor
                      caf::replies_to<set_bucket_props>::with<ack>,
                      caf::replies_to<set_config>::with<ack>,
                      // INFORMANT; errc::unsupported where nobody provides it
-  caf::replies_to<node_question>::with<node_account>,
-  // LOCAL CONFIG
+                     caf::replies_to<node_question>::with<node_account>,
+                     // LOCAL CONFIG
                      caf::replies_to<override_config>::with<ack>,
                      // TARGET; errc::unsupported where there is none
                      caf::replies_to<begin_txn>::with<ack>, //
@@ -80,7 +80,7 @@ struct gate_routes {
   proxy_actor proxy;
   local_config_actor local;
   informant_actor informant; ///< null where nobody provides it
-  target_actor target; ///< null on a node without
+  target_actor target;       ///< null on a node without
 };
 
 /// Spawns the GATE.

@@ -2,6 +2,7 @@
 
 #include "actors/cluster/gate.hpp"
 #include "storage/base/log.hpp"
+#include "storage/base/mutant.hpp"
 
 #include <caf/stateful_actor.hpp>
 
@@ -24,7 +25,12 @@ struct keepalive_state {
   int64_t answered_ns = 0; ///< when the last answered beat was sent
   bool beating = false;    ///< a beat is under way
   std::map<std::string, int64_t>
-    heard_ns; ///< primary: last beat of each member
+    heard_ns;                        ///< primary: last beat of each member
+  int64_t trusted_until_ns = 0;      ///< primary: by the majority
+  std::map<std::string, stamp> back; ///< who must show what for a lease
+  std::set<std::string> marked;      ///< silent in the committed state
+  std::set<std::string> away;        ///< taken for silent; perhaps not yet so
+                                     ///< in the map
 
   int64_t now() const { return config.env.steady_ns(); }
   const smap& map() const { return *view.accepted->map; }
@@ -36,20 +42,38 @@ struct keepalive_state {
 
   void see(const sync_view& x) {
     auto became = x.primary && !view.primary;
-    auto other
-      = x.accepted->map->primary != map().primary || x.promised != view.promised;
+    auto other = x.accepted->map->primary != map().primary
+                 || x.promised != view.promised;
     view = x;
-    if (became)
+    if (became) {
       heard_ns.clear();
+      away.clear();
+      marked.clear();
+      back.clear();
+    }
     if (view.primary) // whoever is new has a lease's time to be heard
       for (auto* nodes : {&map().proxies, &map().targets})
         for (auto& [id, node] : *nodes)
           heard_ns.emplace(id, now());
+    if (x.primary)
+      note_silent(became);
     if (became || other) {
       answered_ns = std::max(answered_ns, int64_t{1});
       watch_since_ns = now();
       act(); // a lease at once, not an interval later
     }
+  }
+
+  /// Follows who is silent in the committed state.
+  void note_silent(bool became) {
+    for (auto* nodes : {&view.state->map->proxies, &view.state->map->targets})
+      for (auto& [id, node] : *nodes) {
+        auto silent = (node.flags & snode_silent) != 0;
+        if (silent)
+          away.insert(id), marked.insert(id);
+        else if (became || marked.erase(id) > 0)
+          away.erase(id), back[id] = view.state->at;
+      }
   }
   int64_t watch_since_ns
     = 0; ///< no verdict on the primary before a lease of it
@@ -86,7 +110,8 @@ struct keepalive_state {
         ->request(
           gate->second,
           std::chrono::duration_cast<std::chrono::milliseconds>(t.lease),
-          beat{view.accepted->uuid(), config.seats, view.promised, view.state->at})
+          beat{view.accepted->uuid(), config.seats, view.promised,
+               view.state->at})
         .then([this, sent, t](beat_answer& x) { answered(x, sent, t); },
               [this](error&) { beating = false; });
     }
@@ -104,7 +129,9 @@ struct keepalive_state {
     if (!x.member)
       return config.events.stranger();
     answered_ns = sent;
-    config.gate_fence->open_until(sent + t.lease.count());
+    if (x.lease_ns > 0)
+      config.gate_fence->open_until(sent
+                                    + std::min(x.lease_ns, t.lease.count()));
     self->send(config.metasync, primary_heard{x.promised, false});
   }
 
@@ -130,6 +157,7 @@ struct keepalive_state {
     beat_answer out;
     out.promised = view.promised;
     out.primary = view.primary;
+    out.lease_ns = lease_for(x);
     for (auto& id : x.seats) {
       auto known = map().find(id) != nullptr;
       out.member = out.member || known;
@@ -139,6 +167,20 @@ struct keepalive_state {
       self->send(config.metasync, member_shows{id, x.shown});
     }
     return out;
+  }
+
+  int64_t lease_for(const beat& x) const {
+    if (!view.primary || x.promised > view.promised)
+      return 0;
+    for (auto& id : x.seats) {
+      auto least = back.find(id);
+      auto fit
+        = !away.count(id) && (least == back.end() || x.shown >= least->second);
+      if (!fit && !AIS_MUTANT("lease-while-silent"))
+        return 0;
+    }
+    return std::min(times().lease.count(),
+                    std::max<int64_t>(trusted_until_ns - now(), 0));
   }
 
   void lead(const keepalive_times& t) {
@@ -151,8 +193,8 @@ struct keepalive_state {
       return;
     }
     auto alone = !electorate_of(map()).sole.empty();
-    config.gate_fence->open_until(alone ? fence::always
-                                        : since + t.lease.count());
+    trusted_until_ns = alone ? fence::always : since + t.lease.count();
+    config.gate_fence->open_until(trusted_until_ns);
     // Their leases ran from before we heard them; an eighth for clocks that
     // run apart.
     auto patience = t.lease.count() + t.lease.count() / 8;
@@ -160,7 +202,11 @@ struct keepalive_state {
       for (auto& [id, node] : *nodes) {
         if (!active(node))
           continue;
-        auto silent = at - heard_ns[id] > patience;
+        // Once taken for silent, it must be so in the map, and come back there.
+        auto silent = at - heard_ns[id] > patience
+                      || (away.count(id) > 0 && !marked.count(id));
+        if (silent)
+          away.insert(id);
         if (silent != ((node.flags & snode_silent) != 0))
           config.events.silent(id, silent);
       }

@@ -3,12 +3,17 @@
 // acknowledge (and serve) data only while its FENCE is open, that is for a
 // lease after it sent a beat that the primary of its epoch answered. The
 // primary counts the same lease from when it received the beat, which is later:
-// when the primary takes a node for silent, that node's fence is shut.
+// when the primary takes a node for silent, that node's fence is shut. It gets
+// no other lease before a state that has it back is committed, and it shows
+// that state: it may have missed all that was done without it. No lease
+// outlives the majority's word for the primary, so the next primary can count,
+// too.
 //
 // Sources: storage-semantics 15; architecture section 6, rule 3.
 #pragma once
 
 #include "actors/meta/metasync.hpp"
+#include "storage/base/mutant.hpp"
 
 #include <atomic>
 
@@ -21,7 +26,9 @@ class fence {
 public:
   static constexpr int64_t always = INT64_MAX;
   void open_until(int64_t steady_ns) { until_.store(steady_ns); }
-  bool open(int64_t steady_ns) const { return steady_ns < until_.load(); }
+  bool open(int64_t steady_ns) const {
+    return steady_ns < until_.load() || AIS_MUTANT("fence-ignored");
+  }
 
 private:
   std::atomic<int64_t> until_{0};
@@ -41,6 +48,7 @@ struct beat_answer {
   uint64_t promised = 0; ///< the answering node's
   bool primary = false;  ///< it is primary of that epoch
   bool member = false;   ///< the sender is in its map
+  int64_t lease_ns = 0;  ///< from when the beat was sent; 0: none
 };
 
 template <class Inspector>
@@ -49,7 +57,7 @@ typename Inspector::result_type inspect(Inspector& f, beat& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, beat_answer& x) {
-  return f(x.promised, x.primary, x.member);
+  return f(x.promised, x.primary, x.member, x.lease_ns);
 }
 
 // -- messages (in-process)

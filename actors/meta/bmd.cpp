@@ -1,5 +1,7 @@
 #include "actors/meta/bmd.hpp"
 
+#include "storage/base/mutant.hpp"
+
 namespace ais {
 
 namespace {
@@ -44,7 +46,8 @@ expected<bmd_ptr> with_bucket(const bmd& x, const bck& b, bprops props) {
     return fail(errc::bucket_exists,
                 "bucket \"" + cname_of(b) + "\" already exists");
   auto next = successor(x);
-  props.bid = ++next->last_bid | own_bucket_bit;
+  next->last_bid += !AIS_MUTANT("bid-twice");
+  props.bid = next->last_bid | own_bucket_bit;
   next->buckets[b] = make_bucket(b, std::move(props));
   return bmd_ptr{next};
 }

@@ -2,6 +2,7 @@
 
 #include "actors/cluster/gate.hpp"
 #include "storage/base/log.hpp"
+#include "storage/base/mutant.hpp"
 
 #include <caf/stateful_actor.hpp>
 
@@ -45,7 +46,7 @@ struct metasync_state {
   extended::pointer self = nullptr;
   metasync_config config;
   uint64_t promised = 0;
-  uint64_t heard_of = 0; ///< the highest epoch anybody was seen to promise
+  uint64_t heard_of = 0;      ///< the highest epoch anybody was seen to promise
   cluster_state_ptr accepted; ///< newest on our disk
   cluster_state_ptr shown;    ///< newest known to be committed
   bool trusting = false;      ///< a primary of `promised` lives
@@ -98,6 +99,8 @@ struct metasync_state {
   /// meanwhile.
   template <class F>
   void save(const cluster_state_ptr& x, F f) {
+    if (AIS_MUTANT("state-unsaved"))
+      return f(error{});
     auto version = x->at.epoch << 32 | x->at.number;
     self
       ->request(config.vault, vault_timeout,
@@ -108,6 +111,8 @@ struct metasync_state {
   /// The same for a promise.
   template <class F>
   void save_promise(uint64_t epoch, F f) {
+    if (AIS_MUTANT("promise-unsaved"))
+      return f(error{});
     self
       ->request(config.vault, vault_timeout,
                 save_meta{"epoch", epoch, std::to_string(epoch)})
@@ -123,12 +128,14 @@ struct metasync_state {
     out.promised = promised;
     out.seats = config.seats;
     auto* candidate = accepted->map->find(req.candidate);
-    if (req.epoch <= promised)
+    if (req.epoch < promised
+        || (req.epoch == promised && !AIS_MUTANT("vote-twice")))
       out.reason = "epoch " + std::to_string(promised) + " is promised";
-    else if (req.has < at())
+    else if (req.has < at() && !AIS_MUTANT("vote-for-older")) {
       out.reason = "its state " + to_string(req.has) + " is older than ours, "
                    + to_string(at());
-    else if (trusting || (leading && ready))
+      out.newer = to_json(*accepted);
+    } else if (trusting || (leading && ready))
       out.reason
         = "the primary of epoch " + std::to_string(promised) + " lives";
     else if (!candidate || !electable(*candidate))
@@ -158,7 +165,8 @@ struct metasync_state {
   caf::result<sync_answer> update(const state_update& u) {
     if (foreign(u.cluster))
       return stranger(u.cluster);
-    if (u.epoch < promised || u.at.epoch != u.epoch)
+    if ((u.epoch < promised && !AIS_MUTANT("old-epoch-obeyed"))
+        || u.at.epoch != u.epoch)
       return standing();
     if (leading && u.epoch == promised)
       return fail(errc::integrity, "cluster integrity error cie#90: two"
@@ -188,7 +196,7 @@ struct metasync_state {
       promised = u.epoch;
       trusting = true;
       show();
-      learn(u.committed);
+      learn(AIS_MUTANT("shown-when-accepted") ? u.at : u.committed);
       answer.deliver(standing());
     });
     return answer;
@@ -232,7 +240,8 @@ struct metasync_state {
 
   /// A primary says that `committed` is; if that is what we have, show it.
   void learn(const stamp& committed) {
-    if (committed != at() || shown->at == at())
+    if ((committed != at() && !AIS_MUTANT("shown-when-any-is"))
+        || shown->at == at())
       return;
     shown = accepted;
     show();
@@ -285,6 +294,8 @@ struct metasync_state {
     heard_of = std::max(heard_of, v.promised);
     if (b->over || voting != b)
       return;
+    if (!v.newer.empty())
+      return catch_up(v.newer);
     if (v.granted)
       b->yes.insert(v.seats.begin(), v.seats.end());
     if (v.promised > b->epoch)
@@ -299,6 +310,22 @@ struct metasync_state {
     }
     if (b->left == 0)
       lose("no majority of votes");
+  }
+
+  /// Takes over a voter's state, to run again with it. It counts for no primary
+  /// that it should not: whoever asks us is told what we promised, too.
+  void catch_up(const std::string& text) {
+    lose("its state is older than a voter's");
+    auto next = parse_cluster_state(text);
+    if (!next || (*next)->uuid() != uuid() || (*next)->at <= at())
+      return;
+    save(*next, [this, next = *next](const error& e) {
+      if (e)
+        return;
+      accepted = next;
+      promised = std::max(promised, at().epoch);
+      show();
+    });
   }
 
   /// The electorates of what we have; of one that is committed, its own alone.
@@ -329,7 +356,8 @@ struct metasync_state {
     members.clear();
     log_info("epoch " + std::to_string(promised) + ": " + candidate
              + " is elected");
-    auto next = successor(*accepted, promised, shown->at == at());
+    auto next = successor(*accepted, promised,
+                          shown->at == at() || AIS_MUTANT("base-trusted"));
     auto map = std::make_shared<smap>(*accepted->map);
     map->primary = candidate;
     ++map->version;
@@ -429,9 +457,10 @@ struct metasync_state {
     u.at = at();
     u.committed = shown->at;
     u.before = accepted->before;
-    auto delta = m.heard && base && m.has == base->at;
+    auto delta = m.heard && base
+                 && (m.has == base->at || AIS_MUTANT("delta-on-wrong-base"));
     if (delta)
-      u.base = base->at;
+      u.base = m.has;
     if (!delta || accepted->map != base->map)
       u.map = to_text(to_json(*accepted->map));
     if (!delta || accepted->buckets != base->buckets)
@@ -459,7 +488,7 @@ struct metasync_state {
     if (!leading || promised != epoch)
       return;
     heard_of = std::max(heard_of, x.promised);
-    if (x.promised > promised)
+    if (x.promised > promised && !AIS_MUTANT("higher-promise-ignored"))
       return step_down("epoch " + std::to_string(x.promised)
                        + " is promised elsewhere");
     auto& m = members[id];
@@ -477,7 +506,8 @@ struct metasync_state {
   void check() {
     if (!leading)
       return;
-    if (proposing && accepted->decided_by(have)) {
+    if (proposing
+        && (accepted->decided_by(have) || AIS_MUTANT("commit-early"))) {
       proposing = false;
       showing = true;
       shown = accepted;
@@ -537,7 +567,7 @@ struct metasync_state {
 
   /// Tries again what went unanswered, as long as `epoch` is ours.
   void tick(uint64_t epoch) {
-    if (!leading || epoch != promised)
+    if (!leading || epoch != promised || AIS_MUTANT("sync-not-retried"))
       return;
     pump_all();
     self->delayed_send(self, sync_retry, atom::tick_v, promised);

@@ -6,7 +6,8 @@
 //    disk, before it says so, and never obeys a smaller one again.
 // 2. A candidate needs the votes of its state's electorates, and nobody votes
 //    for one whose state is older than the voter's own: the winner has every
-//    state that was ever committed.
+//    state that was ever committed. A candidate that is behind gets the newer
+//    state with the refusal: perhaps it is the only one that can still run.
 // 3. A proposal is on the disk of whoever accepts it before it says so, and is
 //    committed when the electorates before and after it have accepted it. Only
 //    then is it shown to anybody.
@@ -53,6 +54,7 @@ struct vote {
   uint64_t promised = 0;          ///< the voter's
   std::vector<std::string> seats; ///< ids the vote counts for
   std::string reason;             ///< of a refusal
+  std::string newer; ///< the voter's state, if the candidate's is older
 };
 
 /// Hands over a state. Parts equal to those of `base` are empty.
@@ -93,7 +95,7 @@ typename Inspector::result_type inspect(Inspector& f, vote_request& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, vote& x) {
-  return f(x.granted, x.promised, x.seats, x.reason);
+  return f(x.granted, x.promised, x.seats, x.reason, x.newer);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, state_update& x) {

@@ -199,7 +199,7 @@ const char* wanted_type(property_kind x) {
 const property* find_property(schema s, std::string_view path) {
   auto wanted = lower(path);
   for (auto& p : s)
-    if (lower(p.path) == wanted)
+    if (p.path.size() == wanted.size() && lower(p.path) == wanted)
       return &p;
   return nullptr;
 }

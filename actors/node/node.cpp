@@ -61,7 +61,7 @@ struct audience {
   void tell(const sync_view& x) {
     // Who decides alone needs nobody's beats to serve; keepalive narrows it
     // when others can take over.
-    if (x.primary && !electorate_of(*x.state->map).sole.empty())
+    if (x.primary && !electorate_of(*x.accepted->map).sole.empty())
       boards->gate_fence->open_until(fence::always);
     auto old = boards->sync->read()->state;
     boards->sync->show(std::make_shared<const sync_view>(x));
@@ -157,8 +157,7 @@ struct node_state {
         return give_up(
           fail(errc::integrity,
                "cluster integrity error cie#80: this node is of cluster "
-                 + (*known)->uuid() + ", the one to join is "
-                 + config.join_uuid
+                 + (*known)->uuid() + ", the one to join is " + config.join_uuid
                  + ": leave out --join, or start with an empty --dir (and empty"
                    " mountpaths)"));
       spawn_all(*known);
@@ -276,17 +275,22 @@ struct node_state {
     if (config.proxy && alone == who.proxy_id) {
       self->request(metasync, load_timeout, campaign{who.proxy_id})
         .then([this](ack) { describe_self(); },
-              [this](error& e) { give_up(e); });
+              [this, map = known.map](error& e) {
+                // Others decide with us still, or have a newer state: election
+                // tries again when we are connected to them.
+                log_info("not elected yet: " + message_of(e));
+                join(*map);
+              });
       return;
     }
-    join(known);
+    join(*known.map);
   }
 
   /// Joins where we were told to, or through the nodes we know.
-  void join(const cluster_state& known) {
+  void join(const smap& known) {
     auto via = config.join;
-    for (auto* map : {&known.map->proxies, &known.map->targets})
-      for (auto& [id, node] : *map)
+    for (auto* nodes : {&known.proxies, &known.targets})
+      for (auto& [id, node] : *nodes)
         if (node.control != config.control)
           via.push_back(node.control);
     self->request(others->membership, caf::infinite, join_cluster{via})
@@ -432,7 +436,7 @@ node(extended::stateful_pointer<node_state> self, node_config config,
     [&st](atom::stop) { return st.stop(); },
     [&st](const sync_view& x) { st.see(x); },
     [&st](atom::tick) { st.activate(); },
-    [&st](atom::next) { st.join(*st.boards->sync->read()->accepted); },
+    [&st](atom::next) { st.join(*st.boards->sync->read()->accepted->map); },
   };
 }
 

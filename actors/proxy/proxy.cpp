@@ -3,6 +3,7 @@
 #include "actors/base/gather.hpp"
 #include "actors/cluster/gate.hpp"
 #include "storage/base/log.hpp"
+#include "storage/base/mutant.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -17,6 +18,11 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto target_timeout = 40s;
+/// Targets that did not carry out a change are asked again this often.
+constexpr auto carry_out_retry = 200ms;
+constexpr auto carry_out_timeout = 5s;
+
+using extended = proxy_actor::extend<caf::reacts_to<atom::next>>;
 
 /// Delivers to one of two continuations: what gather() wants for a promise.
 template <class Ok, class Bad>
@@ -33,13 +39,21 @@ struct proxy_state {
   static inline const char* name = "proxy";
   using promise = caf::typed_response_promise<ack>;
 
-  proxy_actor::pointer self = nullptr;
+  extended::pointer self = nullptr;
   proxy_config config;
   sync_view view;
   std::deque<std::function<void()>> waiting; ///< the first one runs
-  std::map<std::string, promise> relayed; ///< by tag: the primary has them
-  std::set<std::string> remembered; ///< ids of forwarded changes
-  std::deque<std::string> order;    ///< the same, oldest first
+  std::map<std::string, promise> relayed;    ///< by tag: the primary has them
+  std::set<std::string> remembered;          ///< ids of forwarded changes
+  std::deque<std::string> order;             ///< the same, oldest first
+
+  /// The change that is committed and being carried out.
+  struct {
+    stamp at;
+    int64_t since_ns = 0;
+    std::set<std::string> by; ///< ids that have
+    promise answer;
+  } carried;
 
   /// On the primary queues a change, elsewhere sends it there; `run` must call
   /// done() on every path.
@@ -66,7 +80,7 @@ struct proxy_state {
       return caf::unit;
     if (!view.primary || tag.epoch != view.promised)
       return fail(errc::not_ready, "the primary has changed: try again");
-    if (!remembered.insert(tag.id).second)
+    if (!remembered.insert(tag.id).second && !AIS_MUTANT("change-twice"))
       return fail(errc::conflict, "this change was asked for before");
     order.push_back(tag.id);
     if (order.size() > max_remembered_changes) {
@@ -146,17 +160,62 @@ struct proxy_state {
     self->request(config.metasync, change_timeout, propose{std::move(change)})
       .then(
         [this, answer](cluster_state_ptr& x) {
-          gather(self, targets(*config.peers->read()), target_timeout,
-                 carry_out{x->at},
-                 either{[this, answer] { done(answer); },
-                        [this, answer](const error& e) {
-                          log_warning("a change is committed, but not carried"
-                                      " out everywhere yet: "
-                                      + message_of(e));
-                          done(answer);
-                        }});
+          if (AIS_MUTANT("carry-out-unwaited"))
+            return done(answer);
+          carried = {x->at, config.env.steady_ns(), {}, answer};
+          carry_on();
         },
         [this, answer](error& e) { done(answer, e); });
+  }
+
+  /// Asks the targets until each has carried the change out or is silent: one
+  /// that is neither may serve what it knew before, connected to us or not.
+  void carry_on() {
+    auto peers = config.peers->read();
+    std::vector<std::string> left;
+    for (auto& id : expected_targets())
+      if (!carried.by.count(id))
+        left.push_back(id);
+    auto late = config.env.steady_ns() - carried.since_ns
+                > std::chrono::nanoseconds{target_timeout}.count();
+    if (left.empty())
+      return done(carried.answer);
+    if (late || !view.primary)
+      return done(carried.answer, fail(errc::not_ready,
+                                       "the change is made, but " + left.front()
+                                         + " may not know it yet"));
+    auto pause = std::make_shared<size_t>(left.size());
+    auto one_less = [this, pause](bool all_well) {
+      if (--*pause > 0)
+        return;
+      if (all_well)
+        carry_on();
+      else
+        self->delayed_send(self, carry_out_retry, atom::next_v);
+    };
+    auto well = std::make_shared<bool>(true);
+    for (auto& id : left) {
+      auto gate = peers->gates.find(id);
+      if (gate == peers->gates.end()) {
+        *well = false;
+        one_less(false);
+        continue;
+      }
+      self->request(gate->second, carry_out_timeout, carry_out{carried.at})
+        .then(
+          [this, id, one_less, well](ack) {
+            carried.by.insert(id);
+            one_less(*well);
+          },
+          [this, id, one_less, well](error& e) {
+            // It shows the change and could not do all of it: see its log.
+            if (e == errc::io_error || e == errc::no_space)
+              carried.by.insert(id);
+            else
+              *well = false;
+            one_less(*well);
+          });
+    }
   }
 
   static expected<void> adjust(bprops& props, const std::string& text) {
@@ -196,15 +255,22 @@ struct proxy_state {
               answer);
   }
 
-  /// The targets that take part: those that do not answer make up for it when
-  /// they are back.
+  /// The targets that may have a lease: those that are silent make up for what
+  /// they missed before they get one.
+  std::vector<std::string> expected_targets() const {
+    std::vector<std::string> out;
+    for (auto& [id, node] : view.state->map->targets)
+      if ((node.flags & snode_silent) == 0)
+        out.push_back(id);
+    return out;
+  }
+
+  /// Those of them that can be asked now.
   std::vector<gate_actor> targets(const peer_set& peers) const {
     std::vector<gate_actor> out;
-    for (auto& [id, node] : view.state->map->targets) {
-      auto gate = peers.gates.find(id);
-      if ((node.flags & snode_silent) == 0 && gate != peers.gates.end())
+    for (auto& id : expected_targets())
+      if (auto gate = peers.gates.find(id); gate != peers.gates.end())
         out.push_back(gate->second);
-    }
     return out;
   }
 
@@ -280,8 +346,8 @@ struct proxy_state {
   }
 };
 
-proxy_actor::behavior_type
-proxy(proxy_actor::stateful_pointer<proxy_state> self, proxy_config config) {
+extended::behavior_type
+proxy(extended::stateful_pointer<proxy_state> self, proxy_config config) {
   auto& st = self->state;
   st.self = self;
   st.config = std::move(config);
@@ -299,6 +365,7 @@ proxy(proxy_actor::stateful_pointer<proxy_state> self, proxy_config config) {
       return st.change(x, &proxy_state::configure);
     },
     [&st](const sync_view& x) { st.see(x); },
+    [&st](atom::next) { st.carry_on(); },
   };
 }
 

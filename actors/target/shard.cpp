@@ -3,6 +3,7 @@
 #include "actors/target/object_cache.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/metrics.hpp"
+#include "storage/base/mutant.hpp"
 
 #include <charconv>
 #include <unordered_map>
@@ -116,7 +117,8 @@ expected<lease_ptr> shard_state::open(const open_object& req) {
     return entry->out;
   if (!entry->verified && req.verify
       && object->attrs.size_bytes <= verify_on_open_bytes) {
-    if (auto ok = verify(req.key, *object); !ok)
+    if (auto ok = verify(req.key, *object);
+        !ok && !AIS_MUTANT("corrupt-served"))
       return ok.error();
     entry->verified = true;
   }
@@ -260,11 +262,10 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
       && expect->type == req.key.bucket->cksum
       && expect->type != storage::cksum_type::none && *expect == attrs->cksum)
     return put_begun{nullptr, attrs};
-  auto writer = mp().begin(req.key.bucket->ref, req.key.bucket->cksum,
-                           req.size_hint,
-                           attrs != nullptr
-                             && req.key.bucket->durability
-                                  == storage::durability::none);
+  auto writer
+    = mp().begin(req.key.bucket->ref, req.key.bucket->cksum, req.size_hint,
+                 attrs != nullptr
+                   && req.key.bucket->durability == storage::durability::none);
   if (!writer)
     return writer.error();
   if (expect && !req.options.skip_vc
@@ -337,11 +338,14 @@ void shard_state::flush_group() {
     auto& [key, answer] = group[i];
     if (!results[i]) {
       cache_->erase(key); // what the disk has now, only the disk knows
+      if (AIS_MUTANT("put-error-hidden"))
+        answer.deliver(lom_ptr{std::make_shared<storage::lom>()});
       answer.deliver(results[i].error());
       continue;
     }
     auto& entry = cache_->insert(key);
-    cache_->revoke(entry);
+    if (!AIS_MUTANT("lease-kept"))
+      cache_->revoke(entry);
     entry.attrs = std::make_shared<storage::lom>(items[i].writer->attrs());
     entry.atime_ns = entry.disk_atime_ns = entry.attrs->atime_ns;
     entry.stamp = *results[i];

@@ -16,10 +16,10 @@ task<> reply_ok(call& c) {
   co_await c.x.reply(std::move(r));
 }
 
-/// Asks every node `what` (targets: `what_target`); those that do not answer are
-/// left out.
-task<json::object> ask_all(edge& e, const char* what, const char* what_target,
-                           bool flat_proxies) {
+/// Asks every node `what` (targets: `what_target`); those that do not answer
+/// are left out.
+task<json::object>
+ask_all(edge& e, const char* what, const char* what_target, bool flat_proxies) {
   json::object proxies, targets;
   for (auto* nodes : {&e.map().proxies, &e.map().targets}) {
     auto target = nodes == &e.map().targets;
@@ -31,7 +31,8 @@ task<json::object> ask_all(edge& e, const char* what, const char* what_target,
         continue;
       node_question q{id, target ? what_target : what, ""};
       auto got = co_await e.actors().ask(gate, node_timeout, std::move(q));
-      auto parsed = got ? parse_json(got->text) : expected<json::value>{error{}};
+      auto parsed
+        = got ? parse_json(got->text) : expected<json::value>{error{}};
       if (parsed)
         (target ? targets : proxies)[id] = std::move(*parsed);
     }

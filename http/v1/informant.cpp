@@ -16,8 +16,8 @@ namespace {
 /// One message carries at most this much of a log.
 constexpr uint64_t max_log_bytes = 16 << 20;
 
-caf::result<node_account> answer(const edge_shared& shared,
-                                 const node_question& q) {
+caf::result<node_account>
+answer(const edge_shared& shared, const node_question& q) {
   if (q.what == "log") {
     auto text = log_text(shared, q.detail);
     if (!text)
@@ -88,7 +88,8 @@ expected<std::string> log_text(const edge_shared& s, std::string_view given) {
   uint64_t offset = 0;
   auto [end, ec]
     = std::from_chars(given.data(), given.data() + given.size(), offset);
-  if (!given.empty() && (ec != std::errc{} || end != given.data() + given.size()))
+  if (!given.empty()
+      && (ec != std::errc{} || end != given.data() + given.size()))
     return fail(errc::invalid_argument, "\"offset\" must be a number of bytes");
   flush_log();
   std::ifstream in{s.log_file, std::ios::binary};

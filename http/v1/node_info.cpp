@@ -208,7 +208,7 @@ json::object node_json(const facts& e, const snode& node, bool status) {
          {"pct_min", 0}};
   if (!status)
     return out;
-  out["status"] = node.flags & snode_decommission   ? "decommission"
+  out["status"] = node.flags & snode_decommission  ? "decommission"
                   : node.flags & snode_maintenance ? "maintenance"
                                                    : "";
   out["deployment"] = "linux";

@@ -34,13 +34,13 @@ private:
 /// that is found damaged, until the error counters are reset.
 uint64_t state_flags(const facts& e);
 json::object node_state_json(const facts& e);           ///< NodeStateInfo, 7.9
-json::object sysinfo_json();                     ///< MemCPUInfo, 7.10
-json::object target_sysinfo_json(const facts& e); ///< TSysInfo, 7.10
+json::object sysinfo_json();                            ///< MemCPUInfo, 7.10
+json::object target_sysinfo_json(const facts& e);       ///< TSysInfo, 7.10
 json::object capacity_json(const facts& e);             ///< Tcdf, 7.11
 json::object disk_json(const facts& e);                 ///< TcdfExt
 json::object mountpaths_json(const facts& e);           ///< MountpathList
 json::object tracker_json(const facts& e, bool target); ///< metric values, 7.7
-json::object metric_kinds_json();                ///< metric kinds
+json::object metric_kinds_json();                       ///< metric kinds
 /// Node of that id: Node fields, 7.7; with `status` also NodeStatus, 7.8.
 json::object node_json(const facts& e, const snode& node, bool status);
 /// Cluster configuration with the node's own part, 7.6.

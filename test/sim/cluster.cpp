@@ -110,8 +110,11 @@ void cluster::kill(node_t id, bool power) {
   m.node = nullptr;
   m.handles = {};
   m.started = false;
-  if (power)
-    m.disk.crash();
+  if (power) {
+    // Of what was not synced, nothing survives, or some.
+    std::mt19937_64 some{w.random()};
+    m.disk.crash(w.chance(0.5) ? &some : nullptr);
+  }
   for (auto& [number, f] : std::exchange(m.open, {}))
     f();
 }
@@ -126,7 +129,7 @@ bool cluster::active(node_t id) const {
 }
 
 std::optional<error> cluster::failure(node_t id) const {
-  return members_[id]->failed;
+  return w.up(id) ? members_[id]->failed : std::nullopt;
 }
 
 std::optional<node_t> cluster::primary() const {

@@ -45,6 +45,8 @@ public:
     return *members_[id]->boards->sync->read();
   }
   const member_options& options(node_t id) const { return members_[id]->how; }
+  /// From its next start on.
+  void set_electable(node_t id, bool x) { members_[id]->how.electable = x; }
   storage::memory_disk& disk(node_t id) { return members_[id]->disk; }
   net_info address(node_t id) const;
 

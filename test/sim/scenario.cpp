@@ -3,6 +3,7 @@
 #include "storage/base/hrw.hpp"
 #include "test/sim/cluster.hpp"
 #include "test/sim/history.hpp"
+#include "test/sim/nemesis.hpp"
 
 #include <algorithm>
 #include <array>
@@ -34,21 +35,25 @@ bck named(const std::string& x) {
 struct expectation {
   int64_t known = 0;
   std::set<int64_t> maybe;
+  bool sure() const { return maybe.empty(); }
   bool allows(int64_t x) const { return x == known || maybe.count(x) > 0; }
 };
 
 struct client {
   std::map<std::string, expectation> buckets; ///< 1: there, 0: not
+  std::map<std::string, expectation> objects; ///< the one in each bucket
   expectation knob;
-  std::set<std::string> busy_buckets;
   size_t next_bucket = 0;
-  bool busy = false;
 };
 
 class scenario {
 public:
-  explicit scenario(const scenario_options& how) : c_(how.seed), w_(c_.w) {
+  explicit scenario(const scenario_options& how)
+    : c_(how.seed), w_(c_.w), nemesis_(c_) {
     w_.on_trace = how.on_trace;
+    nemesis_.on_kill = [this](node_t id) {
+      std::erase_if(leases_, [&](auto& x) { return x.first.first == id; });
+    };
   }
 
   scenario_result run() {
@@ -64,7 +69,7 @@ public:
     out.trace_hash = w_.trace_hash;
     out.virtual_seconds = std::chrono::duration<double>(w_.now()).count();
     out.operations = operations_;
-    out.faults = faults_;
+    out.faults = nemesis_.counts;
     out.messages = w_.sent;
     return out;
   }
@@ -91,7 +96,7 @@ private:
     while (proxies + targets < 3)
       ++targets;
     for (int64_t i = 0; i < proxies; ++i)
-      c_.add({true, w_.chance(0.1), 2, i == 0 || w_.chance(0.9)});
+      c_.add({true, w_.chance(0.25), 2, i == 0 || w_.chance(0.9)});
     for (int64_t i = 0; i < targets; ++i)
       c_.add({false, true, static_cast<size_t>(w_.pick(1, 2)), true});
     if (!run_until(start_limit, [&] { return c_.healthy(); }))
@@ -103,13 +108,12 @@ private:
   }
 
   void trouble() {
-    w_.net.min_delay = std::chrono::microseconds{w_.pick(20, 500)};
-    w_.net.max_delay = std::chrono::milliseconds{w_.pick(1, 20)};
+    nemesis_.begin();
     for (size_t k = 0; k < client_count; ++k)
       next_operation(k);
     auto end = w_.now() + w_.pick_ms(20'000, 60'000);
     while (w_.now() < end && !breach_) {
-      strike();
+      nemesis_.strike();
       run_until(w_.pick_ms(100, 4'000), [] { return false; });
     }
   }
@@ -117,22 +121,17 @@ private:
   void peace() {
     w_.trace("peace");
     peaceful_ = true;
-    w_.heal();
-    w_.net = {};
-    for (node_t id = 0; id < c_.size(); ++id) {
-      c_.disk(id).fault = nullptr;
-      if (w_.paused(id))
-        w_.pause(id, false);
-      if (!w_.up(id))
-        c_.start(id);
-    }
+    nemesis_.relent();
     auto well = run_until(heal_limit, [&] {
-      for (node_t id = 0; id < c_.size(); ++id)
+      auto all_up = true;
+      for (node_t id = 0; id < c_.size(); ++id) {
+        all_up = all_up && w_.up(id);
         if (c_.failure(id)) { // it could not start in the trouble
           c_.kill(id);
-          c_.start(id);
+          w_.at(1s, [this, id] { c_.start(id); });
         }
-      return c_.healthy() && open_ == 0;
+      }
+      return all_up && c_.healthy() && open_ == 0;
     });
     if (!well)
       fail_with("no health " + std::to_string(heal_limit / 1s)
@@ -151,6 +150,8 @@ private:
         fail_with(std::string{knobs[k]} + " is " + std::to_string(now)
                   + ", acknowledged was " + std::to_string(x.knob.known));
     }
+    for (auto* knob : knobs)
+      judge_runs(knob);
     // Everything is read once more, from everywhere.
     for (node_t id = 0; id < c_.size() && !breach_; ++id)
       for (int key = 0; key < key_count; ++key)
@@ -164,6 +165,20 @@ private:
                          + ":\n" + to_string(ops));
   }
 
+  /// Each value of a knob is set once: one that was replaced stays away.
+  void judge_runs(const char* knob) {
+    std::set<int64_t> seen;
+    int64_t now = 0;
+    for (auto& [at, x] : states_) {
+      auto value = x.knobs.at(knob);
+      if (value == now)
+        continue;
+      if (!seen.insert(now = value).second)
+        fail_with(std::string{knob} + " went back to " + std::to_string(now)
+                  + " at " + to_string(at));
+    }
+  }
+
   std::string state_of_all() {
     std::string out;
     for (node_t id = 0; id < c_.size(); ++id) {
@@ -171,7 +186,10 @@ private:
       out += "\n  " + std::to_string(id) + (w_.up(id) ? " up" : " down")
              + (c_.active(id) ? " active" : "") + (v.primary ? " primary" : "")
              + " epoch " + std::to_string(v.promised) + " shows "
-             + to_string(v.state->at) + " primary " + v.state->map->primary;
+             + to_string(v.state->at) + " primary " + v.state->map->primary
+             + " fence " + (may_answer(id) ? "open" : "shut") + " bmd "
+             + std::to_string(v.state->buckets->version) + '/'
+             + std::to_string(c_.boards(id).buckets->read()->version);
       for (auto* nodes : {&v.state->map->proxies, &v.state->map->targets})
         for (auto& [name, node] : *nodes)
           if (node.flags & snode_silent)
@@ -211,7 +229,8 @@ private:
 
   struct known_state {
     std::string text;
-    uint64_t map, buckets, config;
+    uint64_t map, buckets, config; ///< versions
+    std::map<std::string, int64_t> knobs;
   };
 
   void compare(const cluster_state& x) {
@@ -219,11 +238,13 @@ private:
     auto copy = x;
     copy.before.clear();
     auto text = to_json(copy);
-    auto [i, fresh]
-      = states_.emplace(x.at, known_state{text, x.map->version,
-                                          x.buckets->version,
-                                          x.config->version});
-    if (!fresh) {
+    auto [i, fresh] = states_.try_emplace(x.at);
+    if (fresh) {
+      i->second
+        = {text, x.map->version, x.buckets->version, x.config->version, {}};
+      for (auto* knob : knobs)
+        i->second.knobs[knob] = x.config->values.integer(knob);
+    } else {
       if (i->second.text != text)
         fail_with("two contents of state " + to_string(x.at));
       return;
@@ -233,7 +254,8 @@ private:
     };
     if (i != states_.begin() && !older(std::prev(i)->second, i->second))
       fail_with("a version went back at " + to_string(x.at));
-    if (std::next(i) != states_.end() && !older(i->second, std::next(i)->second))
+    if (std::next(i) != states_.end()
+        && !older(i->second, std::next(i)->second))
       fail_with("a version went back after " + to_string(x.at));
     for (auto& [which, b] : x.buckets->buckets) {
       auto [known, first] = bids_.emplace(b->ref.bid, cname_of(which));
@@ -243,120 +265,8 @@ private:
     }
   }
 
-  // -- faults
-
   node_t any_node() {
     return static_cast<node_t>(w_.pick(0, static_cast<int64_t>(c_.size()) - 1));
-  }
-
-  void strike() {
-    auto id = any_node(), other = any_node();
-    auto later = w_.pick_ms(200, 12'000);
-    switch (w_.pick(0, 13)) {
-      case 0:
-        return crash(id, false, later);
-      case 1:
-        return crash(id, true, later);
-      case 2:
-        if (auto p = c_.primary())
-          crash(*p, w_.chance(0.5), later);
-        return;
-      case 3: // two at once
-        crash(id, w_.chance(0.5), later);
-        return crash(other, w_.chance(0.5), w_.pick_ms(200, 12'000));
-      case 4:
-        if (!w_.up(id) || w_.paused(id))
-          return;
-        ++faults_["pause"];
-        w_.pause(id, true);
-        return w_.at(later, [this, id] { w_.pause(id, false); });
-      case 5:
-        ++faults_["cut"];
-        w_.trace("cut " + std::to_string(id) + ' ' + std::to_string(other));
-        if (id != other)
-          w_.cut_both(id, other);
-        return w_.at(later, [this] { w_.heal(); });
-      case 6:
-        ++faults_["one-way cut"];
-        w_.trace("cut " + std::to_string(id) + " > " + std::to_string(other));
-        if (id != other)
-          w_.cut(id, other);
-        return w_.at(later, [this] { w_.heal(); });
-      case 7:
-        return isolate({id}, later);
-      case 8: {
-        std::set<node_t> side;
-        for (node_t n = 0; n < c_.size(); ++n)
-          if (w_.chance(0.5))
-            side.insert(n);
-        return isolate(side, later);
-      }
-      case 9:
-        if (auto p = c_.primary())
-          isolate({*p}, later);
-        return;
-      case 10:
-        ++faults_["loss"];
-        w_.net.drop = 0.001 * static_cast<double>(w_.pick(1, 100));
-        return w_.at(later, [this] { w_.net.drop = 0; });
-      case 11:
-        ++faults_["duplication"];
-        w_.net.duplicate = 0.01 * static_cast<double>(w_.pick(1, 30));
-        return w_.at(later, [this] { w_.net.duplicate = 0; });
-      case 12:
-        ++faults_["reordering and delay"];
-        w_.net.reorder = true;
-        w_.net.max_delay = std::chrono::milliseconds{w_.pick(10, 800)};
-        return w_.at(later, [this] {
-          w_.net.reorder = false;
-          w_.net.max_delay = 5ms;
-        });
-      case 13:
-        return sicken(id, later);
-    }
-  }
-
-  void crash(node_t id, bool power, nanos later) {
-    if (!w_.up(id))
-      return;
-    ++faults_[power ? "power loss" : "kill"];
-    std::erase_if(leases_, [&](auto& x) { return x.first.first == id; });
-    c_.kill(id, power);
-    w_.at(later, [this, id] {
-      if (!w_.up(id))
-        c_.start(id);
-    });
-  }
-
-  void isolate(const std::set<node_t>& side, nanos later) {
-    ++faults_["partition"];
-    std::string who;
-    for (node_t a : side) {
-      who += ' ' + std::to_string(a);
-      for (node_t b = 0; b < c_.size(); ++b)
-        if (!side.count(b))
-          w_.cut_both(a, b);
-    }
-    w_.trace("isolate" + who);
-    w_.at(later, [this] { w_.heal(); });
-  }
-
-  void sicken(node_t id, nanos later) {
-    auto full = w_.chance(0.5);
-    ++faults_[full ? "full disk" : "disk errors"];
-    w_.trace("sick disk " + std::to_string(id));
-    auto rate = w_.chance(0.3) ? 1.0 : 0.05;
-    c_.disk(id).fault
-      = [this, full, rate](storage::disk_op op,
-                           const std::string&) -> std::optional<errc> {
-      auto writes = op == storage::disk_op::write
-                    || op == storage::disk_op::create
-                    || op == storage::disk_op::mkdir;
-      if ((full && !writes) || !w_.chance(rate))
-        return std::nullopt;
-      return full ? errc::no_space : errc::io_error;
-    };
-    w_.at(later, [this, id] { c_.disk(id).fault = nullptr; });
   }
 
   // -- clients
@@ -374,8 +284,10 @@ private:
     auto id = any_node();
     if (!c_.active(id) || w_.paused(id))
       return next_operation(k);
-    auto again = [this, k] { next_operation(k); };
-    switch (w_.pick(0, 9)) {
+    auto again = [this, k] {
+      next_operation(k);
+    };
+    switch (w_.pick(0, 13)) {
       case 0:
         return make_bucket(k, id);
       case 1:
@@ -388,11 +300,18 @@ private:
       case 5:
       case 6:
         return write(id, pick_key(), ++last_value_, again);
+      case 7:
+      case 8:
+        return write_own(k, id);
+      case 9:
+      case 10:
+        return read_own(k, id);
       default:
         return read(id, pick_key(), again);
     }
   }
 
+  static std::string object_name(int key) { return "o" + std::to_string(key); }
   int pick_key() { return static_cast<int>(w_.pick(0, key_count - 1)); }
 
   /// Sends a change through node `id`.
@@ -411,7 +330,7 @@ private:
   std::string some_bucket(client& me, size_t k, bool there) {
     std::vector<std::string> fit;
     for (auto& [name, e] : me.buckets)
-      if (e.maybe.empty() && (e.known == 1) == there)
+      if (e.sure() && (e.known == 1) == there)
         fit.push_back(name);
     if (!fit.empty())
       return fit[static_cast<size_t>(
@@ -440,6 +359,10 @@ private:
     change(id, destroy_bucket{named(name)},
            [this, k, name](const expected<ack>& x) {
              settle(clients_[k].buckets[name], 0, x);
+             if (x)
+               clients_[k].objects.erase(name);
+             else if (x.error() == errc::bucket_not_found)
+               fail_with("bucket " + name + " was lost");
              next_operation(k);
            });
   }
@@ -471,28 +394,33 @@ private:
 
   /// Where node `id` sends a request for the object, and whether that node
   /// takes it.
-  expected<place> route(node_t id, int key) {
-    auto name = "o" + std::to_string(key);
-    auto digest = placement_digest(uname_of(named("data"), name));
+  expected<place>
+  route(node_t id, const std::string& name, const std::string& bucket) {
+    auto digest = placement_digest(uname_of(named(bucket), name));
     auto* owner = owner_of(*c_.view(id).state->map, digest);
     if (!owner)
       return fail(errc::not_ready, "no target");
     for (node_t n = 0; n < c_.size(); ++n)
       if (c_.active(n) && !w_.paused(n) && c_.handles(n).target_id == owner->id)
-        return take(n, digest, name);
+        return take(n, digest, name, bucket);
     return fail(errc::not_ready, "connection refused");
   }
 
-  expected<place> take(node_t n, uint64_t digest, const std::string& name) {
+  bool may_answer(node_t n) {
+    return c_.boards(n).gate_fence->open(w_.now().count() + 1);
+  }
+
+  expected<place> take(node_t n, uint64_t digest, const std::string& name,
+                       const std::string& which) {
     auto& boards = c_.boards(n);
     auto* owner = owner_of(*boards.sync->read()->state->map, digest);
     if (!owner || owner->id != c_.handles(n).target_id)
       return fail(errc::not_ready, "not mine");
-    auto bucket = boards.buckets->read()->find(named("data"));
+    if (!may_answer(n))
+      return fail(errc::not_ready, "no lease");
+    auto bucket = boards.buckets->read()->find(named(which));
     if (!bucket)
       return bucket.error();
-    if (!boards.gate_fence->open(w_.now().count() + 1))
-      return fail(errc::not_ready, "no lease");
     auto* mp = boards.target->read()->place(digest);
     if (!mp)
       return fail(errc::not_ready, "no mountpath");
@@ -500,15 +428,16 @@ private:
   }
 
   void write(node_t id, int key, int value, std::function<void()> then) {
-    auto at = route(id, key);
+    auto at = route(id, object_name(key), "data");
     if (!at || history_[key].size() >= max_key_operations)
       return then();
     auto index = history_[key].size();
     history_[key].push_back(
       {operation::kind::write, value, w_.now().count(), operation::never});
     ++open_;
-    auto done = [this, key, index, then](bool ok) {
+    auto done = [this, key, index, then, n = at->node](bool ok) {
       --open_;
+      ok = ok && may_answer(n);
       operations_ += ok;
       if (ok)
         history_[key][index].to = w_.now().count();
@@ -536,7 +465,7 @@ private:
   }
 
   void read(node_t id, int key, std::function<void()> then) {
-    auto at = route(id, key);
+    auto at = route(id, object_name(key), "data");
     if (!at)
       return then();
     auto from = w_.now().count();
@@ -547,29 +476,114 @@ private:
       return then();
     }
     ++open_;
-    c_.ask<lease_ptr>(at->node, at->shard, open_object{at->key, true},
-                      [this, at = *at, key, from,
-                       then](const expected<lease_ptr>& x) {
-                        --open_;
-                        if (x) {
-                          leases_[{at.node, key}] = *x;
-                          finish_read(at, key, from, **x);
-                        } else if (x.error() == errc::object_not_found) {
-                          note_read(key, absent, from);
-                        }
-                        then();
-                      });
+    c_.ask<lease_ptr>(
+      at->node, at->shard, open_object{at->key, true},
+      [this, at = *at, key, from, then](const expected<lease_ptr>& x) {
+        --open_;
+        if (x) {
+          leases_[{at.node, key}] = *x;
+          finish_read(at, key, from, **x);
+        } else if (x.error() == errc::object_not_found) {
+          note_read(key, absent, from);
+        }
+        then();
+      });
   }
 
   void finish_read(const place& at, int key, int64_t from, const lease& x) {
-    if (!c_.boards(at.node).gate_fence->open(w_.now().count() + 1))
+    if (!may_answer(at.node))
       return;
+    if (auto value = value_in(x))
+      note_read(key, *value, from);
+  }
+
+  static std::optional<int> value_in(const lease& x) {
     storage::bytes content(16);
     auto n = x.object->content->read_at(content, 0);
     if (!n)
-      return;
+      return std::nullopt;
     std::string text(reinterpret_cast<const char*>(content.data()), *n);
-    note_read(key, std::atoi(text.c_str()), from);
+    return std::atoi(text.c_str());
+  }
+
+  // -- one object in each bucket of a client, which goes with the bucket
+
+  /// A bucket of client `k` that is there (or perhaps gone) for sure.
+  std::string sure_bucket(size_t k, bool or_gone) {
+    std::vector<std::string> fit;
+    for (auto& [name, e] : clients_[k].buckets)
+      if (e.sure() && (e.known == 1 || or_gone))
+        fit.push_back(name);
+    return fit.empty() ? std::string{} : fit[w_.random() % fit.size()];
+  }
+
+  void write_own(size_t k, node_t id) {
+    auto bucket = sure_bucket(k, false);
+    if (bucket.empty())
+      return next_operation(k);
+    auto at = route(id, "own", bucket);
+    if (!at)
+      return refused(k, bucket, at.error());
+    auto value = ++last_value_;
+    put_object req;
+    req.key = at->key;
+    req.content = std::make_shared<storage::bytes>(content_of(value));
+    ++open_;
+    c_.ask<lom_ptr>(
+      at->node, at->shard, std::move(req),
+      [this, k, bucket, value, n = at->node](const expected<lom_ptr>& x) {
+        --open_;
+        auto& e = clients_[k].objects[bucket];
+        if (x && may_answer(n)) {
+          ++operations_;
+          e = {value, {}};
+        } else {
+          e.maybe.insert(value);
+        }
+        next_operation(k);
+      });
+  }
+
+  void read_own(size_t k, node_t id) {
+    auto bucket = sure_bucket(k, true);
+    if (bucket.empty())
+      return next_operation(k);
+    auto at = route(id, "own", bucket);
+    if (!at)
+      return refused(k, bucket, at.error());
+    ++open_;
+    c_.ask<lease_ptr>(
+      at->node, at->shard, open_object{at->key, true},
+      [this, k, bucket, n = at->node](const expected<lease_ptr>& x) {
+        --open_;
+        std::optional<int> value;
+        if (x)
+          value = value_in(**x);
+        else if (x.error() == errc::object_not_found)
+          value = absent;
+        if (value && may_answer(n))
+          check_own(k, bucket, n, *value);
+        next_operation(k);
+      });
+  }
+
+  void check_own(size_t k, const std::string& bucket, node_t n, int value) {
+    ++operations_;
+    auto& e = clients_[k].objects[bucket];
+    if (!e.allows(value))
+      fail_with("node " + std::to_string(n) + " has " + std::to_string(value)
+                + " in bucket " + bucket + ", acknowledged was "
+                + std::to_string(e.known));
+  }
+
+  /// A node that may answer must know each bucket that is there.
+  void refused(size_t k, const std::string& bucket, const error& e) {
+    if (e == errc::bucket_not_found && clients_[k].buckets[bucket].known == 1)
+      fail_with("bucket " + bucket
+                + " was acknowledged, but is not known"
+                  " where its object belongs:"
+                + state_of_all());
+    next_operation(k);
   }
 
   void note_read(int key, int value, int64_t from) {
@@ -580,7 +594,6 @@ private:
   }
 
   std::optional<std::string> breach_;
-  std::map<std::string, size_t> faults_;
   std::array<client, client_count> clients_;
   std::map<int, std::vector<operation>> history_;
   std::map<std::pair<node_t, int>, lease_ptr> leases_;
@@ -596,6 +609,7 @@ private:
   bool peaceful_ = false;
   cluster c_; // last: its end calls back into the rest
   world& w_;
+  nemesis nemesis_;
 };
 
 } // namespace

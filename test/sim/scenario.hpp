@@ -21,7 +21,7 @@ struct scenario_result {
   std::optional<std::string> breach; ///< what went wrong
   uint64_t trace_hash = 0;
   double virtual_seconds = 0;
-  size_t operations = 0;               ///< answered well
+  size_t operations = 0;                ///< answered well
   std::map<std::string, size_t> faults; ///< by kind
   size_t messages = 0;
 };

@@ -257,6 +257,8 @@ void world::transmit(proxy& via, caf::mailbox_element_ptr what) {
   ++sent;
   trace(std::to_string(via.viewer) + " > " + std::to_string(via.owner) + ' '
         + caf::to_string(message));
+  if (on_send)
+    on_send(via.viewer, via.owner, message);
   std::vector<char> content;
   caf::binary_serializer sink{sys, content};
   if (auto e = sink(message)) {

@@ -86,6 +86,9 @@ public:
     return cuts_.count({from, to}) > 0;
   }
 
+  /// If set, sees each message that a node sends, before it is on its way.
+  std::function<void(node_t from, node_t to, const caf::message&)> on_send;
+
   // -- trace
 
   void trace(const std::string& line);

@@ -183,6 +183,27 @@ TEST_CASE("mountpath: objects of another incarnation do not exist",
   });
 }
 
+TEST_CASE("mountpath: a disk that cannot tell loses no bucket",
+          "[storage][mountpath]") {
+  memory_disk d;
+  REQUIRE(make_dirs_durable(d, "/root"));
+  auto mp = open(d, "/root");
+  REQUIRE(mp->create_bucket(the_bucket));
+  REQUIRE(put(*mp, "a", "content"));
+  d.fault = [](disk_op op, const std::string& path) -> std::optional<errc> {
+    if (op == disk_op::attr && path.ends_with("/@ais/b"))
+      return errc::io_error;
+    return std::nullopt;
+  };
+  CHECK(mp->buckets().error() == errc::io_error);
+  CHECK(mp->create_bucket(the_bucket).error() == errc::io_error);
+  d.fault = nullptr;
+  auto found = mp->buckets();
+  REQUIRE(found);
+  CHECK(found->size() == 1);
+  CHECK(get(*mp, "a") == "content");
+}
+
 TEST_CASE("mountpath: start checks who owns the directory",
           "[storage][mountpath]") {
   on_both_disks([](disk& d, const std::string& root) {

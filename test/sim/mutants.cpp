@@ -1,0 +1,52 @@
+#include "test/sim/mutants.hpp"
+
+#include <array>
+
+namespace ais::sim {
+
+namespace {
+
+constexpr auto table = std::to_array<mutant_info>({
+  // Votes
+  {"promise-unsaved", "a promise is on disk before it is given"},
+  {"vote-twice", "one vote per epoch"},
+  {"vote-for-older", "no vote for a candidate whose state is older"},
+  // States
+  {"state-unsaved", "a state is on disk before it is accepted"},
+  {"old-epoch-obeyed", "a promise: no state of an older epoch is accepted"},
+  {"commit-early", "the majority decides, not the primary alone"},
+  {"before-ignored", "the electorates before a change decide, too"},
+  {"base-trusted", "a new primary's base may not be committed"},
+  {"shown-when-accepted", "only committed states are shown"},
+  {"shown-when-any-is", "the state committed must be the state at hand"},
+  {"delta-on-wrong-base", "a delta goes on the state it was made from"},
+  {"sync-not-retried", "the primary asks again who did not answer"},
+  // Metadata on disk
+  {"meta-no-sync", "metadata: the file is synced before the rename"},
+  {"meta-no-dir-sync", "metadata: the directory is synced after it"},
+  {"meta-one-copy", "metadata: two copies"},
+  {"meta-unchecked", "metadata: damage is noticed by the checksum"},
+  // Changes
+  {"bid-twice", "a bucket id is given once"},
+  {"change-twice", "a forwarded change happens once"},
+  {"carry-out-unwaited", "targets know a bucket before its creator does"},
+  // Objects
+  {"fence-ignored", "no data without a lease from the primary"},
+  {"lease-while-silent", "a silent node gets no lease before it caught up"},
+  {"put-no-sync", "PUT: the file is synced before the answer"},
+  {"put-no-dir-sync", "PUT: the directory is synced before the answer"},
+  {"put-error-hidden", "PUT: a failed commit is not acknowledged"},
+  {"delete-no-sync", "DELETE: the directory is synced before the answer"},
+  {"lease-kept", "leases are revoked before a write is acknowledged"},
+  {"corrupt-served", "what is served has the stored checksum"},
+  {"bucket-no-sync", "a bucket's directories are synced"},
+  {"incarnations-mixed", "objects of a destroyed bucket stay gone"},
+});
+
+} // namespace
+
+std::span<const mutant_info> all_mutants() {
+  return table;
+}
+
+} // namespace ais::sim
