@@ -46,7 +46,7 @@ nanos nemesis::soon() {
 void nemesis::strike() {
   auto id = any_node(), other = any_node();
   auto later = w_.pick_ms(200, 12'000);
-  switch (w_.pick(0, 14)) {
+  switch (w_.pick(0, 16)) {
     case 0:
       return crash(id, false, soon());
     case 1:
@@ -95,7 +95,13 @@ void nemesis::strike() {
       });
     case 13:
       return sicken(id, later);
-    case 14: // what a retransmission through a bad network looks like
+    case 14: // looks like death, and is not
+      if (auto p = c_.primary())
+        sever(*p);
+      return;
+    case 15:
+      return sever(id);
+    case 16: // what a retransmission through a bad network looks like
       ++counts["duplication, reordering"];
       w_.net.duplicate = 0.5;
       w_.net.reorder = true;
@@ -207,6 +213,13 @@ void nemesis::cut(node_t a, node_t b, bool both, nanos later) {
   if (both)
     w_.cut(b, a);
   w_.at(later, [this] { w_.heal(); });
+}
+
+void nemesis::sever(node_t id) {
+  ++counts["connections broken"];
+  for (node_t n = 0; n < c_.size(); ++n)
+    if (n != id && w_.chance(0.7))
+      w_.sever(id, n);
 }
 
 void nemesis::isolate(const std::set<node_t>& side, nanos later) {
