@@ -183,8 +183,9 @@ struct metasync_state {
     if (!next)
       return next.error();
     auto answer = self->make_response_promise<sync_answer>();
-    if (u.epoch > promised)
-      step_down("a newer primary is there");
+    // A ballot of ours, too, ends: its votes are for what we had until now.
+    if (u.epoch > promised || !AIS_MUTANT("ballot-kept"))
+      step_down("another primary is there");
     save(*next, [this, answer, next = *next, u](const error& e) mutable {
       if (e) {
         answer.deliver(e);
