@@ -357,8 +357,7 @@ struct metasync_state {
     members.clear();
     log_info("epoch " + std::to_string(promised) + ": " + candidate
              + " is elected");
-    auto next = successor(*accepted, promised,
-                          shown->at == at() || AIS_MUTANT("base-trusted"));
+    auto next = successor(*accepted, promised, shown->at == at());
     auto map = std::make_shared<smap>(*accepted->map);
     map->primary = candidate;
     ++map->version;

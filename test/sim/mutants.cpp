@@ -17,7 +17,6 @@ constexpr auto table = std::to_array<mutant_info>({
   {"old-epoch-obeyed", "a promise: no state of an older epoch is accepted"},
   {"commit-early", "the majority decides, not the primary alone"},
   {"before-ignored", "the electorates before a change decide, too"},
-  {"base-trusted", "a new primary's base may not be committed"},
   {"shown-when-accepted", "only committed states are shown"},
   {"shown-when-any-is", "the state committed must be the state at hand"},
   {"delta-on-wrong-base", "a delta goes on the state it was made from"},
