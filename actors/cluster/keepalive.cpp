@@ -24,13 +24,15 @@ struct keepalive_state {
   sync_view view;
   int64_t answered_ns = 0; ///< when the last answered beat was sent
   bool beating = false;    ///< a beat is under way
-  std::map<std::string, int64_t>
-    heard_ns;                        ///< primary: last beat of each member
-  int64_t trusted_until_ns = 0;      ///< primary: by the majority
-  std::map<std::string, stamp> back; ///< who must show what for a lease
+  /// No verdict on the primary before a lease of it.
+  int64_t watch_since_ns = 0;
+
+  // Primary.
+  std::map<std::string, int64_t> heard_ns; ///< last beat of each member
+  int64_t trusted_until_ns = 0;            ///< by the majority
+  std::map<std::string, stamp> back; ///< what a member must show for a lease
   std::set<std::string> marked;      ///< silent in the committed state
-  std::set<std::string> away;        ///< taken for silent; perhaps not yet so
-                                     ///< in the map
+  std::set<std::string> away;        ///< taken for silent, or marked: no lease
 
   int64_t now() const { return config.env.steady_ns(); }
   const smap& map() const { return *view.accepted->map; }
@@ -55,8 +57,10 @@ struct keepalive_state {
       for (auto* nodes : {&map().proxies, &map().targets})
         for (auto& [id, node] : *nodes)
           heard_ns.emplace(id, now());
-    if (x.primary)
-      note_silent(became);
+    if (x.primary) {
+      note_silent();
+      renew_own(times()); // who decides may have changed
+    }
     if (became || other) {
       answered_ns = std::max(answered_ns, int64_t{1});
       watch_since_ns = now();
@@ -65,18 +69,18 @@ struct keepalive_state {
   }
 
   /// Follows who is silent in the committed state.
-  void note_silent(bool became) {
+  void note_silent() {
     for (auto* nodes : {&view.state->map->proxies, &view.state->map->targets})
       for (auto& [id, node] : *nodes) {
-        auto silent = (node.flags & snode_silent) != 0;
-        if (silent)
-          away.insert(id), marked.insert(id);
-        else if (became || marked.erase(id) > 0)
-          away.erase(id), back[id] = view.state->at;
+        if ((node.flags & snode_silent) != 0) {
+          marked.insert(id);
+          away.insert(id);
+        } else if (marked.erase(id) > 0 || !back.count(id)) {
+          away.erase(id);
+          back[id] = view.state->at;
+        }
       }
   }
-  int64_t watch_since_ns
-    = 0; ///< no verdict on the primary before a lease of it
 
   void tick() {
     // Without a lease nothing is served: no time to lose.
@@ -187,14 +191,11 @@ struct keepalive_state {
     auto at = now();
     for (auto& id : config.seats)
       heard_ns[id] = at;
-    auto since = majority_since();
-    if (at - since > t.lease.count()) {
+    renew_own(t);
+    if (trusted_until_ns < at) {
       self->send(config.metasync, atom::stop_v);
       return;
     }
-    auto alone = !electorate_of(map()).sole.empty();
-    trusted_until_ns = alone ? fence::always : since + t.lease.count();
-    config.gate_fence->open_until(trusted_until_ns);
     // Their leases ran from before we heard them; an eighth for clocks that
     // run apart.
     auto patience = t.lease.count() + t.lease.count() / 8;
@@ -211,6 +212,14 @@ struct keepalive_state {
           config.events.silent(id, silent);
       }
     }
+  }
+
+  /// The primary's own lease is the majority's word.
+  void renew_own(const keepalive_times& t) {
+    auto alone = !electorate_of(map()).sole.empty();
+    trusted_until_ns
+      = alone ? fence::always : majority_since() + t.lease.count();
+    config.gate_fence->open_until(trusted_until_ns);
   }
 
   /// The latest moment since which enough members were heard to decide.

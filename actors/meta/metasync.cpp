@@ -183,8 +183,9 @@ struct metasync_state {
     if (!next)
       return next.error();
     auto answer = self->make_response_promise<sync_answer>();
-    if (u.epoch > promised)
-      step_down("a newer primary is there");
+    // A ballot of ours, too, ends: its votes are for what we had until now.
+    if (u.epoch > promised || !AIS_MUTANT("ballot-kept"))
+      step_down("another primary is there");
     save(*next, [this, answer, next = *next, u](const error& e) mutable {
       if (e) {
         answer.deliver(e);
@@ -356,8 +357,7 @@ struct metasync_state {
     members.clear();
     log_info("epoch " + std::to_string(promised) + ": " + candidate
              + " is elected");
-    auto next = successor(*accepted, promised,
-                          shown->at == at() || AIS_MUTANT("base-trusted"));
+    auto next = successor(*accepted, promised, shown->at == at());
     auto map = std::make_shared<smap>(*accepted->map);
     map->primary = candidate;
     ++map->version;

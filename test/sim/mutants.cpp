@@ -10,13 +10,13 @@ constexpr auto table = std::to_array<mutant_info>({
   // Votes
   {"promise-unsaved", "a promise is on disk before it is given"},
   {"vote-twice", "one vote per epoch"},
+  {"ballot-kept", "who follows another primary runs no more"},
   {"vote-for-older", "no vote for a candidate whose state is older"},
   // States
   {"state-unsaved", "a state is on disk before it is accepted"},
   {"old-epoch-obeyed", "a promise: no state of an older epoch is accepted"},
   {"commit-early", "the majority decides, not the primary alone"},
   {"before-ignored", "the electorates before a change decide, too"},
-  {"base-trusted", "a new primary's base may not be committed"},
   {"shown-when-accepted", "only committed states are shown"},
   {"shown-when-any-is", "the state committed must be the state at hand"},
   {"delta-on-wrong-base", "a delta goes on the state it was made from"},

@@ -12,9 +12,9 @@ void nemesis::begin() {
   w_.net.max_delay = std::chrono::milliseconds{w_.pick(1, 20)};
   vote_odds_ = w_.chance(0.5) ? 0.5 : 0;
   state_odds_ = w_.chance(0.5) ? 0.02 : 0;
-  join_odds_ = w_.chance(0.3) ? 0.3 : 0;
+  join_odds_ = w_.chance(0.4) ? 0.5 : 0;
   change_odds_ = w_.chance(0.3) ? 0.05 : 0;
-  aimed_left_ = w_.pick(0, 12);
+  aimed_left_ = w_.pick(0, 16);
   w_.on_send = [this](node_t from, node_t to, const caf::message& x) {
     watch(from, to, x);
   };
@@ -46,7 +46,7 @@ nanos nemesis::soon() {
 void nemesis::strike() {
   auto id = any_node(), other = any_node();
   auto later = w_.pick_ms(200, 12'000);
-  switch (w_.pick(0, 14)) {
+  switch (w_.pick(0, 17)) {
     case 0:
       return crash(id, false, soon());
     case 1:
@@ -95,7 +95,14 @@ void nemesis::strike() {
       });
     case 13:
       return sicken(id, later);
-    case 14: // what a retransmission through a bad network looks like
+    case 14: // looks like death, and is not: others run while it goes on
+    case 17:
+      if (auto p = c_.primary())
+        sever(*p);
+      return;
+    case 15:
+      return sever(id);
+    case 16: // what a retransmission through a bad network looks like
       ++counts["duplication, reordering"];
       w_.net.duplicate = 0.5;
       w_.net.reorder = true;
@@ -148,7 +155,9 @@ void nemesis::strike_at(node_t from, node_t to, moment what) {
            : what == moment::join ? "at a join"
                                   : "at a message"];
   if (what == moment::join) // the members change, perhaps only here
-    return isolate({to}, later);
+    return isolate({to}, w_.pick_ms(2'000, 9'000));
+  if (what == moment::vote && w_.chance(0.3)) // the old primary goes on
+    return isolate({to}, w_.pick_ms(50, 2'000));
   switch (what == moment::vote && w_.chance(0.5) ? 4 : w_.pick(0, 5)) {
     case 0:
       return crash(from, w_.chance(0.5), soon());
@@ -177,7 +186,7 @@ void nemesis::crash(node_t id, bool power, nanos later) {
     on_kill(id);
   c_.kill(id, power);
   // The first node remains electable: somebody must.
-  if (id > 0 && w_.chance(0.15)) {
+  if (id > 0 && w_.chance(0.25)) {
     ++counts["electable or not"];
     c_.set_electable(id, !c_.options(id).electable);
   }
@@ -207,6 +216,13 @@ void nemesis::cut(node_t a, node_t b, bool both, nanos later) {
   if (both)
     w_.cut(b, a);
   w_.at(later, [this] { w_.heal(); });
+}
+
+void nemesis::sever(node_t id) {
+  ++counts["connections broken"];
+  for (node_t n = 0; n < c_.size(); ++n)
+    if (n != id && w_.chance(0.7))
+      w_.sever(id, n);
 }
 
 void nemesis::isolate(const std::set<node_t>& side, nanos later) {

@@ -31,6 +31,7 @@ private:
   void crash(node_t id, bool power, nanos later);
   void pause(node_t id, nanos later);
   void cut(node_t a, node_t b, bool both, nanos later);
+  void sever(node_t id);
   void isolate(const std::set<node_t>& side, nanos later);
   void sicken(node_t id, nanos later);
   void damage(node_t id);

@@ -125,11 +125,11 @@ private:
     auto well = run_until(heal_limit, [&] {
       auto all_up = true;
       for (node_t id = 0; id < c_.size(); ++id) {
-        all_up = all_up && w_.up(id);
         if (c_.failure(id)) { // it could not start in the trouble
           c_.kill(id);
           w_.at(1s, [this, id] { c_.start(id); });
         }
+        all_up = all_up && w_.up(id);
       }
       return all_up && c_.healthy() && open_ == 0;
     });

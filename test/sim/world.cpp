@@ -186,14 +186,28 @@ void world::kill(node_t id) {
     if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(a))
       caf::anon_send_exit(strong, caf::exit_reason::kill);
   // The connections break: monitors of its actors fire.
-  for (auto& [key, x] : proxies_) {
-    auto* raw = static_cast<proxy*>(caf::actor_cast<caf::abstract_actor*>(x));
-    if (raw->owner != id || raw->owner_incarnation != p.incarnation)
-      continue;
-    at(pick_ms(0, 3), [x, raw] {
-      raw->cleanup(caf::exit_reason::remote_link_unreachable, nullptr);
+  for (auto& [key, x] : proxies_)
+    disconnect(x, [&](auto& dead) { return dead.owner == id; });
+}
+
+void world::sever(node_t a, node_t b) {
+  trace("sever " + std::to_string(a) + ' ' + std::to_string(b));
+  for (auto& [key, x] : proxies_)
+    disconnect(x, [&](auto& p) {
+      return (p.owner == a && p.viewer == b) || (p.owner == b && p.viewer == a);
     });
-  }
+}
+
+/// Ends `x` soon, if it is of a current process and `fits`.
+template <class F>
+void world::disconnect(const caf::strong_actor_ptr& x, F fits) {
+  auto* raw = static_cast<proxy*>(caf::actor_cast<caf::abstract_actor*>(x));
+  if (raw->owner_incarnation != processes_[raw->owner].incarnation
+      || !fits(*raw))
+    return;
+  at(pick_ms(0, 3), [x, raw] {
+    raw->cleanup(caf::exit_reason::remote_link_unreachable, nullptr);
+  });
 }
 
 void world::pause(node_t id, bool stop) {

@@ -82,6 +82,9 @@ public:
     cut(b, a);
   }
   void heal();
+  /// Breaks the connections between two nodes that both live on: each notices,
+  /// and may connect again.
+  void sever(node_t a, node_t b);
   bool blocked(node_t from, node_t to) const {
     return cuts_.count({from, to}) > 0;
   }
@@ -118,6 +121,8 @@ private:
                      const caf::strong_actor_ptr& sender, caf::message_id mid);
   caf::strong_actor_ptr
   proxy_of(node_t viewer, node_t owner, const caf::strong_actor_ptr& target);
+  template <class F>
+  void disconnect(const caf::strong_actor_ptr& x, F fits);
   void drain();
   node_t node_of(const caf::resumable* job) const;
 
