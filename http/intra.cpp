@@ -15,15 +15,16 @@ using namespace std::chrono_literals;
 constexpr auto connection_timeout = 4s;
 constexpr auto heartbeat_interval = 1s;
 
-connector_actor::behavior_type connector(connector_actor::pointer self) {
+connector_actor::behavior_type
+connector(connector_actor::pointer self, caf::timespan timeout) {
   return {
-    [self](const net_info& at) -> caf::result<caf::strong_actor_ptr> {
+    [self, timeout](const net_info& at) -> caf::result<caf::strong_actor_ptr> {
       auto& sys = self->system();
       if (!sys.has_middleman())
         return fail(errc::not_ready, "this node talks to no others");
       auto answer = self->make_response_promise<caf::strong_actor_ptr>();
       self
-        ->request(sys.middleman().actor_handle(), connect_timeout,
+        ->request(sys.middleman().actor_handle(), timeout,
                   caf::connect_atom::value, at.host, at.port)
         .then(
           [answer](const caf::node_id&, caf::strong_actor_ptr& gate,
@@ -56,7 +57,7 @@ void load_middleman(caf::actor_system_config& cfg) {
 }
 
 connector_actor spawn_connector(caf::actor_system& sys) {
-  return sys.spawn(connector);
+  return sys.spawn(connector, caf::timespan{connect_timeout});
 }
 
 expected<void> publish_gate(caf::actor_system& sys, const net_info& at,

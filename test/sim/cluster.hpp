@@ -116,11 +116,13 @@ void cluster::ask(node_t id, const Handle& to, Message req,
     f(fail(errc::timed_out, "the process was killed"));
   };
   auto asker = w.sys.spawn(
-    [to, req = std::move(req), once, timeout](caf::event_based_actor* self) {
-      self->request(to, timeout, req)
+    // With an argument: CAF 0.17 spawns without any through a null reference.
+    [to, once, timeout](caf::event_based_actor* self, const Message& what) {
+      self->request(to, timeout, what)
         .then([once](R& x) { once(std::move(x)); },
               [once](error& e) { once(std::move(e)); });
-    });
+    },
+    std::move(req));
   w.own(id, caf::actor_cast<caf::strong_actor_ptr>(asker));
 }
 
