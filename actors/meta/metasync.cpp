@@ -184,8 +184,7 @@ struct metasync_state {
       return next.error();
     auto answer = self->make_response_promise<sync_answer>();
     // A ballot of ours, too, ends: its votes are for what we had until now.
-    if (u.epoch > promised || !AIS_MUTANT("ballot-kept"))
-      step_down("another primary is there");
+    step_down("another primary is there");
     save(*next, [this, answer, next = *next, u](const error& e) mutable {
       if (e) {
         answer.deliver(e);

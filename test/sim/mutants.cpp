@@ -10,7 +10,6 @@ constexpr auto table = std::to_array<mutant_info>({
   // Votes
   {"promise-unsaved", "a promise is on disk before it is given"},
   {"vote-twice", "one vote per epoch"},
-  {"ballot-kept", "who follows another primary runs no more"},
   {"vote-for-older", "no vote for a candidate whose state is older"},
   // States
   {"state-unsaved", "a state is on disk before it is accepted"},

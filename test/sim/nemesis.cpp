@@ -12,7 +12,9 @@ void nemesis::begin() {
   w_.net.max_delay = std::chrono::milliseconds{w_.pick(1, 20)};
   vote_odds_ = w_.chance(0.5) ? 0.5 : 0;
   state_odds_ = w_.chance(0.5) ? 0.02 : 0;
-  join_odds_ = w_.chance(0.4) ? 0.5 : 0;
+  forget_ = w_.chance(0.5);
+  flip_odds_ = w_.chance(0.4) ? 0.3 : 0.02;
+  join_odds_ = flip_odds_ > 0.1 ? 0.5 : 0;
   change_odds_ = w_.chance(0.3) ? 0.05 : 0;
   aimed_left_ = w_.pick(0, 16);
   w_.on_send = [this](node_t from, node_t to, const caf::message& x) {
@@ -156,9 +158,10 @@ void nemesis::strike_at(node_t from, node_t to, moment what) {
                                   : "at a message"];
   if (what == moment::join) // the members change, perhaps only here
     return isolate({to}, w_.pick_ms(2'000, 9'000));
-  if (what == moment::vote && w_.chance(0.3)) // the old primary goes on
+  auto typical = what == moment::vote && w_.chance(0.7);
+  if (typical && !forget_) // the old primary goes on
     return isolate({to}, w_.pick_ms(50, 2'000));
-  switch (what == moment::vote && w_.chance(0.5) ? 4 : w_.pick(0, 5)) {
+  switch (typical ? 4 : w_.pick(0, 5)) {
     case 0:
       return crash(from, w_.chance(0.5), soon());
     case 1:
@@ -186,7 +189,7 @@ void nemesis::crash(node_t id, bool power, nanos later) {
     on_kill(id);
   c_.kill(id, power);
   // The first node remains electable: somebody must.
-  if (id > 0 && w_.chance(0.25)) {
+  if (id > 0 && w_.chance(flip_odds_)) {
     ++counts["electable or not"];
     c_.set_electable(id, !c_.options(id).electable);
   }

@@ -92,7 +92,9 @@ private:
   // -- phases
 
   void build() {
-    auto proxies = w_.pick(1, 3), targets = w_.pick(1, 4);
+    // With one proxy there is nothing to elect.
+    auto proxies = w_.chance(0.1) ? int64_t{1} : w_.pick(2, 3),
+         targets = w_.pick(1, 4);
     while (proxies + targets < 3)
       ++targets;
     for (int64_t i = 0; i < proxies; ++i)

@@ -1,0 +1,91 @@
+#include "actors/meta/metasync.hpp"
+
+#include "actors/cluster/gate.hpp"
+#include "test/sim/deterministic.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <catch2/catch.hpp>
+
+using namespace ais;
+using namespace std::chrono_literals;
+
+namespace {
+
+snode node(const std::string& id, node_role role, uint64_t flags = 0) {
+  net_info at{id, 8080};
+  return {id, role, at, at, at, flags};
+}
+
+/// Three proxies and a target; `others` are the flags of p2 and p3.
+smap_ptr four(uint64_t others) {
+  auto out = std::make_shared<smap>();
+  out->uuid = "u";
+  out->version = 5 + others;
+  out->primary = "p2";
+  out->proxies["p1"] = node("p1", node_role::proxy);
+  for (auto* id : {"p2", "p3"})
+    out->proxies[id] = node(id, node_role::proxy, others);
+  out->targets["t1"] = node("t1", node_role::target);
+  return out;
+}
+
+/// Grants all votes, or only says that it would; looks at nothing else.
+gate_actor voter(sim::deterministic& d, const std::string& id, bool really) {
+  auto out = d.sys.spawn([id, really](caf::event_based_actor* self) {
+    self->set_default_handler(caf::skip);
+    return caf::behavior{
+      [self, id, really](const vote_request& x) -> caf::result<vote> {
+        if (x.probe || really)
+          return vote{true, x.epoch - 1, {id}, "", ""};
+        return self->make_response_promise<vote>(); // for ever
+      },
+    };
+  });
+  return caf::actor_cast<gate_actor>(out);
+}
+
+} // namespace
+
+TEST_CASE_METHOD(sim::deterministic,
+                 "metasync: a ballot ends when another primary is followed",
+                 "[actors][metasync]") {
+  REQUIRE(storage::make_dirs_durable(disk, "/a/b"));
+  auto vault = spawn_vault(sys, env, {"/a/b/1", "/a/b/2"});
+  auto first = std::make_shared<cluster_state>();
+  first->at = {1, 5};
+  first->map = four(0);
+  auto peers = std::make_shared<board<peer_set>>();
+  auto all = std::make_shared<peer_set>();
+  all->gates = {{"p2", voter(*this, "p2", false)},
+                {"p3", voter(*this, "p3", false)},
+                {"t1", voter(*this, "t1", true)}};
+  peers->show(all);
+  auto led = false;
+  auto p1 = spawn_metasync(
+    sys, {env, {"p1"}, vault, first, 1, peers, [&](const sync_view& x) {
+            led = led || x.primary;
+          }});
+  // All would vote for it, two of four do, the others say nothing.
+  auto campaigning = self->request(p1, caf::infinite, campaign{"p1"});
+  run();
+  // p2 is elected meanwhile, and makes p1 the only electable proxy.
+  state_update u;
+  u.cluster = "u";
+  u.epoch = 2;
+  u.at = {2, 6};
+  u.map = to_text(to_json(*four(snode_non_electable)));
+  u.buckets = to_text(to_json(bmd{}));
+  u.config = to_text(to_json(cluster_config{}));
+  auto answer = ask<sync_answer>(p1, u);
+  REQUIRE(answer);
+  REQUIRE(answer->has == stamp{2, 6});
+  advance(sync_timeout + 1s);
+  CHECK_FALSE(led);
+  campaigning.receive([](ack) { FAIL("elected by votes for another state"); },
+                      [](error& e) { CHECK(e == errc::conflict); });
+  for (auto& [id, gate] : all->gates)
+    self->send_exit(gate, caf::exit_reason::kill);
+  self->send_exit(p1, caf::exit_reason::kill);
+  self->send_exit(vault, caf::exit_reason::kill);
+  run();
+}
