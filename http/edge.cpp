@@ -203,6 +203,15 @@ task<> edge::route(call& c) {
     co_await method_not_allowed(c.x, allow);
     co_return;
   }
+  if (serve == v1::daemon && method == "GET" && !ready()
+      && c.q.get("what") == "snode") {
+    // Whoever asks it into a cluster wants to know who it is.
+    if (auto own = shared_->boards->own->read(); !own->empty()) {
+      auto me = own->front();
+      co_await reply_json(c.x, to_json(me));
+      co_return;
+    }
+  }
   if (serve != v1::health && serve != v1::metrics && !ready()) {
     reply starting;
     starting.status = 503;

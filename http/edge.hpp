@@ -10,6 +10,7 @@
 #include "http/bridge.hpp"
 #include "http/handler.hpp"
 #include "http/lease_cache.hpp"
+#include "http/scout.hpp"
 #include "http/url.hpp"
 #include "storage/base/json.hpp"
 
@@ -25,8 +26,9 @@ struct edge_shared {
   environment env;
   std::shared_ptr<node_boards> boards;
   board<node_handles> handles; ///< empty until the node is active
-  std::string log_file;        ///< empty: stderr
-  std::string dir;             ///< of the node
+  scout_actor scout;
+  std::string log_file; ///< empty: stderr
+  std::string dir;      ///< of the node
   std::vector<std::string> mountpaths;
   size_t leases_per_edge = 1024;
 };

@@ -10,6 +10,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
@@ -39,9 +40,10 @@ struct arguments {
   std::string join;
   uint16_t control_port = 0; ///< 0: see intra()
   bool non_electable = false;
+  bool standby = false;
   /// Whether it is part of a cluster of several processes.
   bool clustered() const {
-    return !role.empty() || !join.empty() || control_port != 0;
+    return !role.empty() || !join.empty() || control_port != 0 || standby;
   }
   std::string host = "127.0.0.1";
   uint16_t port = 8080;
@@ -121,15 +123,44 @@ environment real_environment() {
   return env;
 }
 
-/// Starts the node actor and waits until it is active.
-expected<node_handles> start(caf::actor_system& sys, const node_actor& node) {
-  caf::scoped_actor self{sys};
-  expected<node_handles> out{fail(errc::timed_out, "the node did not start")};
-  self->request(node, caf::infinite, atom::start_v)
-    .receive([&](node_handles& x) { out = std::move(x); },
-             [&](error& e) { out = std::move(e); });
-  return out;
+/// Starts the node; whoever waits in `to` gets its handles, or an error.
+void start(caf::actor_system& sys, const node_actor& node,
+           const caf::actor& to) {
+  sys.spawn(
+    [to](caf::event_based_actor* self, const node_actor& x) {
+      self->request(x, caf::infinite, atom::start_v)
+        .then([self, to](node_handles& y) { self->send(to, std::move(y)); },
+              [self, to](error& e) { self->send(to, std::move(e)); });
+    },
+    node);
 }
+
+/// Turns signals, which all threads block, into messages.
+class signal_thread {
+public:
+  signal_thread(const sigset_t& which, caf::actor to)
+    : thread_{[which, to = std::move(to), this] {
+        int signal = 0;
+        while (!over_ && sigwait(&which, &signal) == 0) {
+          if (over_)
+            break;
+          log_info("stopping: "
+                   + std::string{signal == SIGTERM ? "SIGTERM" : "SIGINT"});
+          caf::anon_send(to, atom::stop_v);
+        }
+      }} {}
+  signal_thread(const signal_thread&) = delete;
+  signal_thread& operator=(const signal_thread&) = delete;
+  ~signal_thread() {
+    over_ = true;
+    pthread_kill(thread_.native_handle(), SIGTERM);
+    thread_.join();
+  }
+
+private:
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
 
 void stop(caf::actor_system& sys, const node_actor& node) {
   caf::scoped_actor self{sys};
@@ -169,6 +200,13 @@ expected<smap_ptr> wait_for_members(const std::string& url) {
 }
 
 int run(const arguments& args) {
+  // Blocked in all threads, so that only one sees them: before any starts.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
   auto dir = absolute(args.dir);
   auto is_target = args.role != "proxy";
   std::vector<std::string> mountpaths;
@@ -217,13 +255,6 @@ int run(const arguments& args) {
                    : std::max<size_t>(std::thread::hardware_concurrency(), 1);
   shared->leases_per_edge = std::min<size_t>(files / 8 / threads, 16'384);
 
-  // Blocked in all threads, so that only sigwait() below sees them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
   http::server::options options;
   options.host = args.host;
   options.port = args.port;
@@ -242,6 +273,7 @@ int run(const arguments& args) {
   config.proxy = args.role != "target";
   config.target = is_target;
   config.electable = !args.non_electable;
+  config.standby = args.standby;
   auto host = args.advertise.empty() ? args.host : args.advertise;
   config.pub = config.control = config.data = {host, server.port()};
   if (args.clustered()) {
@@ -258,6 +290,7 @@ int run(const arguments& args) {
     };
   }
   config.connector = http::spawn_connector(sys);
+  shared->scout = http::spawn_scout(sys);
   config.informant = http::v1::spawn_informant(sys, shared);
   config.cached_leases = std::min<size_t>(files / 8, 16'384);
   // A node that was in a cluster knows whom to ask; the one at the URL may wait
@@ -277,32 +310,38 @@ int run(const arguments& args) {
       config.join_uuid = (*via)->uuid;
     }
   }
+  caf::scoped_actor self{sys};
+  auto me = caf::actor_cast<caf::actor>(self);
+  config.leave = [me] {
+    caf::anon_send(me, atom::stop_v);
+  };
   auto node = spawn_node(sys, config, shared->boards);
-  auto handles = start(sys, node);
-  if (!handles) {
-    stop(sys, node);
-    server.stop();
-    return refuse(message_of(handles.error()));
+  error failed;
+  {
+    signal_thread waiting{signals, me};
+    start(sys, node, me);
+    auto over = false;
+    self->receive_while([&] { return !over && !failed; })(
+      [&](const node_handles& x) {
+        shared->handles.show(std::make_shared<const node_handles>(x));
+        if (!args.port_file.empty())
+          std::ofstream{args.port_file} << server.port() << '\n';
+        log_info("serving " + config.pub.url());
+      },
+      [&](const error& e) { failed = e; }, [&](atom::stop) { over = true; });
   }
-  shared->handles.show(std::make_shared<const node_handles>(*handles));
-  auto url = config.pub.url();
-  if (!args.port_file.empty())
-    std::ofstream{args.port_file} << server.port() << '\n';
-  log_info("serving " + url);
-
-  int signal = 0;
-  sigwait(&signals, &signal);
-  log_info("stopping: "
-           + std::string{signal == SIGTERM ? "SIGTERM" : "SIGINT"});
   server.stop();
   shared->handles.show(std::make_shared<const node_handles>());
-  *handles = node_handles{};
   stop(sys, node);
   // Whoever answered another node stays in CAF's registry until it exits.
   caf::anon_send_exit(config.connector, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(config.informant, caf::exit_reason::user_shutdown);
   config = node_config{};
+  shared->scout = nullptr;
   node = nullptr;
+  me = nullptr;
+  if (failed)
+    return refuse(message_of(failed));
   log_info("stopped");
   flush_log();
   return 0;
@@ -327,6 +366,9 @@ int main(int argc, char** argv) {
   app.add_option("--control-port", args.control_port,
                  "port for other nodes, in a cluster [port + 1000]");
   app.add_flag("--non-electable", args.non_electable, "never become primary");
+  app.add_flag("--standby", args.standby,
+               "without a cluster yet, wait until an administrator asks this"
+               " node into one");
   app.add_option("--host", args.host, "address to listen on")
     ->capture_default_str();
   app.add_option("--port", args.port, "port to listen on, 0 for any free one")

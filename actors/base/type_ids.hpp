@@ -15,17 +15,24 @@
 
 namespace ais {
 
+struct admit_node;
+struct admitted;
 struct beat;
 struct beat_answer;
 struct begin_txn;
 struct bucket_totals;
+struct change_nodes;
 struct commit_notice;
 struct count_bucket;
 struct carry_out;
 struct create_bucket;
 struct destroy_bucket;
+struct dismiss;
+struct end_cluster;
 struct hello;
 struct hello_answer;
+struct invite;
+struct invited;
 struct join_answer;
 struct join_request;
 struct list_part;
@@ -35,8 +42,10 @@ struct listed_part;
 struct override_config;
 struct set_bucket_props;
 struct set_config;
+struct set_primary;
 struct state_update;
 struct sync_answer;
+struct take_over;
 struct vote;
 struct vote_request;
 
@@ -82,6 +91,15 @@ CAF_BEGIN_TYPE_ID_BLOCK(ais, first_custom_type_id)
   CAF_ADD_TYPE_ID(ais, (ais::bucket_totals))
   CAF_ADD_TYPE_ID(ais, (ais::node_question))
   CAF_ADD_TYPE_ID(ais, (ais::node_account))
+  CAF_ADD_TYPE_ID(ais, (ais::take_over))
+  CAF_ADD_TYPE_ID(ais, (ais::change_nodes))
+  CAF_ADD_TYPE_ID(ais, (ais::admit_node))
+  CAF_ADD_TYPE_ID(ais, (ais::admitted))
+  CAF_ADD_TYPE_ID(ais, (ais::set_primary))
+  CAF_ADD_TYPE_ID(ais, (ais::end_cluster))
+  CAF_ADD_TYPE_ID(ais, (ais::invite))
+  CAF_ADD_TYPE_ID(ais, (ais::invited))
+  CAF_ADD_TYPE_ID(ais, (ais::dismiss))
 
   CAF_ADD_ATOM(ais, ais::atom, get, "get")
   CAF_ADD_ATOM(ais, ais::atom, flush, "flush")

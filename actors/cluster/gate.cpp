@@ -19,8 +19,14 @@ gate(gate_actor::pointer self, const gate_routes& to) {
     [self, to](commit_notice& x) {
       return self->delegate(to.metasync, std::move(x));
     },
+    [self, to](take_over& x) {
+      return self->delegate(to.metasync, std::move(x));
+    },
     [self, to](beat& x) { return self->delegate(to.keepalive, std::move(x)); },
     [self, to](join_request& x) {
+      return self->delegate(to.membership, std::move(x));
+    },
+    [self, to](invite& x) {
       return self->delegate(to.membership, std::move(x));
     },
     [self, to](create_bucket& x) {
@@ -35,6 +41,19 @@ gate(gate_actor::pointer self, const gate_routes& to) {
     [self, to](set_config& x) {
       return self->delegate(to.proxy, std::move(x));
     },
+    [self, to](change_nodes& x) {
+      return self->delegate(to.proxy, std::move(x));
+    },
+    [self, to](admit_node& x) {
+      return self->delegate(to.proxy, std::move(x));
+    },
+    [self, to](set_primary& x) {
+      return self->delegate(to.proxy, std::move(x));
+    },
+    [self, to](end_cluster& x) {
+      return self->delegate(to.proxy, std::move(x));
+    },
+    [self, to](dismiss& x) { return self->delegate(to.node, std::move(x)); },
     [self, to](node_question& x) -> caf::result<node_account> {
       if (!to.informant)
         return fail(errc::unsupported, "this node serves no clients");

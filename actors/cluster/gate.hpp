@@ -45,15 +45,23 @@ using gate_actor
                      caf::replies_to<vote_request>::with<vote>,
                      caf::replies_to<state_update>::with<sync_answer>,
                      caf::replies_to<commit_notice>::with<sync_answer>,
+                     caf::replies_to<take_over>::with<ack>,
                      // KEEPALIVE
                      caf::replies_to<beat>::with<beat_answer>,
                      // MEMBERSHIP
                      caf::replies_to<join_request>::with<join_answer>,
+                     caf::replies_to<invite>::with<invited>,
                      // PROXY
                      caf::replies_to<create_bucket>::with<ack>,
                      caf::replies_to<destroy_bucket>::with<ack>,
                      caf::replies_to<set_bucket_props>::with<ack>,
                      caf::replies_to<set_config>::with<ack>,
+                     caf::replies_to<change_nodes>::with<ack>,
+                     caf::replies_to<admit_node>::with<admitted>,
+                     caf::replies_to<set_primary>::with<ack>,
+                     caf::replies_to<end_cluster>::with<ack>,
+                     // NODE
+                     caf::replies_to<dismiss>::with<ack>,
                      // INFORMANT; errc::unsupported where nobody provides it
                      caf::replies_to<node_question>::with<node_account>,
                      // LOCAL CONFIG
@@ -71,6 +79,9 @@ struct peer_set {
   gate_actor own;
 };
 
+/// What of the NODE the gate needs.
+using dismissed_actor = caf::typed_actor<caf::replies_to<dismiss>::with<ack>>;
+
 struct gate_routes {
   std::vector<std::string> seats;
   std::function<std::string()> cluster; ///< uuid, as far as known
@@ -78,6 +89,7 @@ struct gate_routes {
   keepalive_actor keepalive;
   membership_actor membership;
   proxy_actor proxy;
+  dismissed_actor node;
   local_config_actor local;
   informant_actor informant; ///< null where nobody provides it
   target_actor target;       ///< null on a node without

@@ -13,6 +13,8 @@ namespace ais {
 namespace {
 
 constexpr std::chrono::milliseconds urgent_pause{100};
+/// Whoever got our vote has this long to show as primary.
+constexpr std::chrono::nanoseconds election_grace = std::chrono::seconds{1};
 
 using extended = keepalive_actor::extend<caf::reacts_to<atom::tick>>;
 
@@ -33,6 +35,7 @@ struct keepalive_state {
   std::map<std::string, stamp> back; ///< what a member must show for a lease
   std::set<std::string> marked;      ///< silent in the committed state
   std::set<std::string> away;        ///< taken for silent, or marked: no lease
+  std::set<std::string> resting;     ///< in maintenance: no lease either
 
   int64_t now() const { return config.env.steady_ns(); }
   const smap& map() const { return *view.accepted->map; }
@@ -51,6 +54,7 @@ struct keepalive_state {
       heard_ns.clear();
       away.clear();
       marked.clear();
+      resting.clear();
       back.clear();
     }
     if (view.primary) // whoever is new has a lease's time to be heard
@@ -58,7 +62,7 @@ struct keepalive_state {
         for (auto& [id, node] : *nodes)
           heard_ns.emplace(id, now());
     if (x.primary) {
-      note_silent();
+      note_members();
       renew_own(times()); // who decides may have changed
     }
     if (became || other) {
@@ -68,8 +72,8 @@ struct keepalive_state {
     }
   }
 
-  /// Follows who is silent in the committed state.
-  void note_silent() {
+  /// Follows who is silent, or in maintenance, in the committed state.
+  void note_members() {
     for (auto* nodes : {&view.state->map->proxies, &view.state->map->targets})
       for (auto& [id, node] : *nodes) {
         if ((node.flags & snode_silent) != 0) {
@@ -79,6 +83,10 @@ struct keepalive_state {
           away.erase(id);
           back[id] = view.state->at;
         }
+        if (!active(node))
+          resting.insert(id);
+        else if (resting.erase(id) > 0)
+          back[id] = view.state->at;
       }
   }
 
@@ -116,20 +124,24 @@ struct keepalive_state {
           std::chrono::duration_cast<std::chrono::milliseconds>(t.lease),
           beat{view.accepted->uuid(), config.seats, view.promised,
                view.state->at})
-        .then([this, sent, t](beat_answer& x) { answered(x, sent, t); },
+        .then([this, sent, t, to = map().primary](
+                beat_answer& x) { answered(x, to, sent, t); },
               [this](error&) { beating = false; });
     }
     silent_since(std::max(watch_since_ns, answered_ns), t);
   }
 
-  void answered(const beat_answer& x, int64_t sent, const keepalive_times& t) {
+  void answered(const beat_answer& x, const std::string& by, int64_t sent,
+                const keepalive_times& t) {
     beating = false;
-    if (view.primary || x.promised < view.promised)
+    if (view.primary || x.promised < view.promised || by != map().primary)
       return;
+    if (x.promised > view.promised && !x.member)
+      return config.events.stranger(); // primary or not, it knows better
+    if (x.promised > view.promised)
+      return; // an update is on the way
     if (!x.primary)
       return report_lost(); // it is not primary any more
-    if (x.promised > view.promised)
-      return; // its update is on the way, or we are strangers to it
     if (!x.member)
       return config.events.stranger();
     answered_ns = sent;
@@ -146,6 +158,9 @@ struct keepalive_state {
   }
 
   void report_lost() {
+    if (view.state->at.epoch < view.promised
+        && now() - watch_since_ns < election_grace.count())
+      return;
     // Again and again: metasync may have trusted an update that came late.
     self->send(config.metasync, primary_heard{view.promised, true});
     config.events.primary_lost();
@@ -178,8 +193,8 @@ struct keepalive_state {
       return 0;
     for (auto& id : x.seats) {
       auto least = back.find(id);
-      auto fit
-        = !away.count(id) && (least == back.end() || x.shown >= least->second);
+      auto fit = !away.count(id) && !resting.count(id)
+                 && (least == back.end() || x.shown >= least->second);
       if (!fit && !AIS_MUTANT("lease-while-silent"))
         return 0;
     }
@@ -201,8 +216,6 @@ struct keepalive_state {
     auto patience = t.lease.count() + t.lease.count() / 8;
     for (auto* nodes : {&map().proxies, &map().targets}) {
       for (auto& [id, node] : *nodes) {
-        if (!active(node))
-          continue;
         // Once taken for silent, it must be so in the map, and come back there.
         auto silent = at - heard_ns[id] > patience
                       || (away.count(id) > 0 && !marked.count(id));
@@ -252,7 +265,7 @@ keepalive(extended::stateful_pointer<keepalive_state> self,
   st.self = self;
   st.config = std::move(config);
   st.watch_since_ns = st.now();
-  self->delayed_send(self, st.times().interval, atom::tick_v);
+  self->delayed_send(self, urgent_pause, atom::tick_v);
   return {
     [&st](const beat& x) { return st.answer(x); },
     [&st](const peer_lost& x) { st.lost_peer(x.id); },

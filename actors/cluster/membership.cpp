@@ -22,9 +22,10 @@ struct membership_state {
   std::set<std::string> marking; ///< ids whose silence is being proposed
 
   // Joining.
+  bool away = false;         ///< told to leave
   std::vector<net_info> via; ///< whom to ask, in turn
   size_t turn = 0;
-  caf::typed_response_promise<ack> joining;
+  std::function<void(const error&)> joined; ///< set while joining
 
   const smap& map() const { return *view.state->map; }
 
@@ -143,19 +144,67 @@ struct membership_state {
 
   // -- joining
 
+  void see(const sync_view& x) {
+    // Whoever removed us from the map meant it.
+    away = away || (view.member && !x.member);
+    view = x;
+  }
+
   caf::result<ack> join(const join_cluster& req) {
-    for (auto& x : req.via)
+    if (away)
+      return ack{};
+    add_addresses(req.via);
+    if (joined)
+      return fail(errc::busy, "already joining");
+    auto answer = self->make_response_promise<ack>();
+    joined = [answer](const error& e) mutable {
+      if (e)
+        answer.deliver(e);
+      else
+        answer.deliver(ack{});
+    };
+    ask_next();
+    return answer;
+  }
+
+  caf::result<invited> accept(const invite& req) {
+    auto& known = view.accepted->uuid();
+    if (!known.empty() && known != req.cluster)
+      return fail(errc::integrity,
+                  "cluster integrity error cie#80: the node is of cluster "
+                    + known + ", the one it is invited to is " + req.cluster
+                    + ": decommission it there, or start it with an empty"
+                      " --dir (and empty mountpaths)");
+    if (joined)
+      return fail(errc::busy, "the node is joining already");
+    for (auto& x : config.nodes)
+      if (x.role == node_role::proxy)
+        x.flags = req.non_electable ? x.flags | snode_non_electable
+                                    : x.flags & ~snode_non_electable;
+    away = false;
+    add_addresses({req.via});
+    auto answer = self->make_response_promise<invited>();
+    joined = [this, answer](const error& e) mutable {
+      invited yes;
+      for (auto& x : config.nodes)
+        yes.seats.push_back(x.id);
+      if (e)
+        answer.deliver(e);
+      else
+        answer.deliver(std::move(yes));
+    };
+    ask_next();
+    return answer;
+  }
+
+  void add_addresses(const std::vector<net_info>& more) {
+    for (auto& x : more)
       if (std::find(via.begin(), via.end(), x) == via.end())
         via.push_back(x);
-    if (joining.pending())
-      return fail(errc::busy, "already joining");
-    joining = self->make_response_promise<ack>();
-    ask_next();
-    return joining;
   }
 
   void ask_next() {
-    if (!joining.pending())
+    if (!joined)
       return;
     if (via.empty())
       return done(fail(errc::not_ready, "no address to join at"));
@@ -179,8 +228,7 @@ struct membership_state {
   void answered(const join_answer& x) {
     if (x.accepted)
       return done({});
-    if (std::find(via.begin(), via.end(), x.primary) == via.end())
-      via.push_back(x.primary);
+    add_addresses({x.primary});
     // At its word, but not in a circle without pause.
     turn = static_cast<size_t>(std::find(via.begin(), via.end(), x.primary)
                                - via.begin());
@@ -197,12 +245,8 @@ struct membership_state {
   void done(const error& e) {
     via.clear();
     turn = 0;
-    if (!joining.pending())
-      return;
-    if (e)
-      joining.deliver(e);
-    else
-      joining.deliver(ack{});
+    if (auto f = std::exchange(joined, nullptr))
+      f(e);
   }
 };
 
@@ -215,8 +259,10 @@ membership(extended::stateful_pointer<membership_state> self,
   return {
     [&st](const join_request& x) { return st.admit(x); },
     [&st](const join_cluster& x) { return st.join(x); },
+    [&st](const invite& x) { return st.accept(x); },
+    [&st](const stay_away&) { st.away = true; },
     [&st](const mark_silent& x) { st.mark(x); },
-    [&st](const sync_view& x) { st.view = x; },
+    [&st](const sync_view& x) { st.see(x); },
     [&st](atom::next) { st.ask_next(); },
   };
 }

@@ -19,6 +19,17 @@ struct join_request {
   std::vector<snode> nodes; ///< all of the asking process
 };
 
+/// Asks a node that is in no cluster to join this one.
+struct invite {
+  std::string cluster;
+  net_info via; ///< control address of the primary
+  bool non_electable = false;
+};
+
+struct invited {
+  std::vector<std::string> seats; ///< ids of the process: members now
+};
+
 struct join_answer {
   bool accepted = false;
   std::string cluster;
@@ -33,6 +44,14 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, join_answer& x) {
   return f(x.accepted, x.cluster, x.primary);
 }
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, invite& x) {
+  return f(x.cluster, x.via, x.non_electable);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, invited& x) {
+  return f(x.seats);
+}
 
 // -- messages (in-process)
 // --------------------------------------------------------
@@ -41,6 +60,9 @@ typename Inspector::result_type inspect(Inspector& f, join_answer& x) {
 struct join_cluster {
   std::vector<net_info> via;
 };
+
+/// The node was told to leave: it joins again only when invited.
+struct stay_away {};
 
 /// A member fell silent or answers again.
 struct mark_silent {
@@ -57,9 +79,13 @@ using membership_actor = caf::typed_actor<
   // another cluster; conflict: id or address of a node that lives; not_ready.
   caf::replies_to<join_request>::with<join_answer>,
   // Returns when accepted; tries until the end of time on not_ready, gives up
-  // with errc::integrity and conflict.
-  caf::replies_to<join_cluster>::with<ack>, //
-  caf::reacts_to<mark_silent>,
+  // with errc::integrity and conflict. Does nothing on a node that was told to
+  // stay away.
+  caf::replies_to<join_cluster>::with<ack>,
+  // Returns when we are members, be it again; errc::integrity: this node is of
+  // another cluster, busy: it is joining already.
+  caf::replies_to<invite>::with<invited>, //
+  caf::reacts_to<stay_away>, caf::reacts_to<mark_silent>,
   // What METASYNC shows.
   caf::reacts_to<sync_view>>;
 
@@ -80,3 +106,4 @@ spawn_membership(caf::actor_system& sys, const membership_config& config);
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::join_cluster)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::mark_silent)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::stay_away)

@@ -96,4 +96,15 @@ expected<std::string> meta_store::load(const std::string& kind) {
   return std::move(copies[best]->json);
 }
 
+expected<void> meta_store::forget(const std::string& kind) {
+  for (size_t i = 0; i < dirs_.size(); ++i) {
+    auto gone = disk_.remove_file(path(i, kind));
+    if (!gone && gone.error() != errc::not_found)
+      return with_context(gone.error(), "while removing " + kind);
+    if (auto ok = disk_.sync_dir(dirs_[i]); !ok)
+      return with_context(ok.error(), "while removing " + kind);
+  }
+  return caf::unit;
+}
+
 } // namespace ais

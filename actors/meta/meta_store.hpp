@@ -30,6 +30,9 @@ public:
   /// @returns errc::integrity when there are copies but none is valid.
   expected<std::string> load(const std::string& kind);
 
+  /// Removes both copies; durable on return. Absent is success.
+  expected<void> forget(const std::string& kind);
+
 private:
   std::string path(size_t i, const std::string& kind) const {
     return dirs_[i] + "/.ais." + kind;

@@ -14,7 +14,8 @@ namespace ais {
 namespace {
 
 using extended = metasync_actor::extend<caf::reacts_to<atom::tick, uint64_t>,
-                                        caf::reacts_to<atom::flush, uint64_t>>;
+                                        caf::reacts_to<atom::flush, uint64_t>,
+                                        caf::reacts_to<atom::sweep, uint64_t>>;
 
 /// What the primary knows of another member.
 struct progress {
@@ -35,6 +36,7 @@ struct ballot {
   uint64_t epoch = 0;
   uint64_t base = 0; ///< what we had promised when it began
   bool probe = true;
+  uint64_t consent = 0;
   size_t left = 0; ///< answers to come
   bool over = false;
   std::set<std::string> yes;
@@ -66,6 +68,14 @@ struct metasync_state {
   bool proposing = false; ///< `accepted` is not committed yet
   bool showing = false;   ///< committed; the proposer waits for the others
 
+  /// Who becomes primary in our place.
+  struct {
+    std::string to; ///< empty: nobody
+    bool asked = false;
+    uint64_t number = 0; ///< counts them
+    caf::typed_response_promise<ack> answer;
+  } handing;
+
   // -- helpers
 
   const std::string& uuid() const { return accepted->uuid(); }
@@ -93,6 +103,8 @@ struct metasync_state {
       = std::any_of(config.seats.begin(), config.seats.end(),
                     [&](auto& id) { return map.find(id) != nullptr; });
     config.show({shown, accepted, promised, leading && ready, member});
+    if (!handing.to.empty() && map.primary == handing.to)
+      handed({});
   }
 
   /// Puts a state on disk, then calls `f(error)`. Nothing else is handled
@@ -135,7 +147,7 @@ struct metasync_state {
       out.reason = "its state " + to_string(req.has) + " is older than ours, "
                    + to_string(at());
       out.newer = to_json(*accepted);
-    } else if (trusting || (leading && ready))
+    } else if ((trusting || (leading && ready)) && !consented(req))
       out.reason
         = "the primary of epoch " + std::to_string(promised) + " lives";
     else if (!candidate || !electable(*candidate))
@@ -158,6 +170,12 @@ struct metasync_state {
       answer.deliver(out);
     });
     return answer;
+  }
+
+  /// Whether the primary that we follow, or are, wants this one in its place.
+  bool consented(const vote_request& req) const {
+    return req.consent == promised && promised > 0
+           && (!leading || req.candidate == handing.to);
   }
 
   // -- follower
@@ -253,8 +271,20 @@ struct metasync_state {
     if (leading || voting)
       return fail(errc::conflict, "already running");
     elected = self->make_response_promise<ack>();
-    poll(req.candidate, std::max(promised, heard_of) + 1, true);
+    poll(req.candidate, std::max(promised, heard_of) + 1, true, req.consent);
     return elected;
+  }
+
+  /// The primary wants one of us in its place.
+  caf::result<ack> replace(const take_over& req) {
+    if (foreign(req.cluster))
+      return stranger(req.cluster);
+    auto& ids = config.seats;
+    if (req.epoch != promised
+        || std::find(ids.begin(), ids.end(), req.candidate) == ids.end())
+      return fail(errc::conflict, "epoch " + std::to_string(promised)
+                                    + " is promised, try again");
+    return run({req.candidate, req.epoch});
   }
 
   void lose(const std::string& why) {
@@ -266,15 +296,17 @@ struct metasync_state {
   }
 
   /// Asks everybody for a vote, first only whether they would give it.
-  void poll(const std::string& candidate, uint64_t epoch, bool probe) {
+  void poll(const std::string& candidate, uint64_t epoch, bool probe,
+            uint64_t consent) {
     auto now = std::make_shared<ballot>();
     now->candidate = candidate;
     now->epoch = epoch;
     now->base = promised;
     now->probe = probe;
+    now->consent = consent;
     now->yes = own();
     voting = now;
-    vote_request req{uuid(), candidate, epoch, at(), probe};
+    vote_request req{uuid(), candidate, epoch, at(), probe, consent};
     auto peers = config.peers->read();
     for (auto& id : everyone()) {
       auto gate = peers->gates.find(id);
@@ -337,13 +369,13 @@ struct metasync_state {
 
   /// Everybody would vote for us: promise the epoch to ourselves, then ask.
   void stand(const ballot& b) {
-    save_promise(b.epoch, [this, candidate = b.candidate,
-                           epoch = b.epoch](const error& e) {
+    save_promise(b.epoch, [this, candidate = b.candidate, epoch = b.epoch,
+                           consent = b.consent](const error& e) {
       if (e)
         return lose(message_of(e));
       promised = epoch;
       trusting = false;
-      poll(candidate, epoch, false);
+      poll(candidate, epoch, false, consent);
     });
   }
 
@@ -383,7 +415,9 @@ struct metasync_state {
   }
 
   void next_proposal() {
-    while (ready && !proposing && !showing && !waiting.empty()) {
+    hand();
+    while (ready && !proposing && !showing && handing.to.empty()
+           && !waiting.empty()) {
       auto now = std::move(waiting.front());
       waiting.pop_front();
       auto next = successor(*accepted, promised, true);
@@ -496,6 +530,7 @@ struct metasync_state {
     if (x.has == at())
       have.insert(x.seats.begin(), x.seats.end());
     check();
+    hand();
     // Not in a loop when the answer brought nothing new: the tick goes on then.
     if (!before.heard || before.has != x.has || before.shown != x.shown)
       pump(id, *config.peers->read());
@@ -537,6 +572,102 @@ struct metasync_state {
     next_proposal();
   }
 
+  /// Asks everybody whether they still obey us. Whoever does has promised no
+  /// other primary anything, so nothing is committed that we do not know of.
+  caf::result<ack> assure() {
+    if (!leading || !ready)
+      return not_primary();
+    struct round {
+      std::set<std::string> yes;
+      size_t left = 1;
+      bool over = false;
+    };
+    auto now = std::make_shared<round>();
+    now->yes = own();
+    auto answer = self->make_response_promise<ack>();
+    auto count = [this, now, answer, epoch = promised]() mutable {
+      --now->left;
+      if (now->over)
+        return;
+      auto well = leading && promised == epoch && decided(now->yes);
+      now->over = well || now->left == 0;
+      if (well)
+        answer.deliver(ack{});
+      else if (now->over)
+        answer.deliver(not_primary());
+    };
+    auto peers = config.peers->read();
+    for (auto& id : everyone()) {
+      auto gate = peers->gates.find(id);
+      if (now->yes.count(id) || gate == peers->gates.end())
+        continue;
+      ++now->left;
+      self
+        ->request(gate->second, sync_timeout,
+                  commit_notice{uuid(), promised, shown->at})
+        .then(
+          [now, count, epoch = promised](const sync_answer& x) mutable {
+            if (x.promised == epoch)
+              now->yes.insert(x.seats.begin(), x.seats.end());
+            count();
+          },
+          [count](error&) mutable { count(); });
+    }
+    count();
+    return answer;
+  }
+
+  // -- handing over: nothing is proposed meanwhile, so that the other can have
+  // -- all there is, and wins
+
+  caf::result<ack> begin_hand_over(const hand_over& req) {
+    if (!leading || !ready)
+      return not_primary();
+    if (!handing.to.empty())
+      return fail(errc::conflict, handing.to + " is becoming primary");
+    handing.to = req.to;
+    handing.asked = false;
+    handing.answer = self->make_response_promise<ack>();
+    self->delayed_send(self, hand_over_timeout, atom::sweep_v,
+                       ++handing.number);
+    auto answer = handing.answer;
+    hand();
+    return answer;
+  }
+
+  /// Asks the other as soon as it has what we have.
+  void hand() {
+    if (handing.to.empty() || handing.asked || !leading || proposing || showing)
+      return;
+    auto& m = members[handing.to];
+    auto peers = config.peers->read();
+    auto gate = peers->gates.find(handing.to);
+    if (!m.heard || m.has != at() || gate == peers->gates.end())
+      return; // later, by the tick
+    handing.asked = true;
+    self
+      ->request(gate->second, hand_over_timeout,
+                take_over{uuid(), promised, handing.to})
+      .then([](ack) {}, // shown when its first state comes
+            [this, number = handing.number](error& e) {
+              if (number == handing.number)
+                handed(e);
+            });
+  }
+
+  void handed(const error& e) {
+    handing.to.clear();
+    auto answer = std::exchange(handing.answer, {});
+    if (!answer.pending())
+      return;
+    if (e)
+      answer.deliver(fail(errc::conflict,
+                          "the other proxy was not elected: " + message_of(e)));
+    else
+      answer.deliver(ack{});
+    next_proposal();
+  }
+
   /// A member that shows something else than we remember has started anew.
   void compare(const member_shows& x) {
     auto i = members.find(x.id);
@@ -569,6 +700,7 @@ struct metasync_state {
     if (!leading || epoch != promised || AIS_MUTANT("sync-not-retried"))
       return;
     pump_all();
+    hand();
     self->delayed_send(self, sync_retry, atom::tick_v, promised);
   }
 };
@@ -588,6 +720,9 @@ metasync(extended::stateful_pointer<metasync_state> self,
     [&st](const commit_notice& x) { return st.notice(x); },
     [&st](const propose& x) { return st.enqueue(x); },
     [&st](const campaign& x) { return st.run(x); },
+    [&st](const confirm&) { return st.assure(); },
+    [&st](const hand_over& x) { return st.begin_hand_over(x); },
+    [&st](const take_over& x) { return st.replace(x); },
     [&st](const primary_heard& x) {
       st.trusting = x.epoch == st.promised && !x.lost;
     },
@@ -598,6 +733,10 @@ metasync(extended::stateful_pointer<metasync_state> self,
     [&st](atom::flush, uint64_t number) {
       if (st.showing && st.at().number == number)
         st.finish();
+    },
+    [&st](atom::sweep, uint64_t number) {
+      if (number == st.handing.number && !st.handing.to.empty())
+        st.handed(fail(errc::timed_out, "it did not answer in time"));
     },
   };
 }

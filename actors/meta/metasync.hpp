@@ -36,6 +36,8 @@ inline constexpr std::chrono::milliseconds sync_retry{500};
 /// How long a caller waits, after the commit, for the nodes that answer to show
 /// it, too.
 inline constexpr std::chrono::milliseconds show_wait{1000};
+/// A proxy that is to become primary has this long for it.
+inline constexpr std::chrono::milliseconds hand_over_timeout{8000};
 
 // -- messages between nodes
 // --------------------------------------------------------
@@ -45,8 +47,9 @@ struct vote_request {
   std::string cluster; ///< uuid
   std::string candidate;
   uint64_t epoch = 0;
-  stamp has;          ///< the newest state the candidate accepted
-  bool probe = false; ///< only whether it would
+  stamp has;            ///< the newest state the candidate accepted
+  bool probe = false;   ///< only whether it would
+  uint64_t consent = 0; ///< the primary of that epoch wants it so
 };
 
 struct vote {
@@ -77,7 +80,14 @@ struct commit_notice {
   stamp committed;
 };
 
-/// Answers both.
+/// The primary of `epoch` asks a proxy to run for primary in its place.
+struct take_over {
+  std::string cluster;
+  uint64_t epoch = 0;
+  std::string candidate;
+};
+
+/// Answers an update and a notice.
 struct sync_answer {
   uint64_t promised = 0;
   stamp has;   ///< accepted, on disk
@@ -91,7 +101,11 @@ typename Inspector::result_type inspect(Inspector& f, electorate& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, vote_request& x) {
-  return f(x.cluster, x.candidate, x.epoch, x.has, x.probe);
+  return f(x.cluster, x.candidate, x.epoch, x.has, x.probe, x.consent);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, take_over& x) {
+  return f(x.cluster, x.epoch, x.candidate);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, vote& x) {
@@ -123,6 +137,16 @@ struct propose {
 /// Runs for primary.
 struct campaign {
   std::string candidate; ///< one of our seats, a proxy
+  uint64_t consent = 0;  ///< the primary of that epoch gives it up for us
+};
+
+/// Is what we show still the newest that is committed? Asked before a caller is
+/// told that something is not there.
+struct confirm {};
+
+/// Makes another proxy primary in our place.
+struct hand_over {
+  std::string to;
 };
 
 /// News of the primary, from keepalive.
@@ -165,8 +189,15 @@ using metasync_actor = caf::typed_actor<
   caf::replies_to<propose>::with<cluster_state_ptr>,
   // Returns when elected and the first state of the epoch is committed;
   // errc::conflict when not.
-  caf::replies_to<campaign>::with<ack>, caf::reacts_to<primary_heard>,
-  caf::reacts_to<member_shows>,
+  caf::replies_to<campaign>::with<ack>,
+  // Returns when a majority still obeys us; errc::not_ready when not.
+  caf::replies_to<confirm>::with<ack>,
+  // Returns when the other is primary and this node shows it; errc::not_ready
+  // when we are not, conflict when it did not succeed.
+  caf::replies_to<hand_over>::with<ack>,
+  // Returns when elected; errc::conflict, integrity.
+  caf::replies_to<take_over>::with<ack>, //
+  caf::reacts_to<primary_heard>, caf::reacts_to<member_shows>,
   // Shows what it has, for the first time.
   caf::reacts_to<atom::start>,
   // Steps down: the majority is gone.
@@ -193,5 +224,7 @@ spawn_metasync(caf::actor_system& sys, const metasync_config& config);
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::propose)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::campaign)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::confirm)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::hand_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::primary_heard)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::member_shows)

@@ -6,6 +6,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <memory>
+#include <set>
 
 namespace ais {
 
@@ -14,6 +15,7 @@ namespace {
 struct vault_state {
   static inline const char* name = "vault";
   std::unique_ptr<meta_store> store;
+  std::set<std::string> forgotten; ///< kinds, for good
 };
 
 vault_actor::behavior_type
@@ -25,7 +27,16 @@ vault(vault_actor::stateful_pointer<vault_state> self, environment env,
     static_cast<void>(storage::make_dirs_durable(*env.disk, dir));
   st.store = std::make_unique<meta_store>(*env.disk, std::move(dirs));
   return {
+    [&st](const forget_meta& x) -> caf::result<ack> {
+      if (x.for_good)
+        st.forgotten.insert(x.kind);
+      if (auto ok = st.store->forget(x.kind); !ok)
+        return ok.error();
+      return ack{};
+    },
     [&st](const save_meta& x) -> caf::result<ack> {
+      if (st.forgotten.count(x.kind))
+        return fail(errc::conflict, "this node has left its cluster");
       if (auto ok = st.store->save(x.kind, x.version, x.json); !ok)
         return ok.error();
       return ack{};

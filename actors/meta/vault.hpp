@@ -27,6 +27,12 @@ struct save_meta {
   std::string json;
 };
 
+/// Asks for a kind to be removed.
+struct forget_meta {
+  std::string kind;
+  bool for_good = false; ///< refuse to keep it again, in this process
+};
+
 struct load_meta {
   std::string kind;
 };
@@ -41,8 +47,11 @@ struct loaded_meta {
 
 /// The VAULT actor interface.
 using vault_actor = caf::typed_actor<
-  // Returns when both copies are durable.
+  // Returns when both copies are durable; errc::conflict when it was forgotten
+  // for good.
   caf::replies_to<save_meta>::with<ack>,
+  // Returns when it is gone, durably.
+  caf::replies_to<forget_meta>::with<ack>,
   // errc::integrity when there are copies but none can be trusted.
   caf::replies_to<load_meta>::with<loaded_meta>>;
 
@@ -53,5 +62,6 @@ vault_actor spawn_vault(caf::actor_system& sys, const environment& env,
 } // namespace ais
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::save_meta)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::forget_meta)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::load_meta)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::loaded_meta)

@@ -102,6 +102,8 @@ struct node_state {
   summaries_actor jobs;
   promise starting;
   bool target_started = false;
+  bool serving = false; ///< started
+  stamp dismissed_at;   ///< what we showed when we were; none: never
 
   // Start-up is a chain: each step calls the next.
 
@@ -147,7 +149,7 @@ struct node_state {
   void load_state() {
     load("state", [this](const std::string& text) {
       if (text.empty())
-        return spawn_all(config.join.empty()
+        return spawn_all(config.join.empty() && !config.standby
                            ? first_state()
                            : std::make_shared<cluster_state>());
       auto known = parse_cluster_state(text);
@@ -204,6 +206,7 @@ struct node_state {
     auto& sys = self->system();
     auto& env = config.env;
     auto& peer_board = boards->peers;
+    boards->own->show(std::make_shared<const std::vector<snode>>(nodes()));
     others = std::make_shared<audience>();
     others->boards = boards;
     others->node = caf::actor_cast<caf::strong_actor_ptr>(self);
@@ -223,8 +226,8 @@ struct node_state {
                                config.connector, peer_board});
     if (config.proxy)
       others->election = spawn_election(sys, {env, who.proxy_id, metasync});
-    others->proxy
-      = spawn_proxy(sys, {env, metasync, others->peers, peer_board});
+    others->proxy = spawn_proxy(
+      sys, {env, metasync, others->peers, config.connector, peer_board});
     if (config.target)
       others->target = spawn_target(sys, target_settings(), boards->target);
     others->keepalive = spawn_keepalive(
@@ -234,7 +237,8 @@ struct node_state {
       {seats(),
        [sync = boards->sync] { return sync->read()->accepted->uuid(); },
        metasync, others->keepalive, others->membership, others->proxy,
-       others->local, config.informant, others->target});
+       dismissed_actor{node_actor{self}}, others->local, config.informant,
+       others->target});
     auto door = caf::actor_cast<caf::strong_actor_ptr>(gate);
     self->send(others->peers, own_gate{door});
     if (auto ok = config.publish(door); !ok)
@@ -283,6 +287,11 @@ struct node_state {
               });
       return;
     }
+    if (known.uuid().empty() && config.standby) {
+      log_info("waiting to be invited: ais cluster add-remove-nodes join "
+               + config.pub.host + ':' + std::to_string(config.pub.port));
+      return;
+    }
     join(*known.map);
   }
 
@@ -295,6 +304,16 @@ struct node_state {
           via.push_back(node.control);
     self->request(others->membership, caf::infinite, join_cluster{via})
       .then([](ack) {}, [this](error& e) { give_up(e); });
+  }
+
+  /// The primary does not know us any more: we missed something, or it was
+  /// announced that we leave.
+  void rejoin() {
+    auto& map = *boards->sync->read()->state->map;
+    for (auto& x : nodes())
+      if (auto* me = map.find(x.id); me && (me->flags & snode_decommission))
+        return;
+    join(*boards->sync->read()->accepted->map);
   }
 
   /// As the primary that starts anew: our own entry may have changed.
@@ -330,6 +349,11 @@ struct node_state {
   // The first state with us in it starts the target; then we are active.
 
   void see(const sync_view& x) {
+    auto in = x.member && x.state->at > dismissed_at;
+    if (serving && in)
+      boards->state |= state_cluster_started | state_node_started;
+    if (serving && !in)
+      boards->state &= ~(state_cluster_started | state_node_started);
     if (!starting.pending() || !x.member)
       return;
     boards->state |= state_cluster_started;
@@ -353,6 +377,7 @@ struct node_state {
     jobs = spawn_summaries(sys, config.env, boards->sync, boards->peers);
     boards->started_ns = config.env.wall_ns();
     boards->state |= state_node_started;
+    serving = true;
     auto uuid = boards->sync->read()->state->uuid();
     std::string what;
     for (auto& x : nodes())
@@ -374,6 +399,72 @@ struct node_state {
     log_error("the node cannot start: " + message_of(why));
     if (starting.pending())
       starting.deliver(why);
+  }
+
+  // Leaving: the user's data, the metadata, the answer, the process.
+
+  caf::result<ack> leave(const dismiss& how) {
+    auto uuid = boards->sync->read()->accepted->uuid();
+    if (how.cluster != uuid)
+      return fail(errc::integrity, "cluster integrity error cie#50: cluster "
+                                     + how.cluster + " is not ours, " + uuid);
+    log_warning(std::string{"dismissed from the cluster"}
+                + (how.forget ? ", forgetting it" : "")
+                + (how.rm_user_data ? ", removing all data" : "")
+                + (how.stop ? ", stopping" : ""));
+    self->send(others->membership, stay_away{});
+    dismissed_at = boards->sync->read()->state->at;
+    see(*boards->sync->read());
+    auto answer = self->make_response_promise<ack>();
+    if (!how.rm_user_data || !others->target) {
+      forget(how, answer);
+      return answer;
+    }
+    self->request(others->target, target_stop_timeout, remove_user_data{})
+      .then([this, how, answer](ack) { forget(how, answer); },
+            [answer](error& e) mutable { answer.deliver(std::move(e)); });
+    return answer;
+  }
+
+  void forget(const dismiss& how, caf::typed_response_promise<ack> answer) {
+    std::vector<std::string> kinds;
+    if (how.forget)
+      kinds.push_back("state");
+    if (how.forget && !how.keep_config)
+      kinds.push_back("override");
+    forget_next(std::move(kinds), how, answer);
+  }
+
+  void forget_next(std::vector<std::string> kinds, const dismiss& how,
+                   caf::typed_response_promise<ack> answer) {
+    if (kinds.empty()) {
+      answer.deliver(ack{});
+      if (how.stop)
+        end_process(how);
+      return;
+    }
+    auto kind = kinds.back();
+    kinds.pop_back();
+    self->request(vault, vault_timeout, forget_meta{kind, how.stop})
+      .then(
+        [this, kinds, how, answer](ack) { forget_next(kinds, how, answer); },
+        [answer](error& e) mutable { answer.deliver(std::move(e)); });
+  }
+
+  /// Removed data is off the disks before the process ends.
+  void end_process(const dismiss& how) {
+    auto go = [this] {
+      if (config.leave)
+        config.leave();
+    };
+    if (!how.rm_user_data || !others->target)
+      return go();
+    self->request(others->target, count_timeout, atom::sweep_v)
+      .then([go](ack) { go(); },
+            [go](error& e) {
+              log_error("cannot empty the trash: " + message_of(e));
+              go();
+            });
   }
 
   caf::result<ack> stop() {
@@ -434,9 +525,10 @@ node(extended::stateful_pointer<node_state> self, node_config config,
       return answer;
     },
     [&st](atom::stop) { return st.stop(); },
+    [&st](const dismiss& x) { return st.leave(x); },
     [&st](const sync_view& x) { st.see(x); },
     [&st](atom::tick) { st.activate(); },
-    [&st](atom::next) { st.join(*st.boards->sync->read()->accepted->map); },
+    [&st](atom::next) { st.rejoin(); },
   };
 }
 

@@ -27,6 +27,9 @@ struct node_boards {
     = std::make_shared<board<local_config>>();
   std::shared_ptr<board<sync_view>> sync = std::make_shared<board<sync_view>>();
   std::shared_ptr<board<peer_set>> peers = std::make_shared<board<peer_set>>();
+  /// What this process would be in a map, known before it is in one.
+  std::shared_ptr<board<std::vector<snode>>> own
+    = std::make_shared<board<std::vector<snode>>>();
   std::shared_ptr<fence> gate_fence = std::make_shared<fence>();
   std::shared_ptr<board<target_view>> target
     = std::make_shared<board<target_view>>();
@@ -55,7 +58,10 @@ using node_actor = caf::typed_actor<
   // start.
   caf::replies_to<atom::start>::with<node_handles>,
   // Returns when everything below has stopped.
-  caf::replies_to<atom::stop>::with<ack>>;
+  caf::replies_to<atom::stop>::with<ack>,
+  // Returns when what is to be forgotten is; errc::integrity: of another
+  // cluster.
+  caf::replies_to<dismiss>::with<ack>>;
 
 struct node_config {
   environment env;
@@ -70,11 +76,15 @@ struct node_config {
   /// was in one before.
   std::vector<net_info> join;
   std::string join_uuid; ///< of that cluster
+  /// Without a cluster, wait to be invited into one.
+  bool standby = false;
   bool electable = true;
   connector_actor connector;
   informant_actor informant; ///< null: nobody asks
   /// Makes the gate reachable at `control`.
   std::function<expected<void>(const caf::strong_actor_ptr& gate)> publish;
+  /// Asks for the end of the process: the node was dismissed.
+  std::function<void()> leave;
   size_t shards = 4;           ///< per mountpath
   size_t cached_leases = 4096; ///< open files
 };

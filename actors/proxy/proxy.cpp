@@ -41,17 +41,24 @@ struct proxy_state {
 
   extended::pointer self = nullptr;
   proxy_config config;
+  administration_actor administration;
   sync_view view;
   std::deque<std::function<void()>> waiting; ///< the first one runs
-  std::map<std::string, promise> relayed;    ///< by tag: the primary has them
-  std::set<std::string> remembered;          ///< ids of forwarded changes
-  std::deque<std::string> order;             ///< the same, oldest first
+  /// A change that the primary has.
+  struct relayed_change {
+    std::function<void(const error&)> fail;
+    std::string elects;            ///< done when this one is primary
+    std::function<void()> succeed; ///< ... then
+  };
+  std::map<std::string, relayed_change> relayed; ///< by id of the tag
+  std::set<std::string> remembered;              ///< ids of forwarded changes
+  std::deque<std::string> order;                 ///< the same, oldest first
 
   /// The change that is committed and being carried out.
   struct {
     stamp at;
     int64_t since_ns = 0;
-    std::set<std::string> by; ///< ids that have
+    std::set<std::string> by; ///< ids of targets that have to
     promise answer;
   } carried;
 
@@ -61,7 +68,7 @@ struct proxy_state {
   caf::result<ack> change(const Request& req,
                           void (proxy_state::*run)(const Request&, promise)) {
     if (!view.primary && req.tag.epoch == 0)
-      return forward(req);
+      return forward<ack>(req);
     if (auto ok = admit(req.tag); !ok)
       return ok.error();
     if (waiting.size() >= max_waiting_changes)
@@ -69,6 +76,27 @@ struct proxy_state {
                   "too many changes of the cluster at once; try again");
     auto answer = self->make_response_promise<ack>();
     waiting.push_back([this, run, req, answer] { (this->*run)(req, answer); });
+    if (waiting.size() == 1)
+      waiting.front()();
+    return answer;
+  }
+
+  /// The same for what ADMINISTRATION does.
+  template <class Answer, class Request>
+  caf::result<Answer> administer(const Request& req) {
+    if (!view.primary && req.tag.epoch == 0)
+      return forward<Answer>(req);
+    if (auto ok = admit(req.tag); !ok)
+      return ok.error();
+    return self->delegate(administration, req);
+  }
+
+  caf::result<ack> carry_in_turn(const carry_through& req) {
+    if (waiting.size() >= max_waiting_changes)
+      return fail(errc::too_many_requests,
+                  "too many changes of the cluster at once; try again");
+    auto answer = self->make_response_promise<ack>();
+    waiting.push_back([this, f = req.change, answer] { commit(f, answer); });
     if (waiting.size() == 1)
       waiting.front()();
     return answer;
@@ -90,8 +118,8 @@ struct proxy_state {
     return caf::unit;
   }
 
-  template <class Request>
-  caf::result<ack> forward(Request req) {
+  template <class Answer, class Request>
+  caf::result<Answer> forward(Request req) {
     req.tag = {view.promised, make_id(config.env)};
     auto& map = *view.state->map;
     auto* primary = map.find(map.primary);
@@ -99,7 +127,7 @@ struct proxy_state {
                                         " moment: try again in a few seconds");
     if (!primary)
       return nobody;
-    auto answer = self->make_response_promise<ack>();
+    auto answer = self->make_response_promise<Answer>();
     self->request(config.meet, connect_timeout * 2, meet{{*primary}})
       .then(
         [this, req, id = primary->id, answer, nobody](ack) mutable {
@@ -114,37 +142,70 @@ struct proxy_state {
     return answer;
   }
 
-  template <class Request>
-  void relay(const gate_actor& gate, const Request& req, promise answer) {
+  template <class Answer, class Request>
+  void relay(const gate_actor& gate, const Request& req,
+             caf::typed_response_promise<Answer> answer) {
     auto id = req.tag.id;
-    relayed[id] = answer;
+    auto& entry = relayed[id];
+    entry.fail = [answer](const error& e) mutable {
+      answer.deliver(e);
+    };
+    if constexpr (std::is_same_v<Request, set_primary>) {
+      entry.elects = req.id;
+      entry.succeed = [answer]() mutable {
+        answer.deliver(ack{});
+      };
+    }
     self->request(gate, change_timeout, req)
-      .then([this, id](ack) { relay_ended(id, {}); },
-            [this, id](error& e) { relay_ended(id, e); });
-  }
-
-  void relay_ended(const std::string& id, const error& e) {
-    auto i = relayed.find(id);
-    if (i == relayed.end())
-      return;
-    if (e)
-      i->second.deliver(e);
-    else
-      i->second.deliver(ack{});
-    relayed.erase(i);
+      .then(
+        [this, id, answer](Answer& x) mutable {
+          auto i = relayed.find(id);
+          if (i == relayed.end())
+            return;
+          auto& to = i->second.elects;
+          if (!to.empty() && view.state->map->primary != to)
+            return; // soon
+          relayed.erase(i);
+          answer.deliver(std::move(x));
+        },
+        [this, id](error& e) {
+          if (auto i = relayed.find(id); i != relayed.end()) {
+            i->second.fail(e);
+            relayed.erase(i);
+          }
+        });
   }
 
   void see(const sync_view& x) {
-    // A primary of the past answers late or never; nobody should wait for it.
-    if (x.promised != view.promised
-        || x.state->map->primary != view.state->map->primary)
-      for (auto& [id, answer] : std::exchange(relayed, {}))
-        answer.deliver(fail(errc::not_ready, "the primary has changed: try"
-                                             " again"));
+    auto& now = x.state->map->primary;
+    auto other = x.promised != view.promised || now != view.state->map->primary;
     view = x;
+    self->send(administration, x);
+    // A primary of the past answers late or never; nobody should wait for it,
+    // unless for its successor, who promised first and is shown later.
+    std::erase_if(relayed, [&](auto& entry) {
+      auto& change = entry.second;
+      if (!other || (!change.elects.empty() && x.state->at.epoch < x.promised))
+        return false;
+      if (!change.elects.empty() && now == change.elects)
+        change.succeed();
+      else
+        change.fail(
+          fail(errc::not_ready, "the primary has changed: try again"));
+      return true;
+    });
   }
 
   void done(promise answer, const error& e = {}) {
+    if (!e || e == errc::not_ready || e == errc::timed_out)
+      return finish(answer, e);
+    // What we found wrong may be so only in a state that is not the newest.
+    self->request(config.metasync, sync_timeout * 2, confirm{})
+      .then([this, answer, e](ack) { finish(answer, e); },
+            [this, answer](error& why) { finish(answer, why); });
+  }
+
+  void finish(promise answer, const error& e) {
     if (e)
       answer.deliver(e);
     else
@@ -157,12 +218,15 @@ struct proxy_state {
   /// Has a change committed, and waits until the targets have carried it out.
   void
   commit(std::function<expected<void>(cluster_state&)> change, promise answer) {
+    // Those that worked before count, too: the change may be that they do not.
+    auto by = working_targets(*view.state->map);
     self->request(config.metasync, change_timeout, propose{std::move(change)})
       .then(
-        [this, answer](cluster_state_ptr& x) {
+        [this, answer, by](cluster_state_ptr& x) mutable {
           if (AIS_MUTANT("carry-out-unwaited"))
             return done(answer);
-          carried = {x->at, config.env.steady_ns(), {}, answer};
+          by.merge(working_targets(*x->map));
+          carried = {x->at, config.env.steady_ns(), std::move(by), answer};
           carry_on();
         },
         [this, answer](error& e) { done(answer, e); });
@@ -172,10 +236,11 @@ struct proxy_state {
   /// that is neither may serve what it knew before, connected to us or not.
   void carry_on() {
     auto peers = config.peers->read();
-    std::vector<std::string> left;
-    for (auto& id : expected_targets())
-      if (!carried.by.count(id))
-        left.push_back(id);
+    std::erase_if(carried.by, [this](auto& id) {
+      auto* node = view.state->map->find(id);
+      return !node || (node->flags & snode_silent) != 0;
+    });
+    std::vector<std::string> left{carried.by.begin(), carried.by.end()};
     auto late = config.env.steady_ns() - carried.since_ns
                 > std::chrono::nanoseconds{target_timeout}.count();
     if (left.empty())
@@ -204,13 +269,13 @@ struct proxy_state {
       self->request(gate->second, carry_out_timeout, carry_out{carried.at})
         .then(
           [this, id, one_less, well](ack) {
-            carried.by.insert(id);
+            carried.by.erase(id);
             one_less(*well);
           },
           [this, id, one_less, well](error& e) {
             // It shows the change and could not do all of it: see its log.
             if (e == errc::io_error || e == errc::no_space)
-              carried.by.insert(id);
+              carried.by.erase(id);
             else
               *well = false;
             one_less(*well);
@@ -256,19 +321,19 @@ struct proxy_state {
   }
 
   /// The targets that may have a lease: those that are silent make up for what
-  /// they missed before they get one.
-  std::vector<std::string> expected_targets() const {
-    std::vector<std::string> out;
-    for (auto& [id, node] : view.state->map->targets)
-      if ((node.flags & snode_silent) == 0)
-        out.push_back(id);
+  /// they missed before they get one, as do those in maintenance.
+  static std::set<std::string> working_targets(const smap& x) {
+    std::set<std::string> out;
+    for (auto& [id, node] : x.targets)
+      if ((node.flags & snode_silent) == 0 && active(node))
+        out.insert(id);
     return out;
   }
 
   /// Those of them that can be asked now.
   std::vector<gate_actor> targets(const peer_set& peers) const {
     std::vector<gate_actor> out;
-    for (auto& id : expected_targets())
+    for (auto& id : working_targets(*view.state->map))
       if (auto gate = peers.gates.find(id); gate != peers.gates.end())
         out.push_back(gate->second);
     return out;
@@ -351,6 +416,10 @@ proxy(extended::stateful_pointer<proxy_state> self, proxy_config config) {
   auto& st = self->state;
   st.self = self;
   st.config = std::move(config);
+  st.administration = spawn_administration(
+    self->system(), {st.config.env, st.config.metasync, proxy_actor{self},
+                     st.config.connector, st.config.peers});
+  self->link_to(st.administration);
   return {
     [&st](const create_bucket& x) {
       return st.change(x, &proxy_state::create);
@@ -364,6 +433,11 @@ proxy(extended::stateful_pointer<proxy_state> self, proxy_config config) {
     [&st](const set_config& x) {
       return st.change(x, &proxy_state::configure);
     },
+    [&st](const change_nodes& x) { return st.administer<ack>(x); },
+    [&st](const admit_node& x) { return st.administer<admitted>(x); },
+    [&st](const set_primary& x) { return st.administer<ack>(x); },
+    [&st](const end_cluster& x) { return st.administer<ack>(x); },
+    [&st](const carry_through& x) { return st.carry_in_turn(x); },
     [&st](const sync_view& x) { st.see(x); },
     [&st](atom::next) { st.carry_on(); },
   };

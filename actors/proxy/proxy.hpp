@@ -1,11 +1,11 @@
 // The PROXY changes buckets and configuration. On the primary it does so:
 // buckets by two-phase transactions over the targets (begin everywhere, the new
 // state committed by metasync, commit everywhere; abort everywhere if a begin
-// fails), one change at a time, in the order asked. On other nodes it forwards
-// to the primary.
+// fails), one change at a time, in the order asked; what concerns members it
+// gives to ADMINISTRATION. On other nodes it forwards to the primary.
 #pragma once
 
-#include "actors/cluster/peers.hpp"
+#include "actors/cluster/administration.hpp"
 #include "actors/meta/local_config.hpp"
 #include "actors/target/target.hpp"
 
@@ -15,24 +15,8 @@ inline constexpr size_t max_waiting_changes = 256;
 /// Forwarded changes the primary remembers.
 inline constexpr size_t max_remembered_changes = 4096;
 
-/// The primary has this long for a change that another node forwards.
-inline constexpr std::chrono::seconds change_timeout{40};
-
 // -- messages between nodes
 // --------------------------------------------------------
-
-/// Marks a change that one node forwards to the primary, so that it happens
-/// once, whatever the network makes of it: the primary of another epoch refuses
-/// it, that of this epoch remembers it.
-struct change_tag {
-  uint64_t epoch = 0; ///< 0: not forwarded
-  std::string id;
-};
-
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, change_tag& x) {
-  return f(x.epoch, x.id);
-}
 
 struct create_bucket {
   bck name;
@@ -94,6 +78,13 @@ using proxy_actor = caf::typed_actor<
   caf::replies_to<set_bucket_props>::with<ack>,
   // errc::invalid_argument, unsupported.
   caf::replies_to<set_config>::with<ack>,
+  // ADMINISTRATION
+  caf::replies_to<change_nodes>::with<ack>,
+  caf::replies_to<admit_node>::with<admitted>,
+  caf::replies_to<set_primary>::with<ack>,
+  caf::replies_to<end_cluster>::with<ack>,
+  // In turn with the changes of buckets; errc::not_ready.
+  caf::replies_to<carry_through>::with<ack>,
   // What METASYNC shows.
   caf::reacts_to<sync_view>>;
 
@@ -101,6 +92,7 @@ struct proxy_config {
   environment env;
   metasync_actor metasync;
   peers_actor meet;
+  connector_actor connector;
   std::shared_ptr<board<peer_set>> peers; ///< us among them
 };
 

@@ -18,8 +18,8 @@ constexpr size_t files_per_sweep = 4096;
 constexpr auto shard_tick = 60s;
 constexpr auto shard_stop_timeout = 10s;
 
-using mountpath_impl = mountpath_actor::extend<caf::reacts_to<atom::sweep>,
-                                               caf::reacts_to<atom::next>>;
+using mountpath_impl = mountpath_actor::extend<caf::reacts_to<atom::next>,
+                                               caf::reacts_to<atom::tick>>;
 
 struct mountpath_state {
   static inline const char* name = "mountpath";
@@ -30,6 +30,7 @@ struct mountpath_state {
   std::vector<shard_actor> shards;
   std::vector<io_actor> io;
   bool sweeping = false;
+  std::vector<caf::typed_response_promise<ack>> emptied; ///< wait for it
 
   expected<mountpath_ptr> start() {
     auto opened = storage::mountpath::open(
@@ -45,7 +46,7 @@ struct mountpath_state {
               std::max<size_t>(config.cached_leases / config.shards, 1)}));
     for (size_t i = 0; i < config.io_actors; ++i)
       io.push_back(spawn_io(sys, config.env));
-    self->delayed_send(self, shard_tick, atom::next_v);
+    self->delayed_send(self, shard_tick, atom::tick_v);
     sweep_later();
     return std::make_shared<const mountpath_handles>(
       mountpath_handles{disk, shards, io});
@@ -82,7 +83,22 @@ struct mountpath_state {
 
   void sweep_later() {
     if (!std::exchange(sweeping, true))
-      self->send(self, atom::sweep_v);
+      self->send(self, atom::next_v);
+  }
+
+  caf::result<ack> sweep_all() {
+    auto answer = self->make_response_promise<ack>();
+    emptied.push_back(answer);
+    sweep_later();
+    return answer;
+  }
+
+  void tell_emptied(const error& e) {
+    for (auto& x : std::exchange(emptied, {}))
+      if (e)
+        x.deliver(e);
+      else
+        x.deliver(ack{});
   }
 
   void sweep() {
@@ -91,8 +107,10 @@ struct mountpath_state {
     if (!more)
       log_warning("mountpath " + config.root
                   + ": cannot empty the trash: " + message_of(more.error()));
-    else if (*more)
+    if (more && *more)
       sweep_later();
+    else
+      tell_emptied(more ? error{} : more.error());
   }
 };
 
@@ -157,11 +175,12 @@ mountpath(mountpath_impl::stateful_pointer<mountpath_state> self,
       }
       return answer;
     },
-    [&st](atom::sweep) { st.sweep(); },
-    [&st, self](atom::next) {
+    [&st](atom::sweep) { return st.sweep_all(); },
+    [&st](atom::next) { st.sweep(); },
+    [&st, self](atom::tick) {
       for (auto& x : st.shards)
         caf::anon_send(x, atom::tick_v);
-      self->delayed_send(self, shard_tick, atom::next_v);
+      self->delayed_send(self, shard_tick, atom::tick_v);
     },
   };
 }

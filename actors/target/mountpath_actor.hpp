@@ -57,6 +57,8 @@ using mountpath_actor = caf::typed_actor<
   caf::replies_to<make_bucket_dirs>::with<ack>,
   caf::replies_to<trash_bucket>::with<ack>,
   caf::replies_to<reconcile>::with<ack>,
+  // Returns when the trash is empty: may take hours.
+  caf::replies_to<atom::sweep>::with<ack>,
   // Flushes what shards keep in memory and stops them.
   caf::replies_to<atom::stop>::with<ack>>;
 

@@ -31,6 +31,7 @@ struct target_state {
   std::optional<sync_view> next; ///< to be carried out
   bool started = false;
   bool applying = false;
+  bool leaving = false;  ///< no buckets any more
   uint64_t promised = 0; ///< highest epoch seen
   size_t counting = 0;
   std::vector<std::pair<stamp, caf::typed_response_promise<ack>>> waiting;
@@ -98,7 +99,7 @@ struct target_state {
 
   caf::result<ack> begin(const begin_txn& req) {
     if (req.epoch < promised)
-      return fail(errc::conflict,
+      return fail(errc::not_ready,
                   "epoch " + std::to_string(req.epoch) + " is over: try again");
     auto there = newest()->buckets.count(req.bucket.bck) > 0;
     if (there != (req.what == begin_txn::op::destroy))
@@ -183,7 +184,7 @@ struct target_state {
 
   /// Makes buckets that are new, shows the list, trashes what is gone.
   void apply() {
-    if (!started || applying || !next)
+    if (!started || applying || !next || leaving)
       return;
     applying = true;
     auto state = std::exchange(next, std::nullopt)->state;
@@ -247,6 +248,20 @@ struct target_state {
     apply();
   }
 
+  caf::result<ack> remove_all() {
+    leaving = true;
+    config.buckets->show(std::make_shared<const bmd>());
+    auto answer = self->make_response_promise<ack>();
+    gather(self, mountpaths, mountpath_timeout, reconcile{}, answer);
+    return answer;
+  }
+
+  caf::result<ack> sweep() {
+    auto answer = self->make_response_promise<ack>();
+    gather(self, mountpaths, count_timeout, atom::sweep_v, answer);
+    return answer;
+  }
+
   caf::result<ack> stop() {
     auto answer = self->make_response_promise<ack>();
     for (auto& x : listers)
@@ -271,6 +286,8 @@ target(target_actor::stateful_pointer<target_state> self, target_config config,
     [&st](const start_target& x) { return st.start(x); },
     [&st](const begin_txn& x) { return st.begin(x); },
     [&st](const carry_out& x) { return st.wait_for(x); },
+    [&st](const remove_user_data&) { return st.remove_all(); },
+    [&st](atom::sweep) { return st.sweep(); },
     [&st](list_part& x) { return st.list(x); },
     [&st](const count_bucket& x) { return st.count(x); },
     [&st](const sync_view& x) { st.see(x); },

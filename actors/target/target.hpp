@@ -33,6 +33,9 @@ struct start_target {
   cluster_state_ptr state;
 };
 
+/// The node leaves its cluster for good, and its objects with it.
+struct remove_user_data {};
+
 // -- messages between nodes
 // --------------------------------------------------------
 
@@ -66,8 +69,8 @@ typename Inspector::result_type inspect(Inspector& f, carry_out& x) {
 using target_actor = caf::typed_actor<
   // errc::integrity when a mountpath belongs to another node, io_error.
   caf::replies_to<start_target>::with<ack>,
-  // errc::conflict when the bucket is (not) there already, or the primary is
-  // not the one of the highest epoch known here.
+  // errc::conflict when the bucket is (not) there already; not_ready when the
+  // primary is not the one of the highest epoch known here.
   caf::replies_to<begin_txn>::with<ack>,
   // Returns when buckets of that state or a later one are as they should be;
   // io_error.
@@ -78,6 +81,11 @@ using target_actor = caf::typed_actor<
   caf::replies_to<count_bucket>::with<bucket_totals>,
   // What METASYNC shows: carried out in order, the latest first.
   caf::reacts_to<sync_view>,
+  // Moves all buckets to the trash, and makes no others; returns when that is
+  // durable.
+  caf::replies_to<remove_user_data>::with<ack>,
+  // Returns when the trash is empty: may take hours.
+  caf::replies_to<atom::sweep>::with<ack>,
   // Flushes and stops everything below.
   caf::replies_to<atom::stop>::with<ack>>;
 
@@ -99,3 +107,4 @@ target_actor spawn_target(caf::actor_system& sys, const target_config& config,
 } // namespace ais
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::start_target)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::remove_user_data)

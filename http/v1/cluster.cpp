@@ -1,5 +1,6 @@
 // /v1/cluster: queries over the whole cluster and changes of its configuration.
 // Source: api-control 4.
+#include "http/v1/members.hpp"
 #include "http/v1/node_info.hpp"
 
 namespace ais::http::v1 {
@@ -181,11 +182,9 @@ task<> set_by_query(edge& e, call& c) {
   return apply(e, c, std::move(req));
 }
 
-/// Actions of clusters of many nodes, and others that are not there yet.
+/// Actions that are not there yet.
 bool known_action(std::string_view x) {
-  for (auto y : {"start", "stop", "start-maintenance", "stop-maintenance",
-                 "shutdown-node", "decommission-node", "rm-unsafe", "shutdown",
-                 "decommission", "reload-creds", "attach", "detach",
+  for (auto y : {"start", "stop", "reload-creds", "attach", "detach",
                  "enable-bend", "disable-bend"})
     if (x == y)
       return true;
@@ -212,6 +211,16 @@ task<> act(edge& e, call& c) {
     req.reset = true;
     co_return co_await apply(e, c, std::move(req));
   }
+  if (auto what = node_action_of(msg->action))
+    co_return co_await change_members(e, c, *what, std::move(msg->value));
+  if (msg->action == "shutdown" || msg->action == "decommission") {
+    end_cluster req;
+    req.decommission = msg->action == "decommission";
+    if (auto* o = msg->value.if_object())
+      if (auto* x = find_member(*o, "rm_user_data"))
+        req.rm_user_data = x->is_bool() && x->get_bool();
+    co_return co_await end_of_cluster(e, c, std::move(req));
+  }
   if (msg->action == "reset-stats") {
     if (msg->value.is_bool()) {
       co_return co_await reset_all(e, c, msg->value.get_bool());
@@ -232,15 +241,6 @@ task<> act(edge& e, call& c) {
   co_await e.reply_error(c.x, why);
 }
 
-task<> set_primary(edge& e, call& c) {
-  auto id = std::string{c.path.size() > 3 ? c.path[3] : ""};
-  if (id == e.node().proxy_id)
-    co_return co_await reply_ok(c);
-  auto why = fail(errc::node_not_found,
-                  "proxy \"" + id.substr(0, 40) + "\" does not exist");
-  co_await e.reply_error(c.x, why);
-}
-
 } // namespace
 
 task<> cluster(edge& e, call& c) {
@@ -253,13 +253,14 @@ task<> cluster(edge& e, call& c) {
     if (sub == "set-config")
       return set_by_query(e, c);
     if (sub == "proxy")
-      return set_primary(e, c);
+      return change_primary(e, c);
   }
+  if (c.req.method == "POST" && sub == "join-by-admin")
+    return join_by_admin(e, c);
   auto denied = c.req.method == "DELETE";
   auto why
     = denied ? fail(errc::access_denied, "DELETE /v1/cluster is for nodes only")
-             : fail(sub == "join-by-admin" || sub == "attach" || sub == "detach"
-                        || sub == "load-x509"
+             : fail(sub == "attach" || sub == "detach" || sub == "load-x509"
                       ? errc::not_implemented
                       : errc::invalid_argument,
                     "/v1/cluster/" + std::string{sub.substr(0, 40)}

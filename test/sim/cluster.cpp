@@ -83,6 +83,17 @@ void cluster::start(node_t id) {
     w.publish(id, address(id), gate);
     return expected<void>{caf::unit};
   };
+  // Dismissed: as a process that ends, and is started again by somebody.
+  c.leave = [this, id, process = m.process] {
+    w.at(std::chrono::milliseconds{1}, [this, id, process] {
+      if (members_[id]->process == process)
+        kill(id);
+    });
+    w.at(w.pick_ms(1'000, 8'000), [this, id] {
+      if (!w.up(id))
+        start(id);
+    });
+  };
   c.shards = 2;
   m.node = spawn_node(w.sys, c, m.boards);
   ask<node_handles>(

@@ -114,3 +114,115 @@ TEST_CASE("sim: a silent target gets no lease before it caught up", "[sim]") {
       10s, [&] { return boards.gate_fence->open(c.w.now().count() + 1); }));
   }
 }
+
+TEST_CASE("sim: a primary that was left behind denies nothing", "[sim]") {
+  // It does not know what others decided without it, nor that they did.
+  sim::cluster c{5};
+  for (int i = 0; i < 3; ++i)
+    c.add(a_proxy);
+  c.add(a_target);
+  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(3); }));
+  for (sim::node_t id = 1; id < 4; ++id) {
+    c.w.cut_both(0, id);
+    c.w.sever(0, id);
+  }
+  std::optional<sim::node_t> next;
+  REQUIRE(c.w.run_until(20s, [&] {
+    for (sim::node_t id = 1; id < 3; ++id)
+      if (c.view(id).primary)
+        next = id;
+    return next.has_value();
+  }));
+  REQUIRE(c.ask_now<ack>(*next, c.handles(*next).proxy,
+                         create_bucket{named("b"), ""}));
+  REQUIRE(c.view(0).primary); // as it believes
+  auto gone = c.ask_now<ack>(0, c.handles(0).proxy, destroy_bucket{named("b")});
+  REQUIRE_FALSE(gone);
+  CHECK(gone.error() != errc::bucket_not_found);
+  CHECK_FALSE(c.ask_now<ack>(0, c.handles(0).proxy,
+                             set_primary{c.handles(0).proxy_id, {}}));
+}
+
+TEST_CASE("sim: set-primary hands everything over at once", "[sim]") {
+  sim::cluster c{6};
+  for (int i = 0; i < 3; ++i)
+    c.add(a_proxy);
+  c.add({true, false, 0, false});
+  for (int i = 0; i < 2; ++i)
+    c.add(a_target);
+  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(5); }));
+  for (sim::node_t chosen : {2, 1, 0, 2}) {
+    auto began = c.w.now();
+    auto id = c.handles(chosen).proxy_id;
+    for (sim::node_t via : {5, 3}) {
+      auto done
+        = c.ask_now<ack>(via, c.handles(via).proxy, set_primary{id, {}});
+      if (!done)
+        FAIL(message_of(done.error()));
+      CHECK(c.view(via).state->map->primary == id);
+    }
+    CHECK(c.w.now() - began < 1s);
+    REQUIRE(c.w.run_until(5s, [&] { return c.healthy(); }));
+    CHECK(c.primary() == chosen);
+    // Nobody lost a lease over it.
+    for (sim::node_t n : {4, 5})
+      CHECK(c.boards(n).gate_fence->open(c.w.now().count() + 1));
+  }
+  auto refused = c.ask_now<ack>(0, c.handles(0).proxy,
+                                set_primary{c.handles(3).proxy_id, {}});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == errc::invalid_argument);
+  refused = c.ask_now<ack>(0, c.handles(0).proxy,
+                           set_primary{c.handles(4).target_id, {}});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == errc::node_not_found);
+}
+
+TEST_CASE("sim: a target in maintenance has no lease, and gets one only when it"
+          " knows all",
+          "[sim]") {
+  sim::cluster c{7};
+  c.add(a_proxy);
+  for (int i = 0; i < 2; ++i)
+    c.add(a_target);
+  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(2); }));
+  auto open = [&] {
+    return c.boards(2).gate_fence->open(c.w.now().count() + 1);
+  };
+  change_nodes req;
+  req.ids = {c.handles(2).target_id};
+  REQUIRE(c.ask_now<ack>(1, c.handles(1).proxy, req));
+  REQUIRE(c.w.run_until(10s, [&] { return !open(); }));
+  // It may be switched off meanwhile: nobody waits for it.
+  c.kill(2);
+  auto began = c.w.now();
+  REQUIRE(c.ask_now<ack>(1, c.handles(1).proxy, create_bucket{named("b"), ""}));
+  CHECK(c.w.now() - began < 1s);
+  c.start(2);
+  c.w.run_for(10s);
+  CHECK_FALSE(open());
+  req.what = node_action::stop_maintenance;
+  req.skip_rebalance = true;
+  REQUIRE(c.ask_now<ack>(1, c.handles(1).proxy, req));
+  REQUIRE(c.w.run_until(10s, open));
+  CHECK(c.boards(2).buckets->read()->find(named("b")));
+}
+
+TEST_CASE("sim: one administrative operation at a time", "[sim]") {
+  sim::cluster c{8};
+  for (int i = 0; i < 3; ++i)
+    c.add(a_proxy);
+  c.add(a_target);
+  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(3); }));
+  std::vector<std::optional<expected<ack>>> got(2);
+  for (size_t i = 0; i < 2; ++i) {
+    change_nodes req;
+    req.ids = {c.handles(i + 1).proxy_id};
+    c.ask<ack>(0, c.handles(0).proxy, req,
+               [&got, i](expected<ack> x) { got[i] = std::move(x); });
+  }
+  REQUIRE(c.w.run_until(10s, [&] { return got[0] && got[1]; }));
+  CHECK(*got[0]);
+  REQUIRE_FALSE(*got[1]);
+  CHECK(got[1]->error() == errc::busy);
+}

@@ -133,7 +133,7 @@ private:
         }
         all_up = all_up && w_.up(id);
       }
-      return all_up && c_.healthy() && open_ == 0;
+      return mend() && all_up && c_.healthy() && open_ == 0;
     });
     if (!well)
       fail_with("no health " + std::to_string(heal_limit / 1s)
@@ -289,7 +289,7 @@ private:
     auto again = [this, k] {
       next_operation(k);
     };
-    switch (w_.pick(0, 13)) {
+    switch (w_.pick(0, 14)) {
       case 0:
         return make_bucket(k, id);
       case 1:
@@ -308,6 +308,8 @@ private:
       case 9:
       case 10:
         return read_own(k, id);
+      case 11:
+        return administer(k, id);
       default:
         return read(id, pick_key(), again);
     }
@@ -367,6 +369,93 @@ private:
                fail_with("bucket " + name + " was lost");
              next_operation(k);
            });
+  }
+
+  // -- members
+
+  /// What administrators do, as far as no object has to move.
+  void administer(size_t k, node_t id) {
+    auto next = [this, k](const char* what) {
+      return [this, k, what](const expected<ack>& x) {
+        nemesis_.counts[what] += bool(x);
+        next_operation(k);
+      };
+    };
+    auto other = any_node();
+    auto proxy = proxy_of(other);
+    if (proxy.empty())
+      return next_operation(k);
+    change_nodes req;
+    req.ids = {proxy};
+    // The first node remains electable: the others may restart as not.
+    switch (w_.pick(other == 0 ? 3 : 0, 6)) {
+      case 0:
+        req.what = node_action::start_maintenance;
+        return change(id, req, next("maintenance begins"));
+      case 1:
+        req.what = node_action::stop_maintenance;
+        return change(id, req, next("maintenance ends"));
+      case 2:
+        req.what = w_.chance(0.5) ? node_action::remove : node_action::shutdown;
+        return change(id, req, next("removal or shutdown"));
+      case 3:
+        ++open_;
+        return c_.ask<admitted>(id, c_.handles(id).proxy,
+                                admit_node{c_.address(other)},
+                                [this, k](const expected<admitted>& x) {
+                                  --open_;
+                                  nemesis_.counts["admission"] += bool(x);
+                                  next_operation(k);
+                                });
+      default:
+        return change(
+          id, set_primary{proxy}, [this, k, id, proxy](const expected<ack>& x) {
+            nemesis_.counts["set-primary"] += bool(x);
+            if (x && c_.active(id) && c_.view(id).state->map->primary != proxy
+                && c_.view(id).promised == c_.view(id).state->at.epoch)
+              fail_with("node " + std::to_string(id)
+                        + " does not show the"
+                          " primary that it was told of");
+            next_operation(k);
+          });
+    }
+  }
+
+  std::string proxy_of(node_t id) const {
+    return c_.active(id) && c_.options(id).proxy ? c_.handles(id).proxy_id
+                                                 : std::string{};
+  }
+
+  /// Ends maintenance, and asks in who was removed. @returns whether all is
+  /// well.
+  bool mend() {
+    auto first = c_.primary();
+    if (!first || mending_)
+      return false;
+    auto& map = *c_.view(*first).state->map;
+    change_nodes req;
+    req.what = node_action::stop_maintenance;
+    for (auto& [id, node] : map.proxies)
+      if (!ais::active(node))
+        req.ids.push_back(id);
+    std::optional<node_t> absent;
+    for (node_t n = 0; n < c_.size(); ++n)
+      if (auto id = proxy_of(n); !id.empty() && !map.find(id))
+        absent = n;
+    if (req.ids.empty() && !absent)
+      return true;
+    mending_ = true;
+    auto again = [this] {
+      w_.at(500ms, [this] { mending_ = false; });
+    };
+    if (!req.ids.empty())
+      c_.ask<ack>(*first, c_.handles(*first).proxy, req,
+                  [again](const expected<ack>&) { again(); });
+    else
+      c_.ask<admitted>(*first, c_.handles(*first).proxy,
+                       admit_node{c_.address(*absent)},
+                       [again](const expected<admitted>&) { again(); });
+    return false;
   }
 
   static void settle(expectation& e, int64_t value, const expected<ack>& x) {
@@ -609,6 +698,7 @@ private:
   int last_value_ = 0;
   size_t knob_turns_ = 0;
   bool peaceful_ = false;
+  bool mending_ = false;
   cluster c_; // last: its end calls back into the rest
   world& w_;
   nemesis nemesis_;

@@ -1,0 +1,497 @@
+#include "actors/cluster/administration.hpp"
+
+#include "actors/cluster/gate.hpp"
+#include "storage/base/log.hpp"
+
+#include <caf/stateful_actor.hpp>
+
+#include <algorithm>
+
+namespace ais {
+
+namespace {
+
+constexpr auto commit_timeout = change_timeout;
+
+struct administration_state {
+  static inline const char* name = "administration";
+
+  administration_actor::pointer self = nullptr;
+  administration_config config;
+  sync_view view;
+  std::string running; ///< what goes on; empty: nothing
+
+  /// Members that were admitted, to be seen in the map.
+  struct {
+    std::vector<std::string> ids;
+    caf::typed_response_promise<admitted> answer;
+  } arriving;
+
+  const smap& map() const { return *view.state->map; }
+
+  /// Whether another operation may begin.
+  expected<void> idle(const std::string& what) const {
+    if (!view.primary)
+      return fail(errc::not_ready,
+                  "this proxy is not the primary any more; try again");
+    if (!running.empty())
+      return fail(errc::busy, "cluster membership \"" + what
+                                + "\" is currently busy (" + running
+                                + " is running), please try again");
+    return caf::unit;
+  }
+
+  /// Ends the operation that runs, then delivers.
+  template <class T>
+  void done(caf::typed_response_promise<T> answer, T x) {
+    running.clear();
+    answer.deliver(std::move(x));
+  }
+  template <class T>
+  void failed(caf::typed_response_promise<T> answer, error e) {
+    running.clear();
+    answer.deliver(std::move(e));
+  }
+
+  void see(const sync_view& x) {
+    view = x;
+    arrive();
+  }
+
+  // -- maintenance, shutdown, decommission, removal
+
+  caf::result<ack> change(const change_nodes& req) {
+    auto what = std::string{to_string(req.what)};
+    if (auto ok = idle(what); !ok)
+      return ok.error();
+    auto nodes = concerned(req);
+    if (!nodes)
+      return confirmed(nodes.error());
+    if (nodes->empty())
+      return confirmed({});
+    running = what + " of";
+    for (auto& x : *nodes)
+      running += ' ' + name_of(x);
+    log_info(running);
+    auto answer = self->make_response_promise<ack>();
+    auto out = req.what == node_action::decommission
+               || req.what == node_action::remove;
+    auto next = [this, req, nodes = *nodes, answer, out] {
+      if (out)
+        erase(req, nodes, answer);
+      else
+        dismiss_all(req, nodes, peers_of(nodes), answer);
+    };
+    // Where objects are not placed any more, nobody must serve them from then
+    // on: this change is carried out before the next begins.
+    carry([ids = ids_of(*nodes), flag = flag_of(req.what)](
+            cluster_state& x) { return set_flags(x, ids, flag); },
+          answer, next);
+    return answer;
+  }
+
+  /// An answer that rests on what we know of the members: if it is the newest.
+  caf::result<ack> confirmed(const error& e) {
+    auto answer = self->make_response_promise<ack>();
+    self->request(config.metasync, sync_timeout * 2, confirm{})
+      .then(
+        [answer, e](ack x) mutable {
+          if (e)
+            answer.deliver(e);
+          else
+            answer.deliver(x);
+        },
+        [answer](error& why) mutable { answer.deliver(std::move(why)); });
+    return answer;
+  }
+
+  /// Those of the named that are not yet as they should be.
+  expected<std::vector<snode>> concerned(const change_nodes& req) const {
+    std::vector<snode> out;
+    for (auto& id : req.ids) {
+      auto* node = map().find(id);
+      if (!node)
+        return fail(errc::node_not_found,
+                    "node \"" + id.substr(0, 40) + "\" does not exist");
+      if (auto ok = permitted(*node, req); !ok)
+        return ok.error();
+      if (!settled(*node, req.what))
+        out.push_back(*node);
+    }
+    if (auto ok = keeps_objects(out, req); !ok)
+      return ok.error();
+    return out;
+  }
+
+  static bool settled(const snode& x, node_action what) {
+    switch (what) {
+      case node_action::start_maintenance:
+        return !active(x);
+      case node_action::stop_maintenance:
+        return active(x);
+      case node_action::shutdown:
+        return !active(x) && (x.flags & snode_silent) != 0;
+      default:
+        return false;
+    }
+  }
+
+  expected<void> permitted(const snode& node, const change_nodes& req) const {
+    if (req.what == node_action::stop_maintenance)
+      return caf::unit;
+    if (node.id == map().primary)
+      return fail(errc::invalid_argument,
+                  name_of(node)
+                    + " is the primary: make another proxy primary"
+                      " first (ais cluster set-primary)");
+    if (req.what == node_action::start_maintenance)
+      return caf::unit;
+    // A process ends as a whole.
+    for (auto* nodes : {&map().proxies, &map().targets})
+      for (auto& [id, other] : *nodes)
+        if (other.control == node.control
+            && std::find(req.ids.begin(), req.ids.end(), id) == req.ids.end())
+          return fail(errc::invalid_argument,
+                      name_of(node) + " and " + name_of(other)
+                        + " run in one process: name both");
+    return caf::unit;
+  }
+
+  /// Whether all objects are where they are looked for afterwards.
+  expected<void> keeps_objects(const std::vector<snode>& nodes,
+                               const change_nodes& req) const {
+    auto targets = std::count_if(nodes.begin(), nodes.end(), [](auto& x) {
+      return x.role == node_role::target;
+    });
+    if (targets == 0 || view.state->buckets->buckets.empty())
+      return caf::unit;
+    auto stop = req.what == node_action::stop_maintenance;
+    auto others
+      = std::count_if(map().targets.begin(), map().targets.end(), [&](auto& x) {
+          return active(x.second)
+                 && std::none_of(nodes.begin(), nodes.end(),
+                                 [&](auto& y) { return y.id == x.first; });
+        });
+    if (others == 0 && !stop)
+      return fail(errc::invalid_argument,
+                  "there would be no target left: add one first, or destroy"
+                  " all buckets");
+    auto moves = view.state->config->values.flag("rebalance.enabled")
+                 && !req.skip_rebalance && others > 0;
+    if (moves)
+      return fail(errc::not_implemented,
+                  "objects would have to move between targets, which this"
+                  " version cannot do yet: with --no-rebalance they stay where"
+                  " they are, out of reach while the target is not in use");
+    return caf::unit;
+  }
+
+  static uint64_t flag_of(node_action x) {
+    switch (x) {
+      case node_action::stop_maintenance:
+        return 0;
+      case node_action::decommission:
+      case node_action::remove:
+        return snode_decommission; // tells it not to come back by itself
+      default:
+        return snode_maintenance;
+    }
+  }
+
+  static std::vector<std::string> ids_of(const std::vector<snode>& nodes) {
+    std::vector<std::string> out;
+    for (auto& x : nodes)
+      out.push_back(x.id);
+    return out;
+  }
+
+  static snode* find(smap& x, const std::string& id) {
+    auto p = x.proxies.find(id);
+    if (p != x.proxies.end())
+      return &p->second;
+    auto t = x.targets.find(id);
+    return t == x.targets.end() ? nullptr : &t->second;
+  }
+
+  static expected<void>
+  set_flags(cluster_state& x, const std::vector<std::string>& ids,
+            uint64_t flag) {
+    auto next = std::make_shared<smap>(*x.map);
+    for (auto& id : ids) {
+      auto* node = find(*next, id);
+      if (!node)
+        return fail(errc::node_not_found, id + " has left meanwhile");
+      if (id == next->primary && flag != 0)
+        return fail(errc::conflict, id + " has become primary meanwhile");
+      node->flags &= ~(snode_maintenance | snode_decommission);
+      node->flags |= flag;
+    }
+    ++next->version;
+    x.map = next;
+    return caf::unit;
+  }
+
+  /// Out of the map, once nothing is placed there.
+  void erase(const change_nodes& req, const std::vector<snode>& nodes,
+             caf::typed_response_promise<ack> answer) {
+    auto gates = peers_of(nodes); // which are not peers any more afterwards
+    carry(
+      [ids = ids_of(nodes)](cluster_state& x) -> expected<void> {
+        auto next = std::make_shared<smap>(*x.map);
+        for (auto& id : ids) {
+          if (id == next->primary)
+            return fail(errc::conflict, id + " has become primary meanwhile");
+          next->proxies.erase(id);
+          next->targets.erase(id);
+        }
+        ++next->version;
+        x.map = next;
+        return caf::unit;
+      },
+      answer,
+      [this, req, nodes, gates, answer] {
+        dismiss_all(req, nodes, gates, answer);
+      });
+  }
+
+  /// Has a change committed and carried out by all targets, then goes on.
+  void
+  carry(std::function<expected<void>(cluster_state&)> f,
+        caf::typed_response_promise<ack> answer, std::function<void()> next) {
+    self->request(config.carrier, commit_timeout, carry_through{std::move(f)})
+      .then([next](ack) { next(); },
+            [this, answer](error& e) { failed(answer, std::move(e)); });
+  }
+
+  using gates_by_id = std::map<std::string, gate_actor>;
+
+  gates_by_id peers_of(const std::vector<snode>& nodes) const {
+    auto peers = config.peers->read();
+    gates_by_id out;
+    for (auto& x : nodes)
+      if (auto i = peers->gates.find(x.id); i != peers->gates.end())
+        out.insert(*i);
+    return out;
+  }
+
+  /// Tells those that leave.
+  void dismiss_all(const change_nodes& req, const std::vector<snode>& nodes,
+                   const gates_by_id& gates,
+                   caf::typed_response_promise<ack> answer) {
+    auto forget = req.what == node_action::decommission;
+    auto stop
+      = req.what == node_action::shutdown || (forget && !req.keep_running);
+    if (req.what == node_action::start_maintenance
+        || req.what == node_action::stop_maintenance)
+      return done(answer, ack{});
+    dismiss msg{map().uuid, stop, forget, req.rm_user_data, req.keep_config};
+    auto left = std::make_shared<size_t>(1);
+    auto mute = std::make_shared<std::string>();
+    auto one_less = [this, left, mute, answer] {
+      if (--*left > 0)
+        return;
+      if (mute->empty())
+        return done(answer, ack{});
+      failed(answer, fail(errc::timed_out,
+                          "the cluster goes on without" + *mute
+                            + ", which does not answer: its process and data"
+                              " are as they were"));
+    };
+    std::set<gate_actor> told; // a process once
+    for (auto& x : nodes) {
+      auto gate = gates.find(x.id);
+      if (gate == gates.end()) {
+        // It was gone before; there is nothing left to tell, or to remove?
+        if (req.rm_user_data || (x.flags & snode_silent) == 0)
+          *mute += ' ' + name_of(x);
+        continue;
+      }
+      if (!told.insert(gate->second).second)
+        continue;
+      ++*left;
+      self->request(gate->second, dismiss_timeout, msg)
+        .then([one_less](ack) { one_less(); },
+              [one_less, mute, who = name_of(x)](error& e) {
+                log_error(who + " did not leave: " + message_of(e));
+                *mute += ' ' + who;
+                one_less();
+              });
+    }
+    one_less();
+  }
+
+  // -- admission
+
+  caf::result<admitted> admit(const admit_node& req) {
+    auto where = req.control.host + ':' + std::to_string(req.control.port);
+    if (auto ok = idle("join"); !ok)
+      return ok.error();
+    running = "join of " + where;
+    auto answer = self->make_response_promise<admitted>();
+    auto nobody = fail(errc::invalid_argument,
+                       "failed to obtain node info from " + where
+                         + ": start the node there (aisnode --standby), or"
+                           " check the address");
+    self->request(config.connector, connect_timeout, req.control)
+      .then(
+        [this, req, answer, nobody](caf::strong_actor_ptr& x) {
+          auto gate = caf::actor_cast<gate_actor>(x);
+          self->request(gate, connect_timeout, hello{})
+            .then([this, req, answer, gate](
+                    hello_answer& who) { meet_guest(req, gate, who, answer); },
+                  [this, answer, nobody](error&) { failed(answer, nobody); });
+        },
+        [this, answer, nobody](error&) { failed(answer, nobody); });
+    return answer;
+  }
+
+  void meet_guest(const admit_node& req, const gate_actor& gate,
+                  const hello_answer& who,
+                  caf::typed_response_promise<admitted> answer) {
+    auto there = std::all_of(who.seats.begin(), who.seats.end(), [&](auto& id) {
+      return map().find(id) != nullptr;
+    });
+    if (there && who.cluster == map().uuid)
+      return welcome(who.seats, answer);
+    auto* me = map().find(map().primary);
+    if (!me)
+      return failed(answer, fail(errc::not_ready, "there is no primary"));
+    self
+      ->request(gate, admit_timeout,
+                invite{map().uuid, me->control, req.non_electable})
+      .then([this, answer](invited& x) { welcome(x.seats, answer); },
+            [this, answer](error& e) { failed(answer, std::move(e)); });
+  }
+
+  void welcome(const std::vector<std::string>& ids,
+               caf::typed_response_promise<admitted> answer) {
+    arriving = {ids, answer};
+    arrive();
+  }
+
+  /// Answers when the map that we know has them.
+  void arrive() {
+    if (!arriving.answer.pending())
+      return;
+    admitted out;
+    for (auto& id : arriving.ids)
+      if (auto* node = map().find(id))
+        out.nodes.push_back(*node);
+    auto answer = arriving.answer;
+    if (out.nodes.size() == arriving.ids.size()) {
+      arriving = {};
+      done(answer, std::move(out));
+    } else if (!view.primary) {
+      arriving = {};
+      failed(answer, fail(errc::not_ready, "the primary has changed: ask"
+                                           " again"));
+    }
+  }
+
+  // -- the primary
+
+  caf::result<ack> elect(const set_primary& req) {
+    auto i = map().proxies.find(req.id);
+    if (i == map().proxies.end())
+      return confirmed(
+        fail(errc::node_not_found,
+             "proxy \"" + req.id.substr(0, 40) + "\" does not exist"));
+    if (view.primary && req.id == map().primary)
+      return confirmed({});
+    auto& node = i->second;
+    if (!electable(node))
+      return confirmed(
+        fail(errc::invalid_argument,
+             name_of(node)
+               + (active(node) ? " is non-electable: restart it without"
+                                 " --non-electable"
+                               : " is in maintenance")
+               + ", or choose another proxy"));
+    if (auto ok = idle("set-primary"); !ok)
+      return ok.error();
+    if ((node.flags & snode_silent) != 0)
+      return fail(errc::not_ready, name_of(node) + " does not answer");
+    running = "set-primary to " + name_of(node);
+    log_info(running);
+    auto answer = self->make_response_promise<ack>();
+    self->request(config.metasync, hand_over_timeout * 2, hand_over{req.id})
+      .then([this, answer](ack x) { done(answer, x); },
+            [this, answer](error& e) { failed(answer, std::move(e)); });
+    return answer;
+  }
+
+  // -- the end
+
+  caf::result<ack> end(const end_cluster& req) {
+    auto what = std::string{req.decommission ? "decommission" : "shutdown"};
+    if (auto ok = idle(what); !ok)
+      return ok.error();
+    running = what + " of the cluster";
+    log_warning(running);
+    auto peers = config.peers->read();
+    std::set<gate_actor> others;
+    for (auto& [id, gate] : peers->gates)
+      if (gate != peers->own)
+        others.insert(gate);
+    dismiss msg{map().uuid, true, req.decommission, req.rm_user_data, false};
+    auto answer = self->make_response_promise<ack>();
+    auto left = std::make_shared<size_t>(others.size() + 1);
+    auto one_less = [this, left, msg, own = peers->own, answer] {
+      if (--*left > 0)
+        return;
+      // Ourselves last: somebody must tell that it is done.
+      self->request(own, dismiss_timeout, msg)
+        .then([this, answer](ack x) { done(answer, x); },
+              [this, answer](error& e) { failed(answer, std::move(e)); });
+    };
+    for (auto& gate : others)
+      self->request(gate, dismiss_timeout, msg)
+        .then([one_less](ack) { one_less(); },
+              [one_less](error& e) {
+                log_error("a node did not leave: " + message_of(e));
+                one_less();
+              });
+    one_less();
+    return answer;
+  }
+};
+
+administration_actor::behavior_type administration(
+  administration_actor::stateful_pointer<administration_state> self,
+  administration_config config) {
+  auto& st = self->state;
+  st.self = self;
+  st.config = std::move(config);
+  return {
+    [&st](const change_nodes& x) { return st.change(x); },
+    [&st](const admit_node& x) { return st.admit(x); },
+    [&st](const set_primary& x) { return st.elect(x); },
+    [&st](const end_cluster& x) { return st.end(x); },
+    [&st](const sync_view& x) { st.see(x); },
+  };
+}
+
+} // namespace
+
+std::string_view to_string(node_action x) {
+  switch (x) {
+    case node_action::start_maintenance:
+      return "start-maintenance";
+    case node_action::stop_maintenance:
+      return "stop-maintenance";
+    case node_action::shutdown:
+      return "shutdown-node";
+    case node_action::decommission:
+      return "decommission-node";
+    case node_action::remove:
+      return "rm-unsafe";
+  }
+  return "";
+}
+
+administration_actor spawn_administration(caf::actor_system& sys,
+                                          const administration_config& config) {
+  return spawn_plain(sys, config.env, administration, config);
+}
+
+} // namespace ais
