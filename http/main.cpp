@@ -39,12 +39,13 @@ struct arguments {
   std::string role; ///< empty: both
   std::string join;
   http::network_options net;
+  http::tls_files tls; ///< between nodes
   bool non_electable = false;
   /// Whether it is part of a cluster of several processes.
   bool clustered() const {
     return !role.empty() || !join.empty() || net.control_port != 0
            || net.data_port != 0 || !net.control_host.empty()
-           || !net.data_host.empty();
+           || !net.data_host.empty() || tls.any();
   }
   size_t threads = 0;
   std::string port_file;
@@ -202,6 +203,13 @@ int run(const arguments& args) {
   }
   if (auto fd = lock_directory(dir); !fd)
     return refuse(message_of(fd.error()));
+  http::tls_context tls;
+  if (args.tls.any()) {
+    auto loaded = http::load_tls(args.tls);
+    if (!loaded)
+      return refuse(message_of(loaded.error()));
+    tls = std::move(*loaded);
+  }
   open_log(args.log_file.c_str(), log_level::info);
 
   auto files = raise_file_limit();
@@ -258,17 +266,18 @@ int run(const arguments& args) {
   config.pub = nets->pub.shown;
   config.control = nets->control.shown;
   config.data = nets->data.shown;
+  http::intra others{sys, tls};
   if (args.clustered()) {
-    config.publish
-      = [&sys, at = nets->control.listen](const caf::strong_actor_ptr& gate) {
-          return http::publish_gate(sys, at, gate);
-        };
+    config.publish =
+      [&others, at = nets->control.listen](const caf::strong_actor_ptr& gate) {
+        return others.publish(at, gate);
+      };
   } else {
     config.publish = [](const caf::strong_actor_ptr&) {
       return expected<void>{caf::unit};
     };
   }
-  config.connector = http::spawn_connector(sys);
+  config.connector = others.connector();
   config.informant = http::v1::spawn_informant(sys, shared);
   config.cached_leases = std::min<size_t>(files / 8, 16'384);
   // A node that was in a cluster knows whom to ask; the one at the URL may wait
@@ -317,7 +326,7 @@ int run(const arguments& args) {
   *handles = node_handles{};
   stop(sys, node);
   // Whoever answered another node stays in CAF's registry until it exits.
-  caf::anon_send_exit(config.connector, caf::exit_reason::user_shutdown);
+  others.stop();
   caf::anon_send_exit(config.informant, caf::exit_reason::user_shutdown);
   config = node_config{};
   node = nullptr;
@@ -362,6 +371,12 @@ int main(int argc, char** argv) {
                  "IP address for objects from other nodes [the host]");
   app.add_option("--data-port", args.net.data_port,
                  "its port, in a cluster [port + 2000]");
+  app.add_option("--tls-cert", args.tls.cert,
+                 "PEM file of this node's certificate: nodes speak TLS with"
+                 " each other");
+  app.add_option("--tls-key", args.tls.key, "PEM file of its key");
+  app.add_option("--tls-ca", args.tls.ca,
+                 "PEM file of the authority that signed all nodes'");
   app.add_option("--threads", args.threads, "I/O threads [one per core]");
   app.add_option("--port-file", args.port_file,
                  "file to write the port to when ready");
