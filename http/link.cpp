@@ -78,6 +78,8 @@ public:
   ~checked_link() override { --open_count; }
 
   bool consume(caf::execution_unit* ctx, const void* data, size_t n) override {
+    if (detached())
+      return false; // closed meanwhile; this is what still came in
     if (auto* why = frames_.take({static_cast<const std::byte*>(data), n})) {
       log_warning("a connection of " + peer_of(stream_.fd())
                   + " to this node's control port, or of ours to it, was"
