@@ -148,7 +148,8 @@ def works(pair):
     assert all(n.alive() for n in pair.nodes)
     name = f"b{random.getrandbits(40)}"
     url = pair.proxies[0].url
-    assert requests.post(f"{url}/v1/buckets/{name}", json=CREATE, timeout=30).ok
+    r = requests.post(f"{url}/v1/buckets/{name}", json=CREATE, timeout=30)
+    assert r.ok, r.text + "".join(n.log()[-3000:] for n in pair.nodes)
     info = requests.get(f"{url}/v1/cluster?what=sysinfo", timeout=30).json()
     assert len(info["target"]) == 1
 
@@ -158,7 +159,6 @@ def test_rubbish_on_the_control_port(pair):
     node = pair.proxies[0]
     before = {n: n.log() for n in pair.nodes}
     memory = memory_kb(node)
-    random.seed(4)
     # All of them at the same time, so that those that wait are one wait.
     threads = [
         threading.Thread(target=throw, args=(n.control, data))
