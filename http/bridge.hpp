@@ -1,6 +1,7 @@
 // From a coroutine of an I/O thread to an actor and back:
 //
 //   expected<lom_ptr> r = co_await bridge.ask(shard, 30s, head_object{key});
+//   auto all = co_await bridge.ask_many(std::move(questions), 10s);
 //
 // One bridge per I/O thread. It is known to actors as a passive actor (no
 // mailbox, never scheduled): the answering actor's thread puts the response
@@ -28,6 +29,7 @@
 #include <chrono>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 namespace ais::http {
 
@@ -53,6 +55,14 @@ expected<T> decode(caf::message&& m) {
   return caf::make_error(caf::sec::unexpected_response);
 }
 
+/// Without what only CAF understands of an error.
+template <class T>
+expected<T> plain(expected<T>&& x) {
+  if (!x)
+    return fail(code_of(x.error()), message_of(x.error()));
+  return std::move(x);
+}
+
 /// A coroutine that waits for a response.
 struct waiting {
   virtual ~waiting() = default;
@@ -61,7 +71,22 @@ struct waiting {
   std::chrono::steady_clock::time_point deadline;
 };
 
+/// What a coroutine that asked many has so far.
+template <class T, class Handler>
+struct gathered {
+  std::vector<expected<T>> answers;
+  size_t missing;
+  Handler next;
+};
+
 } // namespace detail
+
+/// A message and the actor to ask; null: not to be reached.
+template <class Handle, class Message>
+struct question {
+  Handle to;
+  Message what;
+};
 
 class bridge {
 public:
@@ -102,9 +127,60 @@ public:
           caf::make_mailbox_element(self(), id, {}, std::move(xs)...), nullptr);
       },
       boost::asio::use_awaitable_t<executor>{});
-    if (!response)
-      co_return fail(code_of(response.error()), message_of(response.error()));
-    co_return response;
+    co_return detail::plain(std::move(response));
+  }
+
+  /// Asks all at once and waits until all have answered, or their time is up:
+  /// the answers, in the order of the questions, each as that of ask().
+  template <class Handle, class Message>
+  auto ask_many(std::vector<question<Handle, Message>> all,
+                std::chrono::seconds timeout)
+    -> boost::asio::awaitable<
+      std::vector<expected<typename detail::answer_of<Handle, Message>::type>>,
+      executor> {
+    using result = typename detail::answer_of<Handle, Message>::type;
+    using results = std::vector<expected<result>>;
+    auto full = pending() + all.size() > max_pending;
+    results early;
+    size_t asked = 0;
+    for (auto& x : all) {
+      asked += x.to && !full;
+      early.emplace_back(
+        full ? fail(errc::too_many_requests, "too many requests at once")
+             : fail(errc::not_ready, "the node does not answer"));
+    }
+    if (asked == 0)
+      co_return early;
+    auto answers = co_await boost::asio::async_initiate<
+      const boost::asio::use_awaitable_t<executor>, void(results)>(
+      [&](auto handler) {
+        using gathered = detail::gathered<result, decltype(handler)>;
+        struct op final : detail::waiting {
+          op(std::shared_ptr<gathered> x, size_t i)
+            : to(std::move(x)), index(i) {}
+          void complete(caf::message&& m) override {
+            to->answers[index] = detail::decode<result>(std::move(m));
+            if (--to->missing == 0)
+              std::move(to->next)(std::move(to->answers));
+          }
+          std::shared_ptr<gathered> to;
+          size_t index;
+        };
+        auto state = std::make_shared<gathered>(
+          gathered{std::move(early), asked, std::move(handler)});
+        for (size_t i = 0; i < all.size(); ++i) {
+          if (!all[i].to)
+            continue;
+          auto id = enter(std::make_unique<op>(state, i), timeout);
+          caf::actor_cast<caf::abstract_actor*>(all[i].to)->enqueue(
+            caf::make_mailbox_element(self(), id, {}, std::move(all[i].what)),
+            nullptr);
+        }
+      },
+      boost::asio::use_awaitable_t<executor>{});
+    for (auto& x : answers)
+      x = detail::plain(std::move(x));
+    co_return answers;
   }
 
   /// Sends without waiting.

@@ -20,9 +20,14 @@ namespace asio = boost::asio;
 constexpr uint64_t max_reply_bytes = 64 << 20;
 
 struct address {
-  std::string host;
+  std::string host; ///< without brackets
   std::string port;
   std::string path;
+
+  std::string host_header() const {
+    auto v6 = host.find(':') != std::string::npos;
+    return (v6 ? '[' + host + ']' : host) + ':' + port;
+  }
 };
 
 expected<address> parse(const std::string& url) {
@@ -33,14 +38,21 @@ expected<address> parse(const std::string& url) {
   auto rest = url.substr(scheme.size());
   auto slash = rest.find('/');
   auto where = rest.substr(0, slash);
-  auto colon = where.rfind(':');
   address out;
   out.path = slash == std::string::npos ? "/" : rest.substr(slash);
-  out.host = where.substr(0, colon);
-  out.port = colon == std::string::npos ? "80" : where.substr(colon + 1);
-  if (out.host.empty() || out.port.empty())
+  // An IPv6 address stands in brackets.
+  auto bracket = where.find(']');
+  auto v6 = where.rfind('[', 0) == 0 && bracket != std::string::npos;
+  auto end = v6 ? bracket + 1 : where.find(':');
+  out.host = v6 ? where.substr(1, bracket - 1) : where.substr(0, end);
+  auto port = end < where.size() ? where.substr(end) : std::string{":80"};
+  out.port = port.substr(1);
+  if (out.host.empty() || out.port.empty() || port.front() != ':'
+      || out.port.find_first_not_of("0123456789") != std::string::npos)
     return fail(errc::invalid_argument,
-                "\"" + url + "\" is no URL such as http://host:8080");
+                "\"" + url
+                  + "\" is no URL such as http://host:8080 or"
+                    " http://[::1]:8080");
   return out;
 }
 
@@ -50,7 +62,7 @@ public:
   question(const address& to, std::chrono::milliseconds timeout)
     : stream_(io_), resolver_(io_),
       request_(beast::http::verb::get, to.path, 11) {
-    request_.set(beast::http::field::host, to.host + ':' + to.port);
+    request_.set(beast::http::field::host, to.host_header());
     request_.set(beast::http::field::connection, "close");
     parser_.body_limit(max_reply_bytes);
     stream_.expires_after(timeout);

@@ -371,21 +371,27 @@ gate_actor edge::gate_of(const std::string& id) {
   return i == peers->gates.end() ? gate_actor{} : i->second;
 }
 
-std::string edge::elsewhere(const call& c) {
+expected<std::string> edge::elsewhere(const call& c) {
   auto& targets = map().targets;
   auto& me = node().target_id;
   if (targets.size() == 1 && targets.begin()->first == me)
-    return {};
+    return std::string{};
   auto slash = c.rest.find('/');
   auto b = bucket_of(c, c.rest.substr(0, slash));
   if (!b || slash == std::string_view::npos)
-    return {};
+    return std::string{};
   auto name = percent_decode(c.rest.substr(slash + 1));
   if (!name)
-    return {};
+    return std::string{};
   auto* owner = owner_of(map(), placement_digest(uname_of(*b, *name)));
   if (!owner || owner->id == me)
-    return {};
+    return std::string{};
+  if (is_loopback(owner->pub.host) && !is_loopback(c.req.peer_host()))
+    return fail(errc::unsupported,
+                *name + " is on " + name_of(*owner) + ", which calls itself "
+                  + owner->pub.url()
+                  + ": that leads nowhere from another machine; start it with"
+                    " an address of the network in --host");
   // The client's own spelling of the path stays: it was decoded for placement
   // only.
   auto target = c.req.target;

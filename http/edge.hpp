@@ -67,6 +67,8 @@ public:
   const environment& env() const { return shared_->env; }
   const node_handles& node() { return *handles_.get(); }
   const smap& map() { return *map_.get(); }
+  /// For those who wait in between: map() may be another one afterwards.
+  smap_ptr map_ptr() { return map_.get(); }
   const bmd& buckets() { return *buckets_.get(); }
   const cluster_config& config() { return *config_.get(); }
   board<target_view>::value_ptr target() { return target_.get(); }
@@ -90,8 +92,10 @@ public:
   /// The gate of a node, ours included; null while it does not answer.
   gate_actor gate_of(const std::string& id);
   /// Where to send a request for the object in the path: the URL at the node
-  /// that owns it, or empty when that is us. Errors are left to the handler.
-  std::string elsewhere(const call& c);
+  /// that owns it, or empty when that is us. Other errors are left to the
+  /// handler. @returns errc::unsupported when no address of the owner leads
+  /// there from where the client is.
+  expected<std::string> elsewhere(const call& c);
   /// Whether this node may serve objects at the moment: see fence.
   /// errc::not_ready.
   expected<void> leased() const;

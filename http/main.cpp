@@ -3,6 +3,7 @@
 #include "http/client.hpp"
 #include "http/edge.hpp"
 #include "http/intra.hpp"
+#include "http/networks.hpp"
 #include "http/server.hpp"
 #include "http/v1/informant.hpp"
 #include "storage/base/log.hpp"
@@ -38,16 +39,16 @@ struct arguments {
   std::vector<std::string> mountpaths;
   std::string role; ///< empty: both
   std::string join;
-  uint16_t control_port = 0; ///< 0: see intra()
+  http::network_options net;
+  http::tls_files tls; ///< between nodes
   bool non_electable = false;
   bool standby = false;
   /// Whether it is part of a cluster of several processes.
   bool clustered() const {
-    return !role.empty() || !join.empty() || control_port != 0 || standby;
+    return !role.empty() || !join.empty() || net.control_port != 0
+           || net.data_port != 0 || !net.control_host.empty()
+           || !net.data_host.empty() || tls.any() || standby;
   }
-  std::string host = "127.0.0.1";
-  uint16_t port = 8080;
-  std::string advertise;
   size_t threads = 0;
   std::string port_file;
   std::string log_file;
@@ -121,6 +122,14 @@ environment real_environment() {
     return generator();
   };
   return env;
+}
+
+/// The addresses of this node, by which it will be known.
+expected<http::networks> networks_of(const arguments& args, uint16_t port) {
+  auto wanted = args.net;
+  wanted.port = port;
+  wanted.alone = !args.clustered();
+  return http::choose_networks(wanted, http::find_outward());
 }
 
 /// Starts the node; whoever waits in `to` gets its handles, or an error.
@@ -232,6 +241,13 @@ int run(const arguments& args) {
   }
   if (auto fd = lock_directory(dir); !fd)
     return refuse(message_of(fd.error()));
+  http::tls_context tls;
+  if (args.tls.any()) {
+    auto loaded = http::load_tls(args.tls);
+    if (!loaded)
+      return refuse(message_of(loaded.error()));
+    tls = std::move(*loaded);
+  }
   open_log(args.log_file.c_str(), log_level::info);
 
   auto files = raise_file_limit();
@@ -256,8 +272,8 @@ int run(const arguments& args) {
   shared->leases_per_edge = std::min<size_t>(files / 8 / threads, 16'384);
 
   http::server::options options;
-  options.host = args.host;
-  options.port = args.port;
+  options.host = args.net.host;
+  options.port = args.net.port;
   options.threads = threads;
   options.lims.connections = std::min<size_t>(files / 4, 10'000);
   http::server server{options, [&](http::worker& w) {
@@ -274,22 +290,26 @@ int run(const arguments& args) {
   config.target = is_target;
   config.electable = !args.non_electable;
   config.standby = args.standby;
-  auto host = args.advertise.empty() ? args.host : args.advertise;
-  config.pub = config.control = config.data = {host, server.port()};
+  auto nets = networks_of(args, server.port());
+  if (!nets) {
+    server.stop();
+    return refuse(message_of(nets.error()));
+  }
+  config.pub = nets->pub.shown;
+  config.control = nets->control.shown;
+  config.data = nets->data.shown;
+  http::intra others{sys, tls};
   if (args.clustered()) {
-    config.control.port = args.control_port
-                            ? args.control_port
-                            : static_cast<uint16_t>(server.port() + 1000);
-    auto listen = net_info{args.host, config.control.port};
-    config.publish = [&sys, listen](const caf::strong_actor_ptr& gate) {
-      return http::publish_gate(sys, listen, gate);
-    };
+    config.publish =
+      [&others, at = nets->control.listen](const caf::strong_actor_ptr& gate) {
+        return others.publish(at, gate);
+      };
   } else {
     config.publish = [](const caf::strong_actor_ptr&) {
       return expected<void>{caf::unit};
     };
   }
-  config.connector = http::spawn_connector(sys);
+  config.connector = others.connector();
   shared->scout = http::spawn_scout(sys);
   config.informant = http::v1::spawn_informant(sys, shared);
   config.cached_leases = std::min<size_t>(files / 8, 16'384);
@@ -305,6 +325,10 @@ int run(const arguments& args) {
       return refuse("cannot join: " + message_of(via.error()));
     }
     if (via) {
+      if (auto ok = http::check_company(**via, *nets); !ok) {
+        server.stop();
+        return refuse("cannot join: " + message_of(ok.error()));
+      }
       for (auto& [id, member] : (*via)->proxies)
         config.join.push_back(member.control);
       config.join_uuid = (*via)->uuid;
@@ -326,7 +350,11 @@ int run(const arguments& args) {
         shared->handles.show(std::make_shared<const node_handles>(x));
         if (!args.port_file.empty())
           std::ofstream{args.port_file} << server.port() << '\n';
-        log_info("serving " + config.pub.url());
+        log_info("serving " + config.pub.url()
+                 + (args.clustered()
+                      ? ", other nodes at " + config.control.url()
+                          + " and (data) " + config.data.url()
+                      : std::string{}));
       },
       [&](const error& e) { failed = e; }, [&](atom::stop) { over = true; });
   }
@@ -334,7 +362,7 @@ int run(const arguments& args) {
   shared->handles.show(std::make_shared<const node_handles>());
   stop(sys, node);
   // Whoever answered another node stays in CAF's registry until it exits.
-  caf::anon_send_exit(config.connector, caf::exit_reason::user_shutdown);
+  others.stop();
   caf::anon_send_exit(config.informant, caf::exit_reason::user_shutdown);
   config = node_config{};
   shared->scout = nullptr;
@@ -363,18 +391,35 @@ int main(int argc, char** argv) {
   app.add_option("--join", args.join,
                  "URL of any node of the cluster to join; without it, a proxy"
                  " starts a cluster of its own");
-  app.add_option("--control-port", args.control_port,
-                 "port for other nodes, in a cluster [port + 1000]");
   app.add_flag("--non-electable", args.non_electable, "never become primary");
   app.add_flag("--standby", args.standby,
                "without a cluster yet, wait until an administrator asks this"
                " node into one");
-  app.add_option("--host", args.host, "address to listen on")
+  app
+    .add_option("--host", args.net.host,
+                "IP address to listen on; 0.0.0.0 or :: for all")
     ->capture_default_str();
-  app.add_option("--port", args.port, "port to listen on, 0 for any free one")
+  app
+    .add_option("--port", args.net.port,
+                "port to listen on, 0 for any free one")
     ->capture_default_str();
-  app.add_option("--advertise", args.advertise,
-                 "address that clients are told to use [the host]");
+  app.add_option("--advertise", args.net.advertise,
+                 "name or address that clients and nodes are told to use [the"
+                 " host, or the address that leads outside]");
+  app.add_option("--control-host", args.net.control_host,
+                 "IP address for messages of other nodes [the host]");
+  app.add_option("--control-port", args.net.control_port,
+                 "its port, in a cluster [port + 1000]");
+  app.add_option("--data-host", args.net.data_host,
+                 "IP address for objects from other nodes [the host]");
+  app.add_option("--data-port", args.net.data_port,
+                 "its port, in a cluster [port + 2000]");
+  app.add_option("--tls-cert", args.tls.cert,
+                 "PEM file of this node's certificate: nodes speak TLS with"
+                 " each other");
+  app.add_option("--tls-key", args.tls.key, "PEM file of its key");
+  app.add_option("--tls-ca", args.tls.ca,
+                 "PEM file of the authority that signed all nodes'");
   app.add_option("--threads", args.threads, "I/O threads [one per core]");
   app.add_option("--port-file", args.port_file,
                  "file to write the port to when ready");

@@ -53,6 +53,13 @@ std::string_view request::find(std::string_view name) const {
   return {};
 }
 
+std::string_view request::peer_host() const {
+  auto host = std::string_view{peer}.substr(0, peer.rfind(':'));
+  if (!host.empty() && host.front() == '[')
+    host = host.substr(1, host.size() - 2);
+  return host;
+}
+
 std::vector<std::string_view> request::find_all(std::string_view name) const {
   std::vector<std::string_view> out;
   for (auto& h : headers)

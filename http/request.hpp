@@ -24,10 +24,12 @@ struct request {
   bool chunked = false;
   bool keep_alive = true;
   bool expect_continue = false;
-  std::string peer; ///< "address:port"
+  std::string peer; ///< "address:port", "[address]:port" for IPv6
 
   bool has_body() const { return chunked || content_length.value_or(0) > 0; }
 
+  /// The peer's address alone, without brackets.
+  std::string_view peer_host() const;
   /// The value of the first header of that name (any case), else empty.
   std::string_view find(std::string_view name) const;
   /// The values of all headers of that name, in order.

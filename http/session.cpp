@@ -22,6 +22,16 @@ constexpr size_t chunk_room_bytes = 8 << 10; ///< behind the header, at least
 constexpr size_t sendfile_bytes = 2 << 20;   ///< per call
 constexpr int sends_per_turn = 4;            ///< then others get the thread
 
+/// "address:port"; an IPv4 client of a socket for both is shown as such.
+std::string text_of(const asio::ip::tcp::endpoint& peer) {
+  auto address = peer.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  auto text = address.to_string();
+  return (address.is_v6() ? '[' + text + ']' : text) + ':'
+         + std::to_string(peer.port());
+}
+
 } // namespace
 
 session::session(worker& w, tcp_socket socket, handler& h)
@@ -81,8 +91,7 @@ void session::open() {
   socket_.set_option(asio::ip::tcp::no_delay(true), ec);
   socket_.native_non_blocking(true, ec);
   if (auto peer = socket_.remote_endpoint(ec); !ec)
-    request_.peer
-      = peer.address().to_string() + ':' + std::to_string(peer.port());
+    request_.peer = text_of(peer);
 }
 
 task<session::read_result> session::read_request() {

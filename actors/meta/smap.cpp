@@ -29,7 +29,16 @@ expected<net_info> parse_net(const json::object& node, const char* key) {
 } // namespace
 
 std::string net_info::url() const {
-  return "http://" + host + ':' + std::to_string(port);
+  auto v6 = host.find(':') != std::string::npos;
+  return (v6 ? "http://[" + host + "]:" : "http://" + host + ':')
+         + std::to_string(port);
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1"
+         || (host.substr(0, 4) == "127."
+             && host.find_first_not_of("0123456789.")
+                  == std::string_view::npos);
 }
 
 std::string_view to_string(node_role x) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ais {
@@ -17,9 +18,13 @@ namespace ais {
 struct net_info {
   std::string host; ///< name or IP address
   uint16_t port = 0;
+  /// "http://host:port", with brackets around an IPv6 address.
   std::string url() const;
   bool operator==(const net_info&) const = default;
 };
+
+/// Whether a host name or IP address means the machine it is used on.
+bool is_loopback(std::string_view host);
 
 enum class node_role : uint8_t { proxy, target };
 std::string_view to_string(node_role x);

@@ -35,6 +35,15 @@ struct either {
 template <class Ok, class Bad>
 either(Ok, Bad) -> either<Ok, Bad>;
 
+/// Targets that are asked the same thing at once. One that falls silent
+/// meanwhile is not waited for: it makes up for what it misses before it gets a
+/// lease again, and its answer may never come.
+struct question_round {
+  std::set<std::string> left;
+  std::function<void(const std::string& id, const error&)> heard;
+  std::function<void()> ended;
+};
+
 struct proxy_state {
   static inline const char* name = "proxy";
   using promise = caf::typed_response_promise<ack>;
@@ -53,6 +62,8 @@ struct proxy_state {
   std::map<std::string, relayed_change> relayed; ///< by id of the tag
   std::set<std::string> remembered;              ///< ids of forwarded changes
   std::deque<std::string> order;                 ///< the same, oldest first
+
+  std::shared_ptr<question_round> asking; ///< of the change under way
 
   /// The change that is committed and being carried out.
   struct {
@@ -194,6 +205,48 @@ struct proxy_state {
           fail(errc::not_ready, "the primary has changed: try again"));
       return true;
     });
+    if (auto round = asking)
+      for (auto& id : std::set<std::string>{round->left})
+        if (silent(id))
+          settle(round, id, fail(errc::not_ready, id + " does not answer"));
+  }
+
+  bool silent(const std::string& id) const {
+    auto* node = view.state->map->find(id);
+    return !node || (node->flags & snode_silent) != 0;
+  }
+
+  /// Asks these targets; calls `heard` for each answer, then `ended`.
+  template <class Message>
+  void ask(const std::vector<std::string>& ids, std::chrono::seconds timeout,
+           const Message& what,
+           std::function<void(const std::string& id, const error&)> heard,
+           std::function<void()> ended) {
+    auto round = std::make_shared<question_round>(question_round{
+      {ids.begin(), ids.end()}, std::move(heard), std::move(ended)});
+    asking = round;
+    auto peers = config.peers->read();
+    for (auto& id : ids) {
+      auto gate = peers->gates.find(id);
+      if (gate == peers->gates.end()) {
+        settle(round, id, fail(errc::not_ready, id + " does not answer"));
+        continue;
+      }
+      self->request(gate->second, timeout, what)
+        .then([this, round, id](ack) { settle(round, id, {}); },
+              [this, round, id](error& e) { settle(round, id, e); });
+    }
+  }
+
+  void settle(const std::shared_ptr<question_round>& round,
+              const std::string& id, const error& e) {
+    if (asking != round || round->left.erase(id) == 0)
+      return; // it came too late
+    round->heard(id, e);
+    if (!round->left.empty())
+      return;
+    asking = nullptr;
+    round->ended();
   }
 
   void done(promise answer, const error& e = {}) {
@@ -235,11 +288,7 @@ struct proxy_state {
   /// Asks the targets until each has carried the change out or is silent: one
   /// that is neither may serve what it knew before, connected to us or not.
   void carry_on() {
-    auto peers = config.peers->read();
-    std::erase_if(carried.by, [this](auto& id) {
-      auto* node = view.state->map->find(id);
-      return !node || (node->flags & snode_silent) != 0;
-    });
+    std::erase_if(carried.by, [this](auto& id) { return silent(id); });
     std::vector<std::string> left{carried.by.begin(), carried.by.end()};
     auto late = config.env.steady_ns() - carried.since_ns
                 > std::chrono::nanoseconds{target_timeout}.count();
@@ -249,38 +298,22 @@ struct proxy_state {
       return done(carried.answer, fail(errc::not_ready,
                                        "the change is made, but " + left.front()
                                          + " may not know it yet"));
-    auto pause = std::make_shared<size_t>(left.size());
-    auto one_less = [this, pause](bool all_well) {
-      if (--*pause > 0)
-        return;
-      if (all_well)
-        carry_on();
-      else
-        self->delayed_send(self, carry_out_retry, atom::next_v);
-    };
     auto well = std::make_shared<bool>(true);
-    for (auto& id : left) {
-      auto gate = peers->gates.find(id);
-      if (gate == peers->gates.end()) {
-        *well = false;
-        one_less(false);
-        continue;
-      }
-      self->request(gate->second, carry_out_timeout, carry_out{carried.at})
-        .then(
-          [this, id, one_less, well](ack) {
-            carried.by.erase(id);
-            one_less(*well);
-          },
-          [this, id, one_less, well](error& e) {
-            // It shows the change and could not do all of it: see its log.
-            if (e == errc::io_error || e == errc::no_space)
-              carried.by.erase(id);
-            else
-              *well = false;
-            one_less(*well);
-          });
-    }
+    ask(
+      left, carry_out_timeout, carry_out{carried.at},
+      [this, well](const std::string& id, const error& e) {
+        // It shows the change and could not do all of it: see its log.
+        if (!e || e == errc::io_error || e == errc::no_space)
+          carried.by.erase(id);
+        else
+          *well = false;
+      },
+      [this, well] {
+        if (*well)
+          carry_on();
+        else
+          self->delayed_send(self, carry_out_retry, atom::next_v);
+      });
   }
 
   static expected<void> adjust(bprops& props, const std::string& text) {
@@ -331,11 +364,12 @@ struct proxy_state {
   }
 
   /// Those of them that can be asked now.
-  std::vector<gate_actor> targets(const peer_set& peers) const {
-    std::vector<gate_actor> out;
+  std::vector<std::string> reachable_targets() const {
+    auto peers = config.peers->read();
+    std::vector<std::string> out;
     for (auto& id : working_targets(*view.state->map))
-      if (auto gate = peers.gates.find(id); gate != peers.gates.end())
-        out.push_back(gate->second);
+      if (peers->gates.count(id))
+        out.push_back(id);
     return out;
   }
 
@@ -345,7 +379,7 @@ struct proxy_state {
   /// sees the state, the next start included.
   void two_phase(begin_txn::op what, storage::bucket_ref b, bmd_ptr next,
                  promise answer) {
-    auto to = targets(*config.peers->read());
+    auto to = reachable_targets();
     if (to.empty())
       return done(answer, fail(errc::not_ready,
                                "the cluster has no working target: start one,"
@@ -357,12 +391,26 @@ struct proxy_state {
       x.buckets = next;
       return caf::unit;
     };
-    gather(self, to, target_timeout,
-           begin_txn{view.promised, what, std::move(b)},
-           either{[this, install, answer] { commit(install, answer); },
-                  [this, answer](const error& e) {
-                    done(answer, e);
-                  }});
+    struct verdict {
+      bool any = false; ///< target has agreed
+      error refusal;
+    };
+    auto said = std::make_shared<verdict>();
+    ask(
+      to, target_timeout, begin_txn{view.promised, what, std::move(b)},
+      [this, said](const std::string& id, const error& e) {
+        if (!e)
+          said->any = true;
+        else if (!said->refusal && !silent(id))
+          said->refusal = e;
+      },
+      [this, said, install, answer] {
+        if (!said->refusal && !said->any)
+          said->refusal = fail(errc::not_ready, "no target answers: try again");
+        if (said->refusal)
+          return done(answer, said->refusal);
+        commit(install, answer);
+      });
   }
 
   void props(const set_bucket_props& req, promise answer) {

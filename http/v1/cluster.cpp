@@ -21,22 +21,28 @@ task<> reply_ok(call& c) {
 /// are left out.
 task<json::object>
 ask_all(edge& e, const char* what, const char* what_target, bool flat_proxies) {
-  json::object proxies, targets;
-  for (auto* nodes : {&e.map().proxies, &e.map().targets}) {
-    auto target = nodes == &e.map().targets;
+  std::vector<question<gate_actor, node_question>> all;
+  std::vector<const snode*> asked;
+  auto map = e.map_ptr();
+  for (auto* nodes : {&map->proxies, &map->targets}) {
+    auto target = nodes == &map->targets;
     if (!target && flat_proxies)
       continue;
     for (auto& [id, node] : *nodes) {
-      auto gate = e.gate_of(id);
-      if (!gate)
-        continue;
       node_question q{id, target ? what_target : what, ""};
-      auto got = co_await e.actors().ask(gate, node_timeout, std::move(q));
-      auto parsed
-        = got ? parse_json(got->text) : expected<json::value>{error{}};
-      if (parsed)
-        (target ? targets : proxies)[id] = std::move(*parsed);
+      all.push_back({e.gate_of(id), std::move(q)});
+      asked.push_back(&node);
     }
+  }
+  auto answers = co_await e.actors().ask_many(std::move(all), node_timeout);
+  json::object proxies, targets;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    auto& got = answers[i];
+    auto parsed = got ? parse_json(got->text) : expected<json::value>{error{}};
+    if (!parsed)
+      continue;
+    auto target = asked[i]->role == node_role::target;
+    (target ? targets : proxies)[asked[i]->id] = std::move(*parsed);
   }
   json::object out;
   out["proxy"] = std::move(proxies);
@@ -78,20 +84,19 @@ task<> target_ips(edge& e, call& c) {
 
 /// Resets the statistics of all nodes.
 task<> reset_all(edge& e, call& c, bool errors_only) {
-  error why;
-  for (auto* nodes : {&e.map().proxies, &e.map().targets}) {
+  std::vector<question<gate_actor, node_question>> all;
+  std::vector<std::string> names;
+  for (auto* nodes : {&e.map().proxies, &e.map().targets})
     for (auto& [id, node] : *nodes) {
-      auto gate = e.gate_of(id);
       node_question q{id, "reset-stats", errors_only ? "true" : "false"};
-      if (!gate) {
-        why = fail(errc::not_ready, name_of(node) + " does not answer");
-        continue;
-      }
-      auto done = co_await e.actors().ask(gate, node_timeout, std::move(q));
-      if (!done)
-        why = done.error();
+      all.push_back({e.gate_of(id), std::move(q)});
+      names.push_back(name_of(node));
     }
-  }
+  auto answers = co_await e.actors().ask_many(std::move(all), node_timeout);
+  error why;
+  for (size_t i = 0; i < answers.size(); ++i)
+    if (!answers[i])
+      why = with_context(answers[i].error(), names[i]);
   if (why)
     co_return co_await e.reply_error(c.x, why);
   co_await reply_ok(c);

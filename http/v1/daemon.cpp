@@ -20,7 +20,7 @@ bool ours(edge& e, const snode& node) {
 }
 
 /// Asks the node itself.
-task<> query_other(edge& e, call& c, const snode& node) {
+task<> query_other(edge& e, call& c, snode node) {
   auto what = std::string{c.q.get("what")};
   auto gate = e.gate_of(node.id);
   error why;
@@ -59,7 +59,7 @@ task<> query_node(edge& e, call& c, const snode& node) {
 }
 
 /// Changes of one node alone.
-task<> change_node(edge& e, call& c, const snode& node, size_t first) {
+task<> change_node(edge& e, call& c, snode node, size_t first) {
   auto sub = c.path.size() > first ? c.path[first] : std::string_view{};
   expected<action_msg> msg{action_msg{}};
   if (sub != "set-config")

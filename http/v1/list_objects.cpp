@@ -50,7 +50,7 @@ void merge(std::vector<part>& parts, size_t page_size, list_reply& page) {
 /// is an error: a part must not be taken for the whole.
 task<error> collect(edge& e, const bucket& b, const list_request& req,
                     list_reply& page, std::vector<std::string>& where) {
-  std::vector<part> parts;
+  std::vector<question<gate_actor, list_part>> all;
   list_part ask{b.ref.bck, b.ref.bid, req.options,
                 page.uuid, req.token, req.page_size};
   auto peers = e.shared().boards->peers->read();
@@ -61,7 +61,11 @@ task<error> collect(edge& e, const bucket& b, const list_request& req,
                      name_of(node)
                        + " does not answer: a listing would lack"
                          " its objects; try again");
-    auto got = co_await e.actors().ask(gate->second, page_timeout, ask);
+    all.push_back({gate->second, ask});
+  }
+  auto answers = co_await e.actors().ask_many(std::move(all), page_timeout);
+  std::vector<part> parts;
+  for (auto& got : answers) {
     if (!got)
       co_return got.error();
     part x;

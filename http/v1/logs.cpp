@@ -129,7 +129,7 @@ task<bool> send_file(exchange& x, log_archive& archive, const std::string& path,
   co_return true;
 }
 
-task<> archive_of(edge& e, call& c, const snode& node) {
+task<> archive_of(edge& e, call& c, snode node) {
   flush_log();
   auto files = log_files(e.shared().log_file);
   if (files.empty()) {
@@ -158,7 +158,7 @@ task<> archive_of(edge& e, call& c, const snode& node) {
 
 } // namespace
 
-task<> log_of(edge& e, call& c, const snode& node) {
+task<> log_of(edge& e, call& c, snode node) {
   if (c.q.flag("all"))
     co_return co_await archive_of(e, c, node);
   auto text = log_text(e.shared(), c.q.get("offset"));

@@ -7,6 +7,6 @@ namespace ais::http::v1 {
 
 /// GET what=log of this node: its text from `offset`, or with `all` the whole
 /// rotated set as tar.gz.
-task<> log_of(edge& e, call& c, const snode& node);
+task<> log_of(edge& e, call& c, snode node);
 
 } // namespace ais::http::v1

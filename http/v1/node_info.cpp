@@ -227,7 +227,6 @@ json::object node_config_json(const facts& e, const snode& node) {
   json::object paths;
   for (auto& x : e.shared().mountpaths)
     paths[x] = "";
-  auto port = std::to_string(node.pub.port);
   out["fspaths"] = std::move(paths);
   out["confdir"] = e.shared().dir + "/conf";
   out["log_dir"] = e.shared().log_file.substr(
@@ -238,9 +237,9 @@ json::object node_config_json(const facts& e, const snode& node) {
   out["host_net"] = {{"hostname", node.pub.host},
                      {"hostname_intra_control", node.control.host},
                      {"hostname_intra_data", node.data.host},
-                     {"port", port},
-                     {"port_intra_control", port},
-                     {"port_intra_data", port}};
+                     {"port", std::to_string(node.pub.port)},
+                     {"port_intra_control", std::to_string(node.control.port)},
+                     {"port_intra_data", std::to_string(node.data.port)}};
   return out;
 }
 

@@ -826,8 +826,11 @@ task<> redirect(call& c, std::string location) {
 }
 
 task<> objects(edge& e, call& c) {
-  if (auto location = e.elsewhere(c); !location.empty())
-    return redirect(c, std::move(location));
+  auto location = e.elsewhere(c);
+  if (!location)
+    return e.reply_error_from(c.x, location.error(), e.proxy_name(), 0);
+  if (!location->empty())
+    return redirect(c, std::move(*location));
   auto m = c.req.method;
   if (m == "GET")
     return get(e, c);

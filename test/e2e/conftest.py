@@ -27,20 +27,23 @@ def node_binary():
 class Node:
     """One aisnode on a free port of the loopback."""
 
-    def __init__(self, dir, mountpaths=(), more=()):
+    def __init__(self, dir, mountpaths=(), more=(), host="127.0.0.1"):
         self.dir = pathlib.Path(dir)
         self.mountpaths = list(mountpaths)
         self.more = list(more)  # arguments
+        self.host = host  # where it is asked, and listens unless `more` says
         self.process = None
         self.port = 0
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def command(self):
         cmd = [str(node_binary()), "--dir", str(self.dir / "node")]
         cmd += ["--port", str(self.port)]
+        if "--host" not in self.more:
+            cmd += ["--host", self.host]
         cmd += ["--port-file", str(self.dir / "port")]
         cmd += ["--log-file", str(self.dir / "log")]
         for path in self.mountpaths:
@@ -103,9 +106,9 @@ class Node:
         return [p for p in self.dir.rglob("%wk/*")]
 
 
-def free_port():
+def free_port(host="127.0.0.1"):
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
+        s.bind((host, 0))
         return s.getsockname()[1]
 
 
@@ -120,6 +123,7 @@ class Cluster:
     def make(self, name, role):
         (self.dir / name).mkdir()
         more = ["--role", role, "--control-port", str(free_port())]
+        more += ["--data-port", str(free_port())]
         node = Node(self.dir / name, (), more)
         if hasattr(self, "first"):
             node.more += ["--join", self.first.url]
