@@ -343,14 +343,19 @@ command show_rebalance(const char* name) {
 }
 
 command job_commands() {
+  auto start = later("start", "ais job start rebalance|resilver|lru|"
+                              "copy-bucket|mirror|prefetch|download|dsort"
+                              " ...");
+  start.children
+    = {later("dsort", "ais start dsort [SRC_BUCKET] [DST_BUCKET] -f SPEC|-"),
+       later("download", "ais start download SOURCE DESTINATION [--wait]"),
+       later("blob-download", "ais start blob-download BUCKET/OBJECT"),
+       later("prefetch", "ais start prefetch BUCKET[/OBJECT_or_TEMPLATE]")};
   command c;
   c.name = "job";
   c.summary = "show what the cluster works on";
   c.children
-    = {show_jobs("show"),
-       later("start", "ais job start rebalance|resilver|lru|copy-bucket|mirror|"
-                      "prefetch|download|dsort ..."),
-       later("stop", "ais job stop NAME|JOB_ID..."),
+    = {show_jobs("show"), start, later("stop", "ais job stop NAME|JOB_ID..."),
        later("wait", "ais job wait NAME|JOB_ID [--timeout DURATION]"),
        later("rm", "ais job rm download|dsort JOB_ID")};
   return c;

@@ -157,7 +157,10 @@ void show(context& x, const arguments& a) {
   std::vector<std::pair<std::string, std::string>> rows;
   try {
     auto reply = x.cluster().call(std::move(req));
-    rows = properties_of(reply, u.object, x.units);
+    auto units = x.units;
+    if (a.has("json"))
+      units.system = unit_system::raw;
+    rows = properties_of(reply, u.object, units);
   } catch (const refusal& e) {
     throw object_failure(e, u.bucket, u.object);
   }

@@ -112,6 +112,7 @@ void get_one(context& x, const arguments& a, const uri& u) {
   new_file file{out};
   meter shown{x, a, "Downloaded", 1, 0};
   options.shown = &shown;
+  options.alone = true;
   auto n = fetch_object(x.cluster(), u.bucket, name, options,
                         [&](auto data) { return file.write(data); });
   file.commit();

@@ -307,6 +307,11 @@ void put_many(context& x, const arguments& a, const uri& to, const plan& p) {
     say("No files to upload.");
     return;
   }
+  if (!to.object.empty() && to.object.back() != '/')
+    note(
+      fmt::format("names begin with \"{}\" as it is, e.g. \"{}\": end it with"
+                  " '/' for a directory",
+                  to.object, p.files[0].object));
   uint64_t bytes = 0;
   for (auto& f : p.files)
     bytes += f.size;

@@ -135,25 +135,24 @@ void meter::draw(bool last) {
   auto elapsed = std::chrono::steady_clock::now() - start_;
   auto seconds
     = std::max(std::chrono::duration<double>(elapsed).count(), 0.001);
-  uint64_t done = done_, bytes = bytes_done_;
+  uint64_t done = done_, bytes = bytes_done_, of = bytes_;
   auto rate = static_cast<double>(bytes) / seconds;
-  auto left = bytes_ > bytes && rate > 0
-                ? static_cast<double>(bytes_ - bytes) / rate
-                : 0.0;
+  auto left
+    = of > bytes && rate > 0 ? static_cast<double>(of - bytes) / rate : 0.0;
   auto time = units_.duration(
     std::chrono::seconds{static_cast<int64_t>(last ? seconds : left)});
   if (!bars_) {
     say(fmt::format("{} {}/{} objects, {} of {} ({}{})", verb_,
                     with_commas(done), with_commas(count_), units_.bytes(bytes),
-                    units_.bytes(bytes_), units_.rate(rate),
+                    units_.bytes(of), units_.rate(rate),
                     last ? ", in " + time : ", " + time + " left"));
     flush_output();
     return;
   }
-  auto bar = [](uint64_t x, uint64_t of) {
+  auto bar = [](uint64_t x, uint64_t y) {
     auto share
-      = of > 0 ? std::min(1.0, static_cast<double>(x) / static_cast<double>(of))
-               : 1.0;
+      = y > 0 ? std::min(1.0, static_cast<double>(x) / static_cast<double>(y))
+              : 1.0;
     auto full = static_cast<size_t>(share * bar_width);
     return fmt::format("[{}{}] {:3.0f}%", std::string(full, '='),
                        std::string(bar_width - full, '-'), share * 100);
@@ -164,7 +163,7 @@ void meter::draw(bool last) {
   say(fmt::format("\033[2K{:<18} {}/{} {}", verb_ + " objects:",
                   with_commas(done), with_commas(count_), bar(done, count_)));
   say(fmt::format("\033[2K{:<18} {} / {} {} {} {}", "Total size:",
-                  units_.bytes(bytes), units_.bytes(bytes_), bar(bytes, bytes_),
+                  units_.bytes(bytes), units_.bytes(of), bar(bytes, of),
                   units_.rate(rate), last ? time : time + " left"));
   flush_output();
 }
@@ -331,6 +330,10 @@ fetch_object(api& cluster, const bck& b, const std::string& object,
       if (first)
         return;
       first = now;
+      if (options.alone && options.shown) {
+        std::string length{http::find_header(h, "Content-Length")};
+        options.shown->expect_bytes(std::strtoull(length.c_str(), nullptr, 10));
+      }
       auto type
         = storage::parse_cksum_type(http::find_header(h, "Ais-Checksum-Type"));
       if (options.verify && !ranged && type && !now.checksum.empty()) {

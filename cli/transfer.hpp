@@ -41,6 +41,8 @@ public:
   meter(const meter&) = delete;
   meter& operator=(const meter&) = delete;
 
+  /// What was not known at first.
+  void expect_bytes(uint64_t n) { bytes_ = n; }
   void add_bytes(uint64_t n) { bytes_done_ += n; }
   void add_one() { ++done_; }
   /// Draws the last state and stops.
@@ -52,7 +54,7 @@ private:
   const quantities units_;
   std::string verb_;
   uint64_t count_;
-  uint64_t bytes_;
+  std::atomic<uint64_t> bytes_;
   bool shown_;
   bool bars_;
   bool drawn_ = false;
@@ -115,6 +117,7 @@ struct fetch_options {
   uint64_t offset = 0;
   uint64_t length = 0; ///< 0: to the end
   bool verify = false; ///< compare with the object's checksum
+  bool alone = false;  ///< all that is shown
   meter* shown = nullptr;
 };
 
