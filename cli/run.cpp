@@ -137,6 +137,10 @@ int run(const std::vector<std::string>& args) {
   try {
     if (!args.empty() && args[0] == "__complete")
       return complete({args.begin() + 1, args.end()});
+    if (!args.empty() && args[0] == "__reference") {
+      say_raw(reference());
+      return 0;
+    }
     context x;
     try {
       x.config = settings::load();
