@@ -66,6 +66,9 @@ command advanced_commands();
 command alias_commands();
 command search_command();
 command completion_command();
+command doctor_command();
+command quickstart_command();
+command top_command();
 
 /// A command that is not there yet; `form` says how it will be called.
 inline command later(const char* name, std::string form) {

@@ -85,25 +85,26 @@ void visit(place& at, const std::function<void(const place&)>& f) {
   }
 }
 
+std::string escaped(std::string x) {
+  for (size_t i = 0; (i = x.find('|', i)) != x.npos; i += 2)
+    x.replace(i, 1, "\\|");
+  return x;
+}
+
+/// One command with its options, but those that every command has.
 std::string markdown_of(const place& at) {
   auto& c = at.what();
-  auto out = fmt::format("\n### {}\n\n{}.", at.name(), c.summary);
-  if (!c.more.empty())
-    out += ' ' + c.more;
-  out = wrapped(out.substr(out.find("\n\n") + 2), 0, 88);
-  out = fmt::format("\n### {}\n\n{}\n\n```\n{}\n```\n", at.name(), out,
-                    synopsis_of(at));
-  auto flags = all_flags(c);
-  out += "\n| option | |\n| --- | --- |\n";
-  for (auto& f : flags) {
-    auto escape = [](std::string x) {
-      for (size_t i = 0; (i = x.find('|', i)) != x.npos; i += 2)
-        x.replace(i, 1, "\\|");
-      return x;
-    };
-    out += fmt::format("| `{}` | {} |\n", escape(flag_names(f)),
-                       escape(std::string{f.help}));
-  }
+  auto text = c.more.empty() ? "" : wrapped(c.more, 0, 88) + "\n\n";
+  auto out = fmt::format("\n### {}\n\n{}```\n{}\n```\n", at.name(), text,
+                         synopsis_of(at));
+  auto flags = c.flags;
+  std::sort(flags.begin(), flags.end(),
+            [](auto& a, auto& b) { return a.name < b.name; });
+  if (!flags.empty())
+    out += "\n| option | |\n| --- | --- |\n";
+  for (auto& f : flags)
+    out += fmt::format("| `{}` | {} |\n", escaped(flag_names(f)),
+                       escaped(std::string{f.help}));
   if (!c.examples.empty()) {
     out += "\n```\n";
     for (auto& x : c.examples)
@@ -202,12 +203,22 @@ help_of(const place& at, const std::map<std::string, std::string>& aliases) {
 }
 
 std::string reference() {
-  std::string out = "\n## Commands\n\n| command | |\n| --- | --- |\n";
+  std::string out = "\n## Commands\n\n| command | |\n| --- | --- |\n", rest;
+  std::vector<std::pair<const command*, std::string>> told;
   for_each_command([&](const place& at) {
-    out += fmt::format("| `{}` | {} |\n", at.name(), at.what().summary);
+    auto& c = at.what();
+    // The same command may have several names.
+    for (auto& [other, name] : told)
+      if (other->run == c.run && other->usage == c.usage) {
+        out += fmt::format("| `{}` | `{}` |\n", at.name(), name);
+        return;
+      }
+    told.emplace_back(&c, at.name());
+    out += fmt::format("| `{}` | {} |\n", at.name(), c.summary);
+    rest += markdown_of(at);
   });
-  for_each_command([&](const place& at) { out += markdown_of(at); });
-  return out;
+  return out + "\nAll of them know `--help` (`-h`) and `--units iec|si|raw`.\n"
+         + rest;
 }
 
 } // namespace ais::cli

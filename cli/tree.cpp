@@ -96,6 +96,11 @@ command root() {
     later("ml", "ais ml get-batch|lhotse-get-batch"),
     later("nbi", "ais nbi create|show|rm BUCKET"),
     alias_commands(),
+    doctor_command(),
+    quickstart_command(),
+    top_command(),
+    later("trace", "ais trace [--bucket BUCKET] [--verb VERB] [--slower"
+                   " DURATION]"),
     search_command(),
     completion_command(),
     version_command(),
