@@ -182,7 +182,11 @@ void stop(caf::actor_system& sys, const node_actor& node) {
 
 /// The map of the cluster that answers at `url`.
 expected<smap_ptr> members_at(const std::string& url) {
-  auto got = http::fetch(url + "/v1/daemon?what=smap", std::chrono::seconds{5});
+  http::client_options options;
+  options.connect_timeout = options.idle_timeout = std::chrono::seconds{5};
+  http::client_request req;
+  req.url = url + "/v1/daemon?what=smap";
+  auto got = http::client{options}.send(req);
   if (!got)
     return got.error();
   if (got->status != 200)

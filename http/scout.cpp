@@ -10,10 +10,17 @@ namespace {
 
 constexpr std::chrono::seconds answer_timeout{5};
 
+constexpr size_t max_answer_bytes = 1 << 20;
+
 scout_actor::behavior_type scout(scout_actor::pointer, std::string question) {
+  client_options options;
+  options.connect_timeout = options.idle_timeout = answer_timeout;
+  options.max_reply_bytes = max_answer_bytes;
   return {
-    [question](const look_up& x) -> caf::result<snode> {
-      auto got = fetch(x.at.url() + question, answer_timeout);
+    [question, options](const look_up& x) -> caf::result<snode> {
+      client_request req;
+      req.url = x.at.url() + question;
+      auto got = client{options}.send(req);
       if (!got)
         return got.error();
       auto parsed = parse_json(got->body);

@@ -59,9 +59,9 @@ bool finite(const json::value& x) {
   return true;
 }
 
-void pretty(std::string& out, const json::value& x, size_t depth) {
+void pretty(std::string& out, const json::value& x, size_t step, size_t depth) {
   auto indent = [&](size_t n) {
-    out.append("\n").append(n * 2, ' ');
+    out.append("\n").append(n * step, ' ');
   };
   if (auto* o = x.if_object(); o && !o->empty()) {
     out += '{';
@@ -71,7 +71,7 @@ void pretty(std::string& out, const json::value& x, size_t depth) {
       indent(depth + 1);
       out += json::serialize(json::string{i->key()});
       out += ": ";
-      pretty(out, i->value(), depth + 1);
+      pretty(out, i->value(), step, depth + 1);
     }
     indent(depth);
     out += '}';
@@ -81,7 +81,7 @@ void pretty(std::string& out, const json::value& x, size_t depth) {
       if (i != a->begin())
         out += ',';
       indent(depth + 1);
-      pretty(out, *i, depth + 1);
+      pretty(out, *i, step, depth + 1);
     }
     indent(depth);
     out += ']';
@@ -115,9 +115,9 @@ std::string to_text(const json::value& x) {
   return json::serialize(x);
 }
 
-std::string to_pretty_text(const json::value& x) {
+std::string to_pretty_text(const json::value& x, size_t step) {
   std::string out;
-  pretty(out, x, 0);
+  pretty(out, x, step, 0);
   out += '\n';
   return out;
 }

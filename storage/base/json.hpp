@@ -26,8 +26,8 @@ parse_json(std::string_view text, size_t max_depth = max_json_depth);
 /// Serialises without insignificant space.
 std::string to_text(const json::value& x);
 
-/// Serialises with two-space indentation, for files that people read.
-std::string to_pretty_text(const json::value& x);
+/// Serialises with indentation by `step` spaces, for people.
+std::string to_pretty_text(const json::value& x, size_t step = 2);
 
 /// The member of that name, ASCII case ignored; null if there is none.
 const json::value* find_member(const json::object& x, std::string_view name);

@@ -1,0 +1,384 @@
+// ais performance: what targets did, as rates or totals. Source: cli.md 4.8;
+// names of metrics: api-control 7.7.
+#include "cli/nodes.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/format.h>
+#include <map>
+#include <regex>
+#include <set>
+#include <thread>
+
+namespace ais::cli {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr auto default_interval = 5s;
+
+/// All targets' metrics at one time.
+struct sample {
+  clock::time_point when;
+  std::vector<node_status> nodes;
+
+  uint64_t value(size_t node, std::string_view metric) const {
+    return number_at(nodes[node].tracker(), metric);
+  }
+};
+
+using kinds = std::map<std::string, std::string>; ///< metric -> kind
+
+sample take_sample(context& x, const arguments& a) {
+  sample out;
+  out.nodes = ask_nodes(x, chosen_targets(x, a));
+  out.when = clock::now();
+  return out;
+}
+
+kinds metric_kinds(context& x, const sample& s) {
+  kinds out;
+  for (auto& n : s.nodes) {
+    if (!n.online())
+      continue;
+    auto got = x.cluster().node_query(n.node, "metrics");
+    if (auto* o = got.if_object())
+      for (auto& m : *o)
+        out[std::string{m.key().data(), m.key().size()}]
+          = plain_text(m.value());
+    break;
+  }
+  return out;
+}
+
+bool ends_with(std::string_view x, std::string_view end) {
+  return x.size() >= end.size() && x.substr(x.size() - end.size()) == end;
+}
+
+/// "get.ns.total" -> "GET" + suffix.
+std::string column_name(std::string metric, std::string_view suffix) {
+  for (auto end : {".ns.total", ".bps", ".size", ".ns", ".n"})
+    if (ends_with(metric, end)) {
+      metric.resize(metric.size() - std::string_view{end}.size());
+      break;
+    }
+  if (metric.rfind("lru.", 0) == 0)
+    metric.erase(0, 4);
+  std::string out, word;
+  auto add = [&] {
+    if (word == "lst")
+      word = "list";
+    else if (word == "del")
+      word = "delete";
+    else if (word == "ren")
+      word = "rename";
+    else if (word == "ver")
+      word = "version";
+    out += (out.empty() ? "" : "-") + word;
+    word.clear();
+  };
+  for (char c : metric)
+    if (c == '.')
+      add();
+    else
+      word += c;
+  add();
+  for (auto& c : out)
+    c = c >= 'a' && c <= 'z' ? char(c - 32) : c;
+  return out + std::string{suffix};
+}
+
+bool is_error(std::string_view metric) {
+  return metric.rfind("err.", 0) == 0;
+}
+
+/// A column: how to compute and to show one metric of a node.
+struct column {
+  std::string name;
+  bool error = false;
+  std::function<double(size_t node)> value;
+  std::function<std::string(double)> text;
+  bool adds_up = true; ///< a total over nodes makes sense
+};
+
+void print_columns(const arguments& a, const sample& s,
+                   std::vector<column> columns) {
+  std::stable_sort(columns.begin(), columns.end(),
+                   [](auto& p, auto& q) { return p.error < q.error; });
+  if (a.has("regex")) {
+    std::regex wanted;
+    try {
+      wanted = std::regex{a.get("regex"), std::regex::icase};
+    } catch (const std::regex_error& e) {
+      throw failure(fmt::format("invalid regular expression \"{}\": {}",
+                                a.get("regex"), e.what()));
+    }
+    std::erase_if(columns,
+                  [&](auto& c) { return !std::regex_search(c.name, wanted); });
+  }
+  if (!a.has("all-columns"))
+    std::erase_if(columns, [&](auto& c) {
+      for (size_t i = 0; i < s.nodes.size(); ++i)
+        if (c.value(i) > 0)
+          return false;
+      return true;
+    });
+  if (a.has("json")) {
+    json::object out;
+    for (size_t i = 0; i < s.nodes.size(); ++i) {
+      json::object row;
+      for (auto& c : columns)
+        row[c.name] = c.value(i);
+      out[s.nodes[i].node.id] = std::move(row);
+    }
+    return say_json(out);
+  }
+  std::vector<std::string> header{"TARGET"};
+  for (auto& c : columns)
+    header.push_back(c.name);
+  header.emplace_back("STATUS");
+  header.emplace_back("");
+  table out{header};
+  std::vector<double> sums(columns.size());
+  auto all_online = true;
+  for (size_t i = 0; i < s.nodes.size(); ++i) {
+    std::vector<cell> row{s.nodes[i].node.marked_name()};
+    auto errors = false;
+    for (size_t k = 0; k < columns.size(); ++k) {
+      auto v = columns[k].value(i);
+      sums[k] += v;
+      errors |= columns[k].error && v > 0;
+      row.emplace_back(v > 0 ? columns[k].text(v) : "-");
+    }
+    auto word = s.nodes[i].word();
+    all_online &= word == "online";
+    row.emplace_back(word);
+    row.push_back(errors ? cell{"<<<", colour::red} : cell{});
+    out.add(std::move(row));
+  }
+  std::vector<cell> totals{{"--- Cluster:", colour::cyan}};
+  for (size_t k = 0; k < columns.size(); ++k) {
+    auto n = static_cast<double>(s.nodes.size());
+    auto v = columns[k].adds_up ? sums[k] : sums[k] / std::max(n, 1.0);
+    totals.emplace_back(v > 0 ? columns[k].text(v) : "-");
+  }
+  if (columns.empty())
+    totals.emplace_back("(idle)", colour::green);
+  if (s.nodes.size() > 1 || columns.empty())
+    out.add(std::move(totals));
+  if (all_online && !columns.empty())
+    out.drop("STATUS");
+  out.print(headers(a));
+}
+
+// -- totals -------------------------------------------------------------------
+
+void print_counters(context& x, const arguments& a, const sample& s,
+                    const kinds& known) {
+  std::vector<column> columns;
+  for (auto& entry : known) {
+    auto& metric = entry.first;
+    auto counter = entry.second == "counter";
+    if (!counter && entry.second != "size")
+      continue;
+    column c;
+    c.error = is_error(metric);
+    c.value = [&s, metric](size_t i) {
+      return static_cast<double>(s.value(i, metric));
+    };
+    auto count_of = metric.substr(0, metric.rfind('.')) + ".n";
+    if (counter) {
+      c.name = column_name(metric, "(n)");
+      c.text = [](double v) {
+        return std::to_string(uint64_t(v));
+      };
+    } else if (a.has("average-size") && known.count(count_of) > 0) {
+      c.name = column_name(metric, "(avg size)");
+      c.adds_up = false;
+      c.value = [&s, metric, count_of](size_t i) {
+        auto n = s.value(i, count_of);
+        return n ? static_cast<double>(s.value(i, metric) / n) : 0.0;
+      };
+      c.text = [&x](double v) {
+        return x.units.bytes(uint64_t(v));
+      };
+    } else {
+      c.name = column_name(metric, "(size)");
+      c.text = [&x](double v) {
+        return x.units.bytes(uint64_t(v));
+      };
+    }
+    columns.push_back(std::move(c));
+  }
+  print_columns(a, s, std::move(columns));
+}
+
+// -- rates --------------------------------------------------------------------
+
+double growth(const sample& before, const sample& now, size_t i,
+              std::string_view metric) {
+  if (i >= before.nodes.size()
+      || before.nodes[i].node.id != now.nodes[i].node.id)
+    return 0;
+  auto was = before.value(i, metric), is = now.value(i, metric);
+  return is > was ? static_cast<double>(is - was) : 0; // it may be reset
+}
+
+void print_throughput(context& x, const arguments& a, const sample& before,
+                      const sample& now, const kinds& known) {
+  auto seconds = std::chrono::duration<double>(now.when - before.when).count();
+  std::vector<column> columns;
+  for (auto& entry : known) {
+    auto& metric = entry.first;
+    auto cumulative = entry.second == "bw";
+    if (!cumulative && entry.second != "compbw")
+      continue;
+    column c;
+    c.name = column_name(metric, "(bw)");
+    c.value = [&, metric, cumulative, seconds](size_t i) {
+      return cumulative ? growth(before, now, i, metric) / seconds
+                        : static_cast<double>(now.value(i, metric));
+    };
+    c.text = [&x](double v) {
+      return x.units.rate(v);
+    };
+    columns.push_back(std::move(c));
+  }
+  print_columns(a, now, std::move(columns));
+}
+
+void print_latency(context& x, const arguments& a, const sample& before,
+                   const sample& now, const kinds& known) {
+  std::vector<column> columns;
+  for (auto& entry : known) {
+    auto& metric = entry.first;
+    if (entry.second != "total" || !ends_with(metric, ".ns.total"))
+      continue;
+    auto count_of
+      = metric.substr(0, metric.size() - std::string_view{".ns.total"}.size())
+        + ".n";
+    column c;
+    c.name = column_name(metric, "(t)");
+    c.adds_up = false;
+    c.value = [&, metric, count_of](size_t i) {
+      auto n = growth(before, now, i, count_of);
+      return n > 0 ? growth(before, now, i, metric) / n : 0.0;
+    };
+    c.text = [&x](double v) {
+      return x.units.duration(
+        std::chrono::microseconds{static_cast<int64_t>(v / 1000)});
+    };
+    columns.push_back(std::move(c));
+  }
+  print_columns(a, now, std::move(columns));
+}
+
+// -- commands -----------------------------------------------------------------
+
+enum class what { counters, throughput, latency, everything };
+
+void caption(const char* text) {
+  auto now = std::chrono::system_clock::now();
+  auto seconds = std::chrono::system_clock::to_time_t(now);
+  std::tm at{};
+  ::localtime_r(&seconds, &at);
+  auto micros = std::chrono::duration_cast<std::chrono::microseconds>(
+                  now.time_since_epoch())
+                  .count()
+                % 1'000'000;
+  say_caption(fmt::format("{} --------------- {:02}:{:02}:{:02}.{:06}", text,
+                          at.tm_hour, at.tm_min, at.tm_sec, micros));
+}
+
+void show(context& x, const arguments& a, what w) {
+  auto rates = w != what::counters;
+  auto refreshing = a.has("refresh");
+  auto pause = refreshing ? std::max<std::chrono::nanoseconds>(
+                 a.duration("refresh", default_interval), 1s)
+                          : std::chrono::nanoseconds{default_interval};
+  auto times = refreshing ? a.number("count", UINT64_MAX) : 1;
+  auto before = take_sample(x, a);
+  auto known = metric_kinds(x, before);
+  if (rates && !refreshing)
+    warn("for better results, use '--refresh' option and/or run several"
+         " iterations");
+  for (uint64_t i = 0; i < times; ++i) {
+    if (rates || i > 0)
+      std::this_thread::sleep_for(pause);
+    auto now = rates || i > 0 ? take_sample(x, a) : before;
+    auto all = w == what::everything;
+    if (i > 0)
+      say("----------------");
+    if (all)
+      caption("counters");
+    if (all || w == what::counters)
+      print_counters(x, a, now, known);
+    if (all)
+      caption("throughput");
+    if (all || w == what::throughput)
+      print_throughput(x, a, before, now, known);
+    if (all)
+      caption("latency");
+    if (all || w == what::latency)
+      print_latency(x, a, before, now, known);
+    flush_output();
+    before = std::move(now);
+  }
+}
+
+void counters(context& x, const arguments& a) {
+  show(x, a, what::counters);
+}
+void throughput(context& x, const arguments& a) {
+  show(x, a, what::throughput);
+}
+void latency(context& x, const arguments& a) {
+  show(x, a, what::latency);
+}
+void everything(context& x, const arguments& a) {
+  show(x, a, what::everything);
+}
+
+using namespace flags;
+
+command view(const char* name, const char* summary, handler run) {
+  command c;
+  c.name = name;
+  c.summary = summary;
+  c.usage = "[TARGET...]";
+  c.run = run;
+  c.operands = {operand::target};
+  c.flags = {refresh,
+             count,
+             regex,
+             json,
+             no_headers,
+             {"average-size", "", value_kind::nothing, "",
+              "average sizes instead of their sums"},
+             {"all-columns", "", value_kind::nothing, "",
+              "also columns that are zero everywhere"}};
+  c.refreshes_itself = true;
+  return c;
+}
+
+} // namespace
+
+command performance_commands() {
+  auto c = view("performance",
+                "show what targets do: counters, throughput, latency,"
+                " capacity, disks",
+                everything);
+  c.children = {view("counters", "show how often and how much", counters),
+                view("throughput", "show bytes per second", throughput),
+                view("latency", "show how long requests take", latency),
+                storage_capacity(),
+                storage_disk("disk"),
+                later("intra-data", "ais performance intra-data [TARGET]")};
+  c.examples = {"ais performance throughput --refresh 10s",
+                "ais performance counters --regex get"};
+  return c;
+}
+
+} // namespace ais::cli

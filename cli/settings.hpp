@@ -1,0 +1,62 @@
+// The user's settings: cli.json, the environment, aliases, the token.
+// Source: cli.md 3.
+#pragma once
+
+#include "storage/base/json.hpp"
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ais::cli {
+
+class settings {
+public:
+  /// Reads the file, or writes it with defaults if there is none.
+  /// @throws failure when it cannot be understood, with how to mend it.
+  static settings load();
+  /// Those of a fresh installation.
+  static settings defaults();
+  /// Where the file is.
+  static std::string path();
+
+  /// @throws failure when the file cannot be written.
+  void save() const;
+
+  // -- what commands ask for --------------------------------------------------
+
+  /// The cluster's address: AIS_ENDPOINT, else `cluster.url`; without '/' at
+  /// its end, with http:// in front.
+  std::string endpoint() const;
+  /// The token for AuthN, or empty. @throws failure for an unreadable file.
+  std::string token() const;
+  std::chrono::nanoseconds connect_timeout() const;
+  std::chrono::nanoseconds http_timeout() const; ///< 0: none
+  bool no_color() const { return flag("no_color"); }
+  bool verbose() const { return flag("verbose"); }
+  bool no_more() const { return flag("no_more"); }
+
+  // -- keys, such as "cluster.url" --------------------------------------------
+
+  /// All keys but aliases, sorted, with their values as text.
+  std::vector<std::pair<std::string, std::string>> all() const;
+  /// @throws failure for unknown keys and values of the wrong type.
+  void set(const std::string& key, const std::string& value);
+  std::string get(const std::string& key) const;
+  const json::object& document() const { return document_; }
+
+  // -- aliases ----------------------------------------------------------------
+
+  std::map<std::string, std::string> aliases; ///< name -> command words
+  static const std::map<std::string, std::string>& built_in_aliases();
+
+private:
+  bool flag(std::string_view key) const;
+  const json::value* find(std::string_view key) const;
+
+  json::object document_; ///< without aliases
+};
+
+} // namespace ais::cli

@@ -1,0 +1,280 @@
+// ais storage: disks, mountpaths, capacity. Source: cli.md 4.7.
+#include "cli/nodes.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <regex>
+
+namespace ais::cli {
+
+namespace {
+
+json::object query_target(context& x, const node_info& n, const char* what) {
+  auto got = x.cluster().node_query(n, what);
+  if (auto* o = got.if_object())
+    return *o;
+  throw failure(fmt::format("the answer of {} cannot be read", n.name()));
+}
+
+// -- disks --------------------------------------------------------------------
+
+void disks(context& x, const arguments& a) {
+  std::regex wanted{a.has("regex") ? a.get("regex") : ".*"};
+  json::object raw;
+  table out{{"TARGET", "DISK", "READ", "READ(avg size)", "WRITE",
+             "WRITE(avg size)", "UTIL(%)"}};
+  uint64_t total_read = 0, total_write = 0, total_util = 0, n = 0;
+  std::vector<std::vector<cell>> rows;
+  for (auto& node : chosen_targets(x, a)) {
+    if (node.inactive())
+      continue;
+    auto said = query_target(x, node, "disk");
+    uint64_t read = 0, write = 0, util = 0, count = 0;
+    for (auto& m : object_at(said, "AllDiskStats")) {
+      std::string name{m.key().data(), m.key().size()};
+      if (!std::regex_search(name, wanted))
+        continue;
+      auto& d = *m.value().if_object();
+      read += number_at(d, "RBps");
+      write += number_at(d, "WBps");
+      util += number_at(d, "Util");
+      ++count;
+      if (!a.has("summary"))
+        out.add({node.name(), name,
+                 x.units.rate(static_cast<double>(number_at(d, "RBps"))),
+                 x.units.bytes(number_at(d, "Ravg")),
+                 x.units.rate(static_cast<double>(number_at(d, "WBps"))),
+                 x.units.bytes(number_at(d, "Wavg")),
+                 fmt::format("{}%", number_at(d, "Util"))});
+    }
+    if (a.has("summary") && count > 0)
+      out.add({node.name(), counted(count, "disk"),
+               x.units.rate(static_cast<double>(read)), "",
+               x.units.rate(static_cast<double>(write)), "",
+               fmt::format("{}%", util / count)});
+    total_read += read;
+    total_write += write;
+    total_util += util;
+    n += count;
+    raw[node.id] = std::move(said);
+  }
+  if (a.has("json"))
+    return say_json(raw);
+  if (n == 0) {
+    say("No disks.");
+    return;
+  }
+  if (n > 1 && !a.has("no-footers"))
+    out.add({{"--- Cluster:", colour::cyan},
+             "",
+             x.units.rate(static_cast<double>(total_read)),
+             "",
+             x.units.rate(static_cast<double>(total_write)),
+             "",
+             fmt::format("{}%", total_util / n)});
+  if (a.has("summary")) {
+    out.drop("READ(avg size)");
+    out.drop("WRITE(avg size)");
+  }
+  out.print(headers(a));
+}
+
+// -- capacity -----------------------------------------------------------------
+
+std::string disks_and_fs(const json::object& cdf) {
+  auto& fs = object_at(cdf, "fs");
+  std::string disk_names;
+  for (auto& d : array_at(cdf, "disks"))
+    disk_names += (disk_names.empty() ? "" : ",") + plain_text(d);
+  return fmt::format("{}({})",
+                     disk_names.empty() ? text_at(fs, "Fs") : disk_names,
+                     text_at(fs, "FsType"));
+}
+
+/// "good", or what the target complains about.
+cell capacity_status(const node_status& n) {
+  auto text = text_at(n.capacity(), "cs_err");
+  if (!text.empty())
+    return {text, colour::red};
+  if (n.flags() & 256)
+    return {"out-of-space", colour::red};
+  if (n.flags() & 2048)
+    return {"low-usable-capacity", colour::cyan};
+  return {"good"};
+}
+
+void capacity(context& x, const arguments& a) {
+  auto nodes = ask_nodes(x, chosen_targets(x, a));
+  if (a.has("json")) {
+    json::object out;
+    for (auto& n : nodes)
+      out[n.node.id] = n.capacity();
+    return say_json(out);
+  }
+  table by_path{{"TARGET", "MOUNTPATH", "CAP USED(%)", "CAP AVAIL", "DISK",
+                 "FILESYSTEM", "CAP STATUS"}};
+  table by_target{{"TARGET", "MOUNTPATHS", "USED(min%, avg%, max%)",
+                   "CAP AVAIL", "Disks & File System", "CAP STATUS"}};
+  for (auto& n : nodes) {
+    auto& c = n.capacity();
+    auto& paths = object_at(c, "mountpaths");
+    if (!n.online()) {
+      by_target.add({n.node.marked_name(), "-", "-", "-", "-", n.word()});
+      by_path.add({n.node.marked_name(), "-", "-", "-", "-", "-", n.word()});
+      continue;
+    }
+    std::vector<std::string> where;
+    for (auto& m : paths) {
+      auto& cdf = *m.value().if_object();
+      auto& fs = object_at(cdf, "fs");
+      auto text = disks_and_fs(cdf);
+      if (std::find(where.begin(), where.end(), text) == where.end())
+        where.push_back(text);
+      by_path.add({n.node.name(), std::string{m.key().data(), m.key().size()},
+                   text_at(cdf, "pct_used") + '%',
+                   x.units.bytes(number_at(cdf, "avail")),
+                   text.substr(0, text.find('(')), text_at(fs, "FsType"),
+                   capacity_status(n)});
+    }
+    by_target.add({n.node.name(), std::to_string(paths.size()),
+                   fmt::format("{}%, {}%, {}%", text_at(c, "pct_min"),
+                               text_at(c, "pct_avg"), text_at(c, "pct_max")),
+                   x.units.bytes(number_at(c, "total_avail")),
+                   fmt::format("{}", fmt::join(where, " ")),
+                   capacity_status(n)});
+  }
+  (a.has("mountpath") ? by_path : by_target).print(headers(a));
+}
+
+// -- mountpaths ---------------------------------------------------------------
+
+void list_paths(const json::object& said, const json::object& cdfs,
+                const char* key, const char* title) {
+  auto& paths = array_at(said, key);
+  if (paths.empty())
+    return;
+  if (*title)
+    say(fmt::format("   {}", title));
+  for (auto& p : paths) {
+    auto name = plain_text(p);
+    auto& cdf = object_at(cdfs, name);
+    say(fmt::format("      {}{}", name,
+                    cdf.empty() ? "" : ' ' + disks_and_fs(cdf)));
+  }
+}
+
+void show_mountpaths(context& x, const arguments& a) {
+  auto targets = chosen_targets(x, a);
+  json::object raw;
+  auto first = true;
+  for (auto& n : targets) {
+    if (n.inactive()) {
+      if (!a.has("json"))
+        say_caption(n.marked_name());
+      continue;
+    }
+    auto said = query_target(x, n, "mountpaths");
+    if (a.has("json")) {
+      raw[n.id] = std::move(said);
+      continue;
+    }
+    auto disk = query_target(x, n, "disk");
+    auto& cdfs = object_at(disk, "mountpaths");
+    if (!std::exchange(first, false))
+      say("");
+    say_caption(n.name());
+    say(fmt::format("   Used: min={}%, avg={}%, max={}%",
+                    text_at(disk, "pct_min"), text_at(disk, "pct_avg"),
+                    text_at(disk, "pct_max")));
+    list_paths(said, cdfs, "available", "");
+    list_paths(said, cdfs, "disabled", "Disabled:");
+    list_paths(said, cdfs, "waiting_dd",
+               "Transitioning to disabled or detached pending resilver:");
+  }
+  if (a.has("json"))
+    say_json(raw);
+}
+
+using namespace flags;
+
+command mountpath_commands() {
+  command show_c;
+  show_c.name = "show";
+  show_c.summary = "show mountpaths, their disks and file systems";
+  show_c.usage = "[TARGET...]";
+  show_c.run = show_mountpaths;
+  show_c.operands = {operand::target};
+  show_c.flags = {json, refresh, count};
+  auto c = show_c;
+  c.name = "mountpath";
+  c.children
+    = {show_c,
+       later("attach", "ais storage mountpath attach NODE=PATH..."
+                       " [--label LABEL]"),
+       later("detach", "ais storage mountpath detach NODE=PATH..."
+                       " [--no-resilver]"),
+       later("enable", "ais storage mountpath enable NODE=PATH..."),
+       later("disable", "ais storage mountpath disable NODE=PATH..."
+                        " [--no-resilver]"),
+       later("rescan-disks", "ais storage mountpath rescan-disks NODE=PATH"),
+       later("fshc", "ais storage mountpath fshc NODE=PATH")};
+  return c;
+}
+
+} // namespace
+
+command storage_capacity() {
+  command c;
+  c.name = "capacity";
+  c.summary = "show how full the targets are";
+  c.usage = "[TARGET...]";
+  c.run = capacity;
+  c.operands = {operand::target};
+  c.flags = {{"mountpath", "", value_kind::nothing, "", "by mountpath"},
+             json,
+             no_headers,
+             refresh,
+             count};
+  return c;
+}
+
+command storage_disk(const char* name) {
+  command c;
+  c.name = name;
+  c.summary = "show disks: throughput, request sizes, utilization";
+  c.usage = "[TARGET...]";
+  c.run = disks;
+  c.operands = {operand::target};
+  c.flags
+    = {{"summary", "", value_kind::nothing, "", "one row for each target"},
+       regex,
+       json,
+       no_headers,
+       no_footers,
+       refresh,
+       count};
+  return c;
+}
+
+command storage_commands() {
+  command c;
+  c.name = "storage";
+  c.summary = "show disks, mountpaths and capacity";
+  c.children
+    = {storage_disk("disk"),
+       mountpath_commands(),
+       storage_capacity(),
+       bucket_summary(),
+       later("cleanup", "ais storage cleanup [BUCKET[/PREFIX]] [--wait]"),
+       later("validate", "ais storage validate [BUCKET[/PREFIX]]"),
+       later("resilver", "ais storage resilver [TARGET]")};
+  // As 'ais storage show capacity', too.
+  command show_c;
+  show_c.name = "show";
+  show_c.summary = "show disks or capacity";
+  show_c.children = {storage_disk("disk"), storage_capacity()};
+  c.children.insert(c.children.begin(), show_c);
+  return c;
+}
+
+} // namespace ais::cli

@@ -1,0 +1,33 @@
+// Bucket URIs as people type them: ais://[@uuid][#ns/]bucket[/object].
+// Source: cli.md 2.1.
+#pragma once
+
+#include "storage/base/names.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace ais::cli {
+
+struct uri {
+  bck bucket;                ///< without a name: all buckets of the provider
+  bool any_provider = false; ///< nothing was given at all
+  bool any_remote = false;   ///< "ais://@": buckets of all remote clusters
+  std::string object;        ///< or prefix: what follows the bucket
+  bool slash = false;        ///< a '/' followed the bucket
+
+  bool query() const { return bucket.name.empty(); }
+};
+
+/// Parses a bucket with or without an object, or a provider alone.
+/// @throws failure with what was meant.
+uri parse_uri(std::string_view text);
+
+/// The same, but it must name a bucket.
+uri parse_bucket(std::string_view text);
+/// A bucket and nothing behind it.
+bck parse_bare_bucket(std::string_view text);
+/// A bucket and an object.
+uri parse_object(std::string_view text);
+
+} // namespace ais::cli
