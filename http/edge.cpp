@@ -213,8 +213,9 @@ task<> edge::route(call& c) {
     }
   }
   if (serve != v1::health && serve != v1::metrics && !ready()) {
-    reply starting;
-    starting.status = 503;
+    auto why = fail(errc::not_ready, "this node is starting, or waits to join"
+                                     " its cluster: try again in a moment");
+    auto starting = error_reply(why, c.req, {}, 503);
     starting.headers.emplace_back("Retry-After", "1");
     co_await c.x.reply(std::move(starting));
     co_return;

@@ -510,8 +510,9 @@ struct metasync_state {
       .then([this, id,
              epoch = promised](sync_answer& x) { answered(id, epoch, x); },
             [this, id, epoch = promised](error& e) {
+              // The tick tries again; nobody waits for it meanwhile.
               if (leading && promised == epoch)
-                members[id].asked = false; // the tick tries again
+                members[id].asked = members[id].heard = false;
               if (e == errc::integrity)
                 log_error(id + ": " + message_of(e));
             });
@@ -557,10 +558,12 @@ struct metasync_state {
       finish();
   }
 
-  /// Whether everybody who has the state shows it.
+  /// Whether every member that answers shows the state.
   bool all_show() const {
+    auto peers = config.peers->read();
     return std::all_of(members.begin(), members.end(), [&](auto& x) {
-      return !x.second.heard || x.second.has != at() || x.second.shown == at();
+      return !x.second.heard || x.second.shown == at()
+             || !peers->gates.count(x.first) || !accepted->map->find(x.first);
     });
   }
 

@@ -25,11 +25,14 @@ task<> query_other(edge& e, call& c, snode node) {
   auto gate = e.gate_of(node.id);
   error why;
   if (what == "log" && c.q.flag("all")) {
-    why = fail(errc::not_implemented,
-               "log archives of other nodes are not available in this version:"
-               " ask the node itself, at "
-                 + node.pub.url() + "/v1/daemon?what=log&all=true");
-  } else if (!gate) {
+    // An archive has no bound that a message could have: from the node itself.
+    reply r;
+    r.status = 301;
+    r.headers.emplace_back("Location",
+                           node.pub.url() + "/v1/daemon?what=log&all=true");
+    co_return co_await c.x.reply(std::move(r));
+  }
+  if (!gate) {
     why = fail(errc::not_ready, name_of(node) + " does not answer");
   } else {
     node_question q{node.id, what, std::string{c.q.get("offset")}};

@@ -1,7 +1,9 @@
 """Clusters of real processes: joining, serving, dying, coming back."""
 
+import io
 import os
 import signal
+import tarfile
 import threading
 import time
 
@@ -99,6 +101,20 @@ def test_questions_about_all_nodes(cluster):
     for node in cluster.nodes:
         shown = requests.get(f"{node.url}/v1/cluster?what=cluster_config").json()
         assert shown["mirror"]["copies"] == 3
+
+
+def test_log_archives_come_from_their_nodes(cluster):
+    smap = cluster.smap(cluster.proxies[0])
+    for id, si in {**smap["pmap"], **smap["tmap"]}.items():
+        r = requests.get(
+            f"{cluster.proxies[1].url}/v1/reverse/daemon?what=log&all=true",
+            headers={"Ais-Node-Id": id},
+            timeout=30,
+        )
+        assert r.status_code == 200, r.text
+        with tarfile.open(fileobj=io.BytesIO(r.content), mode="r:gz") as tar:
+            text = b"".join(tar.extractfile(m).read() for m in tar.getmembers())
+        assert id.encode() in text
 
 
 def test_kill_the_primary(cluster):
