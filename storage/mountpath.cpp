@@ -86,12 +86,13 @@ expected<uint64_t> read_bid(disk& d, const std::string& dir) {
   uint64_t bid = 0;
   auto* p = reinterpret_cast<const char*>(raw->data());
   auto [end, ec] = std::from_chars(p, p + raw->size(), bid);
-  if (ec != std::errc{} || end != p + raw->size())
+  if (ec != std::errc{} || end != p + raw->size()) {
     return fail(errc::integrity,
                 "the bucket id (attribute " + std::string{bid_attr} + ") of "
                   + dir
                   + " is damaged: set it to the bucket's \"bid\", or move"
                     " the directory away");
+  }
   return bid;
 }
 

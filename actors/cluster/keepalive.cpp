@@ -1,8 +1,8 @@
 #include "actors/cluster/keepalive.hpp"
 
 #include "actors/cluster/gate.hpp"
+#include "actors/cluster/lease_book.hpp"
 #include "storage/base/log.hpp"
-#include "storage/base/mutant.hpp"
 
 #include <caf/stateful_actor.hpp>
 
@@ -29,13 +29,7 @@ struct keepalive_state {
   /// No verdict on the primary before a lease of it.
   int64_t watch_since_ns = 0;
 
-  // Primary.
-  std::map<std::string, int64_t> heard_ns; ///< last beat of each member
-  int64_t trusted_until_ns = 0;            ///< by the majority
-  std::map<std::string, stamp> back; ///< what a member must show for a lease
-  std::set<std::string> marked;      ///< silent in the committed state
-  std::set<std::string> away;        ///< taken for silent, or marked: no lease
-  std::set<std::string> resting;     ///< in maintenance: no lease either
+  lease_book book; ///< of the primary
 
   int64_t now() const { return config.env.steady_ns(); }
   const smap& map() const { return *view.accepted->map; }
@@ -50,19 +44,10 @@ struct keepalive_state {
     auto other = x.accepted->map->primary != map().primary
                  || x.promised != view.promised;
     view = x;
-    if (became) {
-      heard_ns.clear();
-      away.clear();
-      marked.clear();
-      resting.clear();
-      back.clear();
-    }
-    if (view.primary) // whoever is new has a lease's time to be heard
-      for (auto* nodes : {&map().proxies, &map().targets})
-        for (auto& [id, node] : *nodes)
-          heard_ns.emplace(id, now());
+    if (became)
+      book.clear();
     if (x.primary) {
-      note_members();
+      book.see(*view.accepted, *view.state, now());
       renew_own(times()); // who decides may have changed
     }
     if (became || other) {
@@ -70,24 +55,6 @@ struct keepalive_state {
       watch_since_ns = now();
       act(); // a lease at once, not an interval later
     }
-  }
-
-  /// Follows who is silent, or in maintenance, in the committed state.
-  void note_members() {
-    for (auto* nodes : {&view.state->map->proxies, &view.state->map->targets})
-      for (auto& [id, node] : *nodes) {
-        if ((node.flags & snode_silent) != 0) {
-          marked.insert(id);
-          away.insert(id);
-        } else if (marked.erase(id) > 0 || !back.count(id)) {
-          away.erase(id);
-          back[id] = view.state->at;
-        }
-        if (!active(node))
-          resting.insert(id);
-        else if (resting.erase(id) > 0)
-          back[id] = view.state->at;
-      }
   }
 
   void tick() {
@@ -176,79 +143,34 @@ struct keepalive_state {
     beat_answer out;
     out.promised = view.promised;
     out.primary = view.primary;
-    out.lease_ns = lease_for(x);
+    if (view.primary && x.promised <= view.promised)
+      out.lease_ns = book.lease_for(x, times(), now());
     for (auto& id : x.seats) {
       auto known = map().find(id) != nullptr;
       out.member = out.member || known;
       if (!view.primary || !known || x.promised > view.promised)
         continue;
-      heard_ns[id] = now();
+      book.heard(id, now());
       self->send(config.metasync, member_shows{id, x.shown});
     }
     return out;
   }
 
-  int64_t lease_for(const beat& x) const {
-    if (!view.primary || x.promised > view.promised)
-      return 0;
-    for (auto& id : x.seats) {
-      auto least = back.find(id);
-      auto fit = !away.count(id) && !resting.count(id)
-                 && (least == back.end() || x.shown >= least->second);
-      if (!fit && !AIS_MUTANT("lease-while-silent"))
-        return 0;
-    }
-    return std::min(times().lease.count(),
-                    std::max<int64_t>(trusted_until_ns - now(), 0));
-  }
-
   void lead(const keepalive_times& t) {
     auto at = now();
     for (auto& id : config.seats)
-      heard_ns[id] = at;
+      book.heard(id, at);
     renew_own(t);
-    if (trusted_until_ns < at) {
+    if (book.trusted_until_ns() < at) {
       self->send(config.metasync, atom::stop_v);
       return;
     }
-    // Their leases ran from before we heard them; an eighth for clocks that
-    // run apart.
-    auto patience = t.lease.count() + t.lease.count() / 8;
-    for (auto* nodes : {&map().proxies, &map().targets}) {
-      for (auto& [id, node] : *nodes) {
-        // Once taken for silent, it must be so in the map, and come back there.
-        auto silent = at - heard_ns[id] > patience
-                      || (away.count(id) > 0 && !marked.count(id));
-        if (silent)
-          away.insert(id);
-        if (silent != ((node.flags & snode_silent) != 0))
-          config.events.silent(id, silent);
-      }
-    }
+    for (auto& x : book.judge(map(), t, at))
+      config.events.silent(x.id, x.silent);
   }
 
-  /// The primary's own lease is the majority's word.
   void renew_own(const keepalive_times& t) {
-    auto alone = !electorate_of(map()).sole.empty();
-    trusted_until_ns
-      = alone ? fence::always : majority_since() + t.lease.count();
-    config.gate_fence->open_until(trusted_until_ns);
-  }
-
-  /// The latest moment since which enough members were heard to decide.
-  int64_t majority_since() const {
-    std::vector<std::pair<int64_t, std::string>> order;
-    for (auto& [id, at] : heard_ns)
-      order.emplace_back(at, id);
-    std::sort(order.rbegin(), order.rend());
-    auto who = electorate_of(map());
-    std::set<std::string> ids;
-    for (auto& [at, id] : order) {
-      ids.insert(id);
-      if (who.decided_by(ids))
-        return at;
-    }
-    return 0;
+    config.gate_fence->open_until(book.renew_own(map(), t));
   }
 
   void lost_peer(const std::string& id) {
