@@ -40,14 +40,18 @@ struct node_account;
 struct node_question;
 struct listed_part;
 struct override_config;
+struct query_xacts;
 struct set_bucket_props;
 struct set_config;
 struct set_primary;
+struct start_xact;
 struct state_update;
+struct stop_xact;
 struct sync_answer;
 struct take_over;
 struct vote;
 struct vote_request;
+struct xact_snaps;
 
 /// The answer of a request that has nothing else to say: it is done.
 struct ack {};
@@ -100,6 +104,10 @@ CAF_BEGIN_TYPE_ID_BLOCK(ais, first_custom_type_id)
   CAF_ADD_TYPE_ID(ais, (ais::invite))
   CAF_ADD_TYPE_ID(ais, (ais::invited))
   CAF_ADD_TYPE_ID(ais, (ais::dismiss))
+  CAF_ADD_TYPE_ID(ais, (ais::start_xact))
+  CAF_ADD_TYPE_ID(ais, (ais::stop_xact))
+  CAF_ADD_TYPE_ID(ais, (ais::query_xacts))
+  CAF_ADD_TYPE_ID(ais, (ais::xact_snaps))
 
   CAF_ADD_ATOM(ais, ais::atom, get, "get")
   CAF_ADD_ATOM(ais, ais::atom, flush, "flush")

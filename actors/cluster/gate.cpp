@@ -77,6 +77,21 @@ gate(gate_actor::pointer self, const gate_routes& to) {
         return fail(errc::unsupported, "this node is no target");
       return self->delegate(to.target, std::move(x));
     },
+    [self, to](start_xact& x) -> caf::result<ack> {
+      if (!to.xactions)
+        return fail(errc::unsupported, "this node is no target");
+      return self->delegate(to.xactions, std::move(x));
+    },
+    [self, to](stop_xact& x) -> caf::result<ack> {
+      if (!to.xactions)
+        return fail(errc::unsupported, "this node is no target");
+      return self->delegate(to.xactions, std::move(x));
+    },
+    [self, to](query_xacts& x) -> caf::result<xact_snaps> {
+      if (!to.xactions)
+        return fail(errc::unsupported, "this node is no target");
+      return self->delegate(to.xactions, std::move(x));
+    },
     [self, to](carry_out& x) -> caf::result<ack> {
       if (!to.target)
         return ack{};

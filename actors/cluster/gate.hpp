@@ -7,6 +7,7 @@
 #include "actors/cluster/membership.hpp"
 #include "actors/meta/metasync.hpp"
 #include "actors/proxy/proxy.hpp"
+#include "actors/xact/xactions.hpp"
 
 #include <map>
 
@@ -70,6 +71,10 @@ using gate_actor
                      caf::replies_to<begin_txn>::with<ack>, //
                      caf::replies_to<list_part>::with<listed_part>,
                      caf::replies_to<count_bucket>::with<bucket_totals>,
+                     // XACTIONS; errc::unsupported where there is no target
+                     caf::replies_to<start_xact>::with<ack>,
+                     caf::replies_to<stop_xact>::with<ack>,
+                     caf::replies_to<query_xacts>::with<xact_snaps>,
                      // ... where it is carried out at once
                      caf::replies_to<carry_out>::with<ack>>;
 
@@ -93,6 +98,7 @@ struct gate_routes {
   local_config_actor local;
   informant_actor informant; ///< null where nobody provides it
   target_actor target;       ///< null on a node without
+  xactions_actor xactions;   ///< the same
 };
 
 /// Spawns the GATE.

@@ -55,7 +55,8 @@ struct audience {
   membership_actor membership;
   election_actor election; ///< null without a proxy
   proxy_actor proxy;
-  target_actor target; ///< null without
+  target_actor target;     ///< null without
+  xactions_actor xactions; ///< the same
   caf::strong_actor_ptr node;
 
   void tell(const sync_view& x) {
@@ -230,6 +231,10 @@ struct node_state {
       sys, {env, metasync, others->peers, config.connector, peer_board});
     if (config.target)
       others->target = spawn_target(sys, target_settings(), boards->target);
+    if (config.target)
+      others->xactions = spawn_xactions(
+        sys, {env, who.target_id, others->target, boards->sync, boards->buckets,
+              boards->target, boards->gate_fence});
     others->keepalive = spawn_keepalive(
       sys, {env, seats(), metasync, peer_board, boards->gate_fence, events()});
     gate = spawn_gate(
@@ -238,7 +243,7 @@ struct node_state {
        [sync = boards->sync] { return sync->read()->accepted->uuid(); },
        metasync, others->keepalive, others->membership, others->proxy,
        dismissed_actor{node_actor{self}}, others->local, config.informant,
-       others->target});
+       others->target, others->xactions});
     auto door = caf::actor_cast<caf::strong_actor_ptr>(gate);
     self->send(others->peers, own_gate{door});
     if (auto ok = config.publish(door); !ok)
@@ -496,6 +501,7 @@ struct node_state {
       stop_one(others->keepalive);
       stop_one(others->peers);
       stop_one(others->proxy);
+      stop_one(others->xactions);
       stop_one(others->target);
       stop_one(others->local);
     }

@@ -1,6 +1,8 @@
 // /v1/buckets: create, destroy, properties, list buckets, summaries; listing of
 // objects is in list_objects.cpp. Source: api-data 1.
+#include "http/v1/jobs.hpp"
 #include "http/v1/list_objects.hpp"
+#include "http/v1/node_info.hpp"
 
 #include <algorithm>
 
@@ -16,12 +18,6 @@ constexpr auto summary_timeout = 10s;
 task<> reply_ok(call& c) {
   reply r;
   co_await c.x.reply(std::move(r));
-}
-
-json::object bck_json(const bck& b) {
-  return {{"name", b.name},
-          {"provider", to_string(b.provider)},
-          {"namespace", {{"uuid", b.ns.uuid}, {"name", b.ns.name}}}};
 }
 
 /// The bucket named in the path, or an error.
@@ -300,8 +296,8 @@ task<> get(edge& e, call& c) {
 bool known_job(std::string_view action) {
   for (auto x :
        {"move-bck", "copy-bck", "etl-bck", "make-n-copies", "ec-encode",
-        "rechunk", "index-shard", "copy-listrange", "etl-listrange",
-        "delete-listrange", "archive", "create-inventory", "destroy-inventory"})
+        "rechunk", "index-shard", "copy-listrange", "etl-listrange", "archive",
+        "create-inventory", "destroy-inventory"})
     if (x == action)
       return true;
   return false;
@@ -325,6 +321,13 @@ task<> change(edge& e, call& c) {
     co_return co_await create(e, c, *msg, std::move(*b));
   if (m == "DELETE" && action == "destroy-bck")
     co_return co_await destroy(e, c, std::move(*b));
+  if (m == "DELETE" && action == "delete-listrange") {
+    auto known = e.existing(*b, access::delete_object);
+    if (!known)
+      co_return co_await e.reply_error(c.x, known.error());
+    co_return co_await delete_objects(e, c, std::move(*known),
+                                      std::move(msg->value));
+  }
   if (m == "PATCH" && (action == "set-bprops" || action == "reset-bprops"))
     co_return co_await set_props(e, c, *msg, std::move(*b));
   error why;

@@ -1,5 +1,6 @@
 // /v1/cluster: queries over the whole cluster and changes of its configuration.
 // Source: api-control 4.
+#include "http/v1/jobs.hpp"
 #include "http/v1/members.hpp"
 #include "http/v1/node_info.hpp"
 
@@ -102,45 +103,12 @@ task<> reset_all(edge& e, call& c, bool errors_only) {
   co_await reply_ok(c);
 }
 
-/// Jobs have no actors of their own yet: nothing runs, nothing is known.
-task<> jobs(edge& e, call& c, std::string_view what) {
-  auto body = co_await c.x.read_all(c.x.thread().lims().json_bytes);
-  if (!body)
-    co_return co_await e.reply_error(c.x, body.error());
-  auto parsed = parse_json(*body);
-  if (!parsed)
-    co_return co_await e.reply_error(c.x, parsed.error());
-  auto* o = parsed->if_object();
-  auto id = o ? text_member(*o, "id") : std::string{};
-  auto kind = o ? text_member(*o, "kind") : std::string{};
-  error why;
-  if (!o || !id || !kind)
-    why = fail(errc::invalid_argument,
-               "the query must be an object with \"id\" or \"kind\"");
-  else if (what == "status" && id->empty() && kind->empty())
-    why = fail(errc::invalid_argument, "job status needs an id or a kind");
-  else if (what == "status")
-    why = fail(errc::not_found, "job \"" + *id + *kind + "\" does not exist");
-  else if (what == "qryxstats" && !id->empty())
-    why = fail(errc::xact_not_found, "\"x-[" + *id + "]\" not found");
-  if (why)
-    co_return co_await e.reply_error(c.x, why);
-  if (what == "status_all")
-    co_return co_await e.reply_json(c.x, nullptr);
-  if (what == "running_all")
-    co_return co_await e.reply_json(c.x, json::array());
-  json::object by_target;
-  for (auto& [target, node] : e.map().targets)
-    by_target[target] = json::array();
-  co_await e.reply_json(c.x, std::move(by_target));
-}
-
 task<> query_cluster(edge& e, call& c) {
   auto what = c.q.get("what");
   auto& map = e.map();
   if (what == "status" || what == "status_all" || what == "qryxstats"
       || what == "running_all")
-    return jobs(e, c, what);
+    return query_jobs(e, c, what);
   if (what == "smap")
     return e.reply_json(c.x, to_json(map));
   if (what == "bmd")
@@ -189,8 +157,8 @@ task<> set_by_query(edge& e, call& c) {
 
 /// Actions that are not there yet.
 bool known_action(std::string_view x) {
-  for (auto y : {"start", "stop", "reload-creds", "attach", "detach",
-                 "enable-bend", "disable-bend"})
+  for (auto y :
+       {"reload-creds", "attach", "detach", "enable-bend", "disable-bend"})
     if (x == y)
       return true;
   return false;
@@ -226,6 +194,10 @@ task<> act(edge& e, call& c) {
         req.rm_user_data = x->is_bool() && x->get_bool();
     co_return co_await end_of_cluster(e, c, std::move(req));
   }
+  if (msg->action == "start")
+    co_return co_await start_job(e, c, std::move(msg->value));
+  if (msg->action == "stop")
+    co_return co_await stop_jobs(e, c, std::move(msg->value));
   if (msg->action == "reset-stats") {
     if (msg->value.is_bool()) {
       co_return co_await reset_all(e, c, msg->value.get_bool());

@@ -32,6 +32,12 @@ uint64_t state_flags(const facts& e) {
   return out;
 }
 
+json::object bck_json(const bck& x) {
+  return {{"name", x.name},
+          {"provider", to_string(x.provider)},
+          {"namespace", {{"uuid", x.ns.uuid}, {"name", x.ns.name}}}};
+}
+
 json::object node_state_json(const facts& e) {
   auto& map = e.map();
   auto* primary = map.find(map.primary);

@@ -33,6 +33,7 @@ private:
 /// The node's state bits with its alerts: disk-fault from the first stored byte
 /// that is found damaged, until the error counters are reset.
 uint64_t state_flags(const facts& e);
+json::object bck_json(const bck& x);
 json::object node_state_json(const facts& e);           ///< NodeStateInfo, 7.9
 json::object sysinfo_json();                            ///< MemCPUInfo, 7.10
 json::object target_sysinfo_json(const facts& e);       ///< TSysInfo, 7.10

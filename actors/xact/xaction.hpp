@@ -1,0 +1,92 @@
+// An XACTION is a job in which every target works on its own part: this node's
+// part is one actor, what is known of it is a snap. Who asks for a job gives it
+// its id and starts the parts; nobody needs to be asked again, so a job goes on
+// whatever becomes of the node that began it.
+// Sources: api-control 5; storage-semantics 25.
+#pragma once
+
+#include "actors/base/type_ids.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ais {
+
+// -- messages between nodes
+// --------------------------------------------------------
+
+/// Objects of a bucket: those named, those of a template, or those that begin
+/// with the prefix. Exactly one of the first two, else the third.
+struct object_selection {
+  std::vector<std::string> names;
+  std::string name_template; ///< with a range
+  std::string prefix;        ///< empty: all
+};
+
+/// Starts this target's part of a job.
+struct start_xact {
+  std::string id;
+  std::string kind; ///< "delete-listrange"
+  bck bucket;
+  uint64_t bid = 0;
+  object_selection what;
+};
+
+/// Ends jobs: of that id, or of that kind (and bucket).
+struct stop_xact {
+  std::string id;
+  std::string kind;
+  std::string bucket; ///< cname; empty: any
+};
+
+/// Asks for snaps: empty fields fit everything.
+struct query_xacts {
+  std::string id;
+  std::string kind;
+  std::string bucket; ///< cname
+};
+
+/// What a target knows of its part.
+struct xact_snap {
+  std::string id;
+  std::string kind;
+  bck bucket;
+  int64_t start_ns = 0; ///< Unix time [ns]
+  int64_t end_ns = 0;   ///< 0: it runs
+  uint64_t objects = 0; ///< done so far
+  uint64_t bytes = 0;   ///< of those
+  bool aborted = false;
+  std::string error; ///< the first of them, and how many there were
+};
+
+struct xact_snaps {
+  std::vector<xact_snap> snaps; ///< oldest first
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, object_selection& x) {
+  return f(x.names, x.name_template, x.prefix);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, start_xact& x) {
+  return f(x.id, x.kind, x.bucket, x.bid, x.what);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, stop_xact& x) {
+  return f(x.id, x.kind, x.bucket);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, query_xacts& x) {
+  return f(x.id, x.kind, x.bucket);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, xact_snap& x) {
+  return f(x.id, x.kind, x.bucket, x.start_ns, x.end_ns, x.objects, x.bytes,
+           x.aborted, x.error);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, xact_snaps& x) {
+  return f(x.snaps);
+}
+
+} // namespace ais

@@ -1,0 +1,446 @@
+#include "http/v1/jobs.hpp"
+
+#include "actors/xact/kinds.hpp"
+#include "http/v1/node_info.hpp"
+#include "storage/base/name_template.hpp"
+#include "storage/base/units.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+namespace ais::http::v1 {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto target_timeout = 10s;
+/// Finished jobs without an end.
+constexpr const char* no_time = "0001-01-01T00:00:00Z";
+
+// -- what clients ask
+// ------------------------------------------------------------
+
+/// A member under any of its names; clients disagree on the case.
+const json::value*
+member(const json::object& o, std::initializer_list<const char*> names) {
+  for (auto name : names)
+    if (auto* v = find_member(o, name); v && !v->is_null())
+      return v;
+  return nullptr;
+}
+
+expected<std::string>
+text(const json::object& o, std::initializer_list<const char*> names) {
+  auto* v = member(o, names);
+  if (!v)
+    return std::string{};
+  if (!v->is_string())
+    return fail(errc::invalid_argument,
+                std::string{*names.begin()} + " must be a string");
+  return std::string{v->get_string()};
+}
+
+struct job_query {
+  query_xacts what;
+  std::vector<std::string> ids; ///< of a list "id1,id2"
+  std::string node;             ///< target id; empty: all
+  std::optional<bool> running;  ///< only those that run, or that do not
+};
+
+/// The cname of the bucket in a message; empty: none is meant.
+expected<std::string> bucket_in(edge& e, const json::object& o) {
+  auto* v = member(o, {"bck", "Bck"});
+  auto* b = v ? v->if_object() : nullptr;
+  if (!b)
+    return std::string{};
+  auto name = text(*b, {"name"});
+  auto given = text(*b, {"provider"});
+  if (!name)
+    return name.error();
+  if (!given)
+    return given.error();
+  if (name->empty())
+    return std::string{};
+  auto p = parse_provider(*given);
+  if (!p)
+    return p.error();
+  bck which{*p, {}, *name};
+  if (auto known = e.buckets().find(which); !known)
+    return known.error();
+  return cname_of(which);
+}
+
+expected<job_query> parse_query(edge& e, const std::string& body) {
+  auto parsed = parse_json(body);
+  if (!parsed)
+    return parsed.error();
+  auto* o = parsed->if_object();
+  if (!o)
+    return fail(errc::invalid_argument,
+                "the query must be an object with \"id\" or \"kind\"");
+  job_query out;
+  auto id = text(*o, {"id", "ID"});
+  auto kind = text(*o, {"kind", "Kind"});
+  auto node = text(*o, {"node", "DaemonID"});
+  auto bucket = bucket_in(e, *o);
+  for (auto* x : {&id, &kind, &node, &bucket})
+    if (!*x)
+      return x->error();
+  for (size_t from = 0; from < id->size();) {
+    auto comma = std::min(id->find(',', from), id->size());
+    out.ids.push_back(id->substr(from, comma - from));
+    from = comma + 1;
+  }
+  if (out.ids.size() == 1)
+    out.what.id = out.ids.front();
+  // A kind that nobody knows is no filter.
+  if (auto* known = find_xact_kind(*kind))
+    out.what.kind = known->name;
+  out.what.bucket = *bucket;
+  out.node = *node;
+  if (auto* x = member(*o, {"show_active"}); x && x->is_bool())
+    out.running = x->get_bool();
+  return out;
+}
+
+// -- what targets know
+// -----------------------------------------------------------
+
+using snaps_by_target = std::map<std::string, std::vector<xact_snap>>;
+
+bool runs(const xact_snap& x) {
+  return x.end_ns == 0;
+}
+
+/// Asks every target that works; those that do not answer are left out.
+task<snaps_by_target> collect(edge& e, const job_query& q) {
+  std::vector<question<gate_actor, query_xacts>> all;
+  std::vector<std::string> ids;
+  for (auto& [id, node] : e.map().targets) {
+    if (!q.node.empty() && q.node != id)
+      continue;
+    ids.push_back(id);
+    all.push_back({e.gate_of(id), q.what});
+  }
+  auto answers = co_await e.actors().ask_many(std::move(all), target_timeout);
+  snaps_by_target out;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (!answers[i])
+      continue;
+    auto& to = out[ids[i]];
+    for (auto& x : answers[i]->snaps)
+      if (q.ids.size() < 2
+          || std::find(q.ids.begin(), q.ids.end(), x.id) != q.ids.end())
+        to.push_back(std::move(x));
+  }
+  co_return out;
+}
+
+/// One job over all targets.
+struct job_status {
+  std::string id;
+  std::string kind;
+  int64_t start_ns = 0;
+  int64_t end_ns = 0; ///< 0: a part runs
+  bool aborted = false;
+  std::string error;
+};
+
+std::vector<job_status> merge(const snaps_by_target& all) {
+  std::map<std::string, job_status> jobs;
+  std::set<std::string> running;
+  for (auto& [target, snaps] : all)
+    for (auto& x : snaps) {
+      auto& to = jobs[x.id];
+      to.id = x.id;
+      to.kind = x.kind;
+      to.start_ns
+        = to.start_ns ? std::min(to.start_ns, x.start_ns) : x.start_ns;
+      to.end_ns = std::max(to.end_ns, x.end_ns);
+      to.aborted = to.aborted || x.aborted;
+      if (runs(x))
+        running.insert(x.id);
+      if (!x.error.empty())
+        to.error
+          += (to.error.empty() ? "t[" : "; t[") + target + "]: " + x.error;
+    }
+  std::vector<job_status> out;
+  for (auto& [id, x] : jobs) {
+    if (running.count(id))
+      x.end_ns = 0;
+    // An end is told to clients that wait only when all parts have ended.
+    x.aborted = x.aborted && x.end_ns != 0;
+    out.push_back(std::move(x));
+  }
+  std::sort(out.begin(), out.end(),
+            [](auto& a, auto& b) { return a.start_ns < b.start_ns; });
+  return out;
+}
+
+// -- as JSON
+// ---------------------------------------------------------------------
+
+/// What stands where a job is about no such bucket.
+json::object no_bucket() {
+  return {{"name", ""},
+          {"provider", ""},
+          {"namespace", {{"uuid", ""}, {"name", ""}}}};
+}
+
+json::object to_json(const job_status& x) {
+  return {{"kind", x.kind},
+          {"uuid", x.id},
+          {"err", x.error},
+          {"end_time", x.end_ns},
+          {"aborted", x.aborted}};
+}
+
+json::object to_json(const xact_snap& x) {
+  return {{"ext", nullptr},
+          {"start-time", format_rfc3339(x.start_ns)},
+          {"end-time", runs(x) ? no_time : format_rfc3339(x.end_ns)},
+          {"bck", bck_json(x.bucket)},
+          {"src-bck", no_bucket()},
+          {"dst-bck", no_bucket()},
+          {"id", x.id},
+          {"kind", x.kind},
+          {"abort-err", x.aborted && x.error.empty() ? "user abort" : ""},
+          {"err", x.error},
+          {"glob.id", "0"},
+          {"stats",
+           {{"loc-objs", std::to_string(x.objects)},
+            {"loc-bytes", std::to_string(x.bytes)},
+            {"out-objs", "0"},
+            {"out-bytes", "0"},
+            {"in-objs", "0"},
+            {"in-bytes", "0"}}},
+          {"aborted", x.aborted},
+          {"is_idle", !runs(x)}};
+}
+
+// -- queries
+// ---------------------------------------------------------------------
+
+task<> reply_status(edge& e, call& c, const job_query& q) {
+  auto all = merge(co_await collect(e, q));
+  // The one that runs, else the one that ended last.
+  const job_status* best = nullptr;
+  for (auto& x : all)
+    if (!best || x.end_ns == 0
+        || (best->end_ns != 0 && x.end_ns > best->end_ns))
+      best = &x;
+  if (best) {
+    auto out = to_json(*best);
+    co_return co_await e.reply_json(c.x, std::move(out));
+  }
+  auto why = fail(errc::not_found,
+                  "job \"" + (q.what.id.empty() ? q.what.kind : q.what.id)
+                    + "\" does not exist");
+  co_await e.reply_error(c.x, why);
+}
+
+task<> reply_all(edge& e, call& c, const job_query& q) {
+  auto all = merge(co_await collect(e, q));
+  json::array out;
+  for (auto& x : all)
+    if (q.running != true || x.end_ns == 0)
+      out.push_back(to_json(x));
+  if (out.empty())
+    co_return co_await e.reply_json(c.x, nullptr);
+  co_await e.reply_json(c.x, std::move(out));
+}
+
+task<> reply_running(edge& e, call& c, const job_query& q) {
+  auto all = merge(co_await collect(e, q));
+  json::array out;
+  for (auto& x : all)
+    if (x.end_ns == 0)
+      out.emplace_back(x.kind + '[' + x.id + ']');
+  co_await e.reply_json(c.x, std::move(out));
+}
+
+task<> reply_snaps(edge& e, call& c, const job_query& q) {
+  auto all = co_await collect(e, q);
+  json::object out;
+  auto found = false;
+  for (auto& [target, snaps] : all) {
+    json::array list;
+    for (auto& x : snaps)
+      if (!q.running || *q.running == runs(x))
+        list.push_back(to_json(x));
+    found = found || !list.empty();
+    // Asked for one job, only those that know it have a place.
+    if (q.ids.empty() || !list.empty())
+      out[target] = std::move(list);
+  }
+  if (q.ids.empty() || found)
+    co_return co_await e.reply_json(c.x, std::move(out));
+  auto why
+    = fail(errc::xact_not_found, "\"x-[" + q.ids.front() + "]\" not found");
+  co_await e.reply_error(c.x, why);
+}
+
+// -- start and stop
+// --------------------------------------------------------------
+
+expected<object_selection> parse_selection(const json::value& value) {
+  object_selection out;
+  if (value.is_null())
+    return out;
+  auto* o = value.if_object();
+  if (!o)
+    return fail(errc::invalid_argument,
+                "the value must be an object with \"template\" or"
+                " \"objnames\"");
+  auto pattern = text(*o, {"template"});
+  if (!pattern)
+    return pattern.error();
+  if (auto* list = member(*o, {"objnames"})) {
+    if (!list->is_array())
+      return fail(errc::invalid_argument, "\"objnames\" must be a list");
+    for (auto& x : list->get_array()) {
+      if (!x.is_string())
+        return fail(errc::invalid_argument,
+                    "\"objnames\" must be a list of strings");
+      std::string name{x.get_string()};
+      if (auto ok = check_object_name(name); !ok)
+        return ok.error();
+      out.names.push_back(std::move(name));
+    }
+  }
+  if (!pattern->empty() && !out.names.empty())
+    return fail(errc::invalid_argument,
+                "give \"template\" or \"objnames\", not both");
+  if (pattern->empty())
+    return out;
+  auto parsed = name_template::parse(*pattern);
+  if (!parsed)
+    return parsed.error();
+  if (parsed->ranged()) {
+    out.name_template = std::move(*pattern);
+    return out;
+  }
+  // Without a range it is a prefix; "*" is what shells would say.
+  if (pattern->back() == '*')
+    pattern->pop_back();
+  if (auto ok = check_prefix(*pattern); !ok)
+    return ok.error();
+  out.prefix = std::move(*pattern);
+  return out;
+}
+
+/// Starts a job's parts on all targets that work.
+task<expected<void>> start_parts(edge& e, const start_xact& order) {
+  std::vector<question<gate_actor, start_xact>> all;
+  std::vector<std::string> names;
+  for (auto& [id, node] : e.map().targets) {
+    if (!active(node))
+      continue;
+    names.push_back(name_of(node));
+    all.push_back({e.gate_of(id), order});
+  }
+  auto answers = co_await e.actors().ask_many(std::move(all), target_timeout);
+  for (size_t i = 0; i < answers.size(); ++i)
+    if (!answers[i])
+      co_return with_context(answers[i].error(), names[i]);
+  if (answers.empty())
+    co_return fail(errc::not_ready, "the cluster has no target");
+  co_return caf::unit;
+}
+
+task<> reply_empty(call& c) {
+  reply r;
+  co_await c.x.reply(std::move(r));
+}
+
+} // namespace
+
+task<> delete_objects(edge& e, call& c, bucket_ptr b, json::value value) {
+  auto what = parse_selection(value);
+  if (!what)
+    co_return co_await e.reply_error(c.x, what.error());
+  start_xact order;
+  order.id = make_id(e.env());
+  order.kind = "delete-listrange";
+  order.bucket = b->ref.bck;
+  order.bid = b->ref.bid;
+  order.what = std::move(*what);
+  auto started = co_await start_parts(e, order);
+  if (!started)
+    co_return co_await e.reply_error(c.x, started.error());
+  co_await e.reply_text(c.x, std::move(order.id));
+}
+
+task<> query_jobs(edge& e, call& c, std::string_view what) {
+  auto body = co_await c.x.read_all(c.x.thread().lims().json_bytes);
+  if (!body)
+    co_return co_await e.reply_error(c.x, body.error());
+  auto q = parse_query(e, *body);
+  if (!q)
+    co_return co_await e.reply_error(c.x, q.error());
+  if (what == "status" && q->what.id.empty() && q->what.kind.empty()) {
+    auto why = fail(errc::invalid_argument, "job status needs an id or a kind");
+    co_return co_await e.reply_error(c.x, why);
+  }
+  if (what == "status")
+    co_return co_await reply_status(e, c, *q);
+  if (what == "status_all")
+    co_return co_await reply_all(e, c, *q);
+  if (what == "running_all")
+    co_return co_await reply_running(e, c, *q);
+  co_await reply_snaps(e, c, *q);
+}
+
+task<> start_job(edge& e, call& c, json::value value) {
+  auto* o = value.if_object();
+  auto name = o ? text(*o, {"Kind", "kind"}) : std::string{};
+  error why;
+  auto* kind = name ? find_xact_kind(*name) : nullptr;
+  if (!o || !name || !kind)
+    why = fail(errc::invalid_argument, "invalid xaction (job) kind \""
+                                         + (name ? name->substr(0, 40) : "")
+                                         + '"');
+  else if (!kind->startable)
+    why = fail(errc::invalid_argument,
+               "initiating " + std::string{kind->name}
+                 + " must be done via a separate documented API");
+  else
+    why = fail(errc::unsupported, '"' + std::string{kind->name}
+                                    + "\" is not available in this version");
+  co_await e.reply_error(c.x, why);
+}
+
+task<> stop_jobs(edge& e, call& c, json::value value) {
+  auto* o = value.if_object();
+  auto id = o ? text(*o, {"ID", "id"}) : std::string{};
+  auto kind = o ? text(*o, {"Kind", "kind"}) : std::string{};
+  auto bucket = o ? bucket_in(e, *o) : std::string{};
+  error why;
+  for (auto* x : {&id, &kind, &bucket})
+    if (!*x)
+      why = x->error();
+  if (!why && id->empty() && kind->empty())
+    why = fail(errc::invalid_argument, "stop needs the ID or the Kind of a"
+                                       " job");
+  auto* known = !why && !kind->empty() ? find_xact_kind(*kind) : nullptr;
+  if (!why && !kind->empty() && !known)
+    why = fail(errc::invalid_argument,
+               "invalid xaction (job) kind \"" + kind->substr(0, 40) + '"');
+  if (why)
+    co_return co_await e.reply_error(c.x, why);
+  stop_xact order{*id, known ? std::string{known->name} : std::string{},
+                  *bucket};
+  std::vector<question<gate_actor, stop_xact>> all;
+  for (auto& [target, node] : e.map().targets)
+    all.push_back({e.gate_of(target), order});
+  auto answers = co_await e.actors().ask_many(std::move(all), target_timeout);
+  for (auto& x : answers)
+    if (!x && x.error() != errc::not_ready)
+      co_return co_await e.reply_error(c.x, x.error());
+  co_await reply_empty(c);
+}
+
+} // namespace ais::http::v1

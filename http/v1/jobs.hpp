@@ -1,0 +1,20 @@
+// Jobs (xactions): started on buckets, shown and stopped through /v1/cluster.
+// Source: api-control 5; api-data 1.12.
+#pragma once
+
+#include "http/edge.hpp"
+
+namespace ais::http::v1 {
+
+/// DELETE /v1/buckets/<bucket> with "delete-listrange".
+task<> delete_objects(edge& e, call& c, bucket_ptr b, json::value value);
+
+/// GET /v1/cluster?what=status|status_all|qryxstats|running_all
+task<> query_jobs(edge& e, call& c, std::string_view what);
+
+/// PUT /v1/cluster with "start".
+task<> start_job(edge& e, call& c, json::value value);
+/// ... with "stop".
+task<> stop_jobs(edge& e, call& c, json::value value);
+
+} // namespace ais::http::v1
