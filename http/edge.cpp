@@ -4,7 +4,6 @@
 #include "storage/base/hrw.hpp"
 #include "storage/base/metrics.hpp"
 
-#include <charconv>
 #include <ctime>
 
 namespace ais::http {
@@ -46,14 +45,17 @@ edge::edge(caf::actor_system& sys, worker& w,
   : shared_(std::move(shared)), bridge_(sys, w.get_executor()),
     handles_(shared_->handles), map_(*shared_->boards->map),
     buckets_(*shared_->boards->buckets), config_(*shared_->boards->config),
-    target_(*shared_->boards->target), leases_(shared_->leases_per_edge) {}
+    target_(*shared_->boards->target), leases_(shared_->leases_per_edge),
+    relay_(w) {}
 
 void edge::tick() {
   bridge_.expire(std::chrono::steady_clock::now());
+  relay_.tick();
 }
 
 void edge::stop() {
   leases_.clear();
+  relay_.stop();
 }
 
 // -- the fast path
@@ -71,7 +73,7 @@ bool edge::fast(const request& req, bool keep_alive, reply_plan& plan) {
     path = path.substr(0, mark);
   }
   auto slash = path.find('/');
-  if (slash == std::string_view::npos
+  if (slash == std::string_view::npos || (signing() && node().proxy_id.empty())
       || path.find('%') != std::string_view::npos || !req.find("range").empty())
     return false;
   auto& now = buckets_.get();
@@ -372,41 +374,56 @@ gate_actor edge::gate_of(const std::string& id) {
   return i == peers->gates.end() ? gate_actor{} : i->second;
 }
 
-expected<std::string> edge::elsewhere(const call& c) {
+bool edge::signing() {
+  if (auto& now = config_.get(); now != signing_by_) {
+    signing_by_ = now;
+    signing_ = now->values.flag("auth.intra_cluster.request_auth");
+  }
+  return signing_;
+}
+
+std::optional<handover> edge::elsewhere(const call& c) {
   auto& targets = map().targets;
   auto& me = node().target_id;
   if (targets.size() == 1 && targets.begin()->first == me)
-    return std::string{};
+    return {};
   auto slash = c.rest.find('/');
   auto b = bucket_of(c, c.rest.substr(0, slash));
   if (!b || slash == std::string_view::npos)
-    return std::string{};
+    return {};
   auto name = percent_decode(c.rest.substr(slash + 1));
   if (!name)
-    return std::string{};
+    return {};
   auto* owner = owner_of(map(), placement_digest(uname_of(*b, *name)));
   if (!owner || owner->id == me)
-    return std::string{};
-  if (is_loopback(owner->pub.host) && !is_loopback(c.req.peer_host()))
-    return fail(errc::unsupported,
-                *name + " is on " + name_of(*owner) + ", which calls itself "
-                  + owner->pub.url()
-                  + ": that leads nowhere from another machine; start it with"
-                    " an address of the network in --host");
+    return {};
   // The client's own spelling of the path stays: it was decoded for placement
   // only.
   auto target = c.req.target;
   if (auto start = target.find("/v1/"); start != 0)
     target = start == std::string_view::npos ? target : target.substr(start);
-  auto at = static_cast<uint64_t>(env().wall_ns());
-  char when[16];
-  auto end = std::to_chars(when, when + sizeof(when), at, 36).ptr;
-  auto out = owner->pub.url();
-  out.append(target);
-  out += target.find('?') == std::string_view::npos ? '?' : '&';
-  out.append("pid=").append(node().proxy_id.empty() ? me : node().proxy_id);
-  out.append("&utm=").append(when, end);
-  return out;
+  auto path = percent_decode(target.substr(0, target.find('?')));
+  if (!path)
+    return {};
+  auto secret
+    = signing() ? shared_->boards->sync->read()->state->secret : std::string{};
+  return handover{*owner,
+                  sent_on(c.req.method, target, *path, c.q,
+                          node().proxy_id.empty() ? me : node().proxy_id,
+                          env().wall_ns(), secret)};
+}
+
+expected<void> edge::welcome(const call& c) {
+  if (!signing() || !node().proxy_id.empty())
+    return caf::unit; // a proxy decides by itself
+  auto target = split_target(c.req.target);
+  auto path = percent_decode(target ? target->path : c.req.target);
+  if (!path)
+    return path.error();
+  auto window = config().values.duration("auth.intra_cluster.nonce_window");
+  return check_sent_on(c.req.method, *path, c.q, env().wall_ns(),
+                       window.count(),
+                       shared_->boards->sync->read()->state->secret);
 }
 
 expected<void> edge::leased() const {
@@ -421,21 +438,18 @@ expected<mountpath_ptr> edge::place(const object_key& key, uint64_t& digest) {
   auto view = target();
   digest = placement_digest(uname_of(key.bucket->ref.bck, key.name));
   auto i = hrw_pick(view->digests, digest);
-  // Somebody else's object is for elsewhere() to find out; here it is the
-  // second one of a copy.
   if (i < 0)
     return fail(errc::not_ready,
                 node().target_id.empty()
                   ? "the cluster has no target: start one, or wait until it has"
                     " joined"
                   : "this node has no usable mountpath");
+  // elsewhere() sends such requests away; the map has changed since.
   if (auto* owner = owner_of(map(), digest);
       !owner || owner->id != node().target_id)
-    return fail(errc::not_implemented,
-                key.name + " belongs to " + (owner ? name_of(*owner) : "nobody")
-                  + ", the other object to this target: copying and renaming"
-                    " between targets is not available in this version; get"
-                    " and put it");
+    return fail(errc::not_ready, key.name + " belongs to "
+                                   + (owner ? name_of(*owner) : "nobody")
+                                   + " by now: try again");
   if (auto ok = leased(); !ok)
     return ok.error();
   return view->mountpaths[static_cast<size_t>(i)];

@@ -10,7 +10,9 @@
 #include "http/bridge.hpp"
 #include "http/handler.hpp"
 #include "http/lease_cache.hpp"
+#include "http/relay.hpp"
 #include "http/scout.hpp"
+#include "http/signature.hpp"
 #include "http/url.hpp"
 #include "storage/base/json.hpp"
 
@@ -31,6 +33,7 @@ struct edge_shared {
   std::string dir;      ///< of the node
   std::vector<std::string> mountpaths;
   size_t leases_per_edge = 1024;
+  bool relay = false; ///< requests for others' objects, instead of redirecting
 };
 
 /// One request on its way through http/v1.
@@ -40,6 +43,12 @@ struct call {
   std::vector<std::string_view> path; ///< raw segments after "/v1/"
   std::string_view rest;              ///< raw path after the first two segments
   query q;
+};
+
+/// Where a request belongs that is not ours.
+struct handover {
+  snode owner;
+  std::string target; ///< of the request there
 };
 
 /// A control message's body.
@@ -91,11 +100,15 @@ public:
   expected<object_key> object_of(const call& c, access wanted);
   /// The gate of a node, ours included; null while it does not answer.
   gate_actor gate_of(const std::string& id);
-  /// Where to send a request for the object in the path: the URL at the node
-  /// that owns it, or empty when that is us. Other errors are left to the
-  /// handler. @returns errc::unsupported when no address of the owner leads
-  /// there from where the client is.
-  expected<std::string> elsewhere(const call& c);
+  /// Who owns the object in the path, unless it is us. Errors are left to the
+  /// handler.
+  std::optional<handover> elsewhere(const call& c);
+  /// Whether a request may come to this node without a proxy's signature;
+  /// see http/signature.hpp.
+  expected<void> welcome(const call& c);
+  /// Redirects are signed, and targets want them to be.
+  bool signing();
+  http::relay& relay() { return relay_; }
   /// Whether this node may serve objects at the moment: see fence.
   /// errc::not_ready.
   expected<void> leased() const;
@@ -123,6 +136,9 @@ private:
   board<cluster_config>::view config_;
   board<target_view>::view target_;
   lease_cache leases_;
+  http::relay relay_;
+  bool signing_ = false;
+  cluster_config_ptr signing_by_; ///< the configuration that says so
   /// Own buckets by name, for fast(): refilled when the bmd changes.
   std::unordered_map<std::string_view, const bucket*> by_name_;
   bmd_ptr by_name_of_;

@@ -1,6 +1,7 @@
 // aisnode: one process, one actor system, one node.
 #include "actors/base/setup.hpp"
 #include "http/client.hpp"
+#include "http/courier.hpp"
 #include "http/edge.hpp"
 #include "http/intra.hpp"
 #include "http/networks.hpp"
@@ -20,11 +21,12 @@
 #include <CLI/Formatter.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fcntl.h>
 #include <fstream>
-#include <random>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
@@ -43,6 +45,7 @@ struct arguments {
   http::tls_files tls; ///< between nodes
   bool non_electable = false;
   bool standby = false;
+  bool no_redirect = false;
   /// Whether it is part of a cluster of several processes.
   bool clustered() const {
     return !role.empty() || !join.empty() || net.control_port != 0
@@ -117,9 +120,11 @@ environment real_environment() {
       .count();
   };
   env.random = [] {
-    thread_local std::mt19937_64 generator{
-      (uint64_t{std::random_device{}()} << 32) ^ std::random_device{}()};
-    return generator();
+    // The kernel's: secrets are made of it.
+    uint64_t out = 0;
+    if (::getrandom(&out, sizeof(out), 0) != sizeof(out))
+      std::abort();
+    return out;
   };
   return env;
 }
@@ -269,6 +274,7 @@ int run(const arguments& args) {
   shared->boards = std::make_shared<node_boards>();
   shared->log_file = args.log_file.empty() ? "" : absolute(args.log_file);
   shared->dir = dir;
+  shared->relay = args.no_redirect;
   shared->mountpaths = mountpaths;
   auto threads = args.threads
                    ? args.threads
@@ -312,6 +318,18 @@ int run(const arguments& args) {
     config.publish = [](const caf::strong_actor_ptr&) {
       return expected<void>{caf::unit};
     };
+  }
+  std::unique_ptr<http::tcp_courier> courier;
+  if (args.clustered() && is_target) {
+    http::tcp_courier::options data;
+    data.listen = nets->data.listen;
+    data.tls = tls;
+    courier = std::make_unique<http::tcp_courier>(sys, data);
+    if (auto ok = courier->start(); !ok) {
+      server.stop();
+      return refuse(message_of(ok.error()));
+    }
+    config.courier = courier->actor();
   }
   config.connector = others.connector();
   shared->scout = http::spawn_scout(sys);
@@ -365,6 +383,7 @@ int run(const arguments& args) {
   server.stop();
   shared->handles.show(std::make_shared<const node_handles>());
   stop(sys, node);
+  courier.reset();
   // Whoever answered another node stays in CAF's registry until it exits.
   others.stop();
   caf::anon_send_exit(config.informant, caf::exit_reason::user_shutdown);
@@ -399,6 +418,9 @@ int main(int argc, char** argv) {
   app.add_flag("--standby", args.standby,
                "without a cluster yet, wait until an administrator asks this"
                " node into one");
+  app.add_flag("--no-redirect", args.no_redirect,
+               "pass requests for objects of other nodes on and their answers"
+               " back, instead of redirecting clients");
   app
     .add_option("--host", args.net.host,
                 "IP address to listen on; 0.0.0.0 or :: for all")

@@ -78,6 +78,9 @@ public:
   virtual expected<void>
   set_attr(const char* name, std::span<const std::byte> value) = 0;
 
+  /// Sets access and modification time, Unix time [ns].
+  virtual expected<void> set_times(int64_t atime_ns, int64_t mtime_ns) = 0;
+
   /// After success, content, length and attributes survive loss of power. After
   /// a failure the file must not be trusted, whatever a retry says.
   virtual expected<void> sync() = 0;

@@ -1,7 +1,10 @@
 #include "storage/lom.hpp"
 
+#include "storage/base/packed.hpp"
+
 #include <algorithm>
-#include <cstring>
+#include <charconv>
+#include <compare>
 #include <xxhash.h>
 
 namespace ais::storage {
@@ -10,61 +13,6 @@ namespace {
 
 constexpr uint8_t format = 1;
 constexpr size_t header_bytes = 2 + 8; ///< format, flags, checksum
-
-template <class T>
-void put(bytes& out, T x) {
-  for (size_t i = 0; i < sizeof(T); ++i)
-    out.push_back(static_cast<std::byte>(x >> (8 * i)));
-}
-
-void put(bytes& out, std::string_view x) {
-  put(out, static_cast<uint16_t>(x.size()));
-  auto* p = reinterpret_cast<const std::byte*>(x.data());
-  out.insert(out.end(), p, p + x.size());
-}
-
-/// Reads values off the front of a span; after a failure everything fails.
-class reader {
-public:
-  explicit reader(std::span<const std::byte> in) : in_(in) {}
-
-  template <class T>
-  T number() {
-    T x = 0;
-    if (in_.size() < sizeof(T)) {
-      ok_ = false;
-      in_ = {};
-      return x;
-    }
-    for (size_t i = 0; i < sizeof(T); ++i)
-      x = static_cast<T>(
-        x | (static_cast<T>(std::to_integer<uint8_t>(in_[i])) << (8 * i)));
-    in_ = in_.subspan(sizeof(T));
-    return x;
-  }
-
-  std::string text() {
-    size_t n = number<uint16_t>();
-    if (in_.size() < n) {
-      ok_ = false;
-      in_ = {};
-      return {};
-    }
-    std::string x{reinterpret_cast<const char*>(in_.data()), n};
-    in_ = in_.subspan(n);
-    return x;
-  }
-
-  /// Everything was there so far.
-  bool ok() const { return ok_; }
-
-  /// Everything was there and nothing is left.
-  bool complete() const { return ok_ && in_.empty(); }
-
-private:
-  std::span<const std::byte> in_;
-  bool ok_ = true;
-};
 
 error corrupted() {
   return fail(errc::corrupted, "the object's attributes are corrupted");
@@ -83,19 +31,19 @@ expected<bytes> encode_lom(const lom& x, std::string_view long_name) {
                                    + std::to_string(max_lom_bytes - 64) + ")");
   bytes out;
   out.reserve(total + 64);
-  put(out, format);
-  put(out, uint8_t{0});
-  put(out, uint64_t{0}); // checksum, below
-  put(out, x.size_bytes);
-  put(out, x.bid);
-  put(out, static_cast<uint8_t>(x.cksum.type));
-  put(out, std::string_view{x.cksum.value});
-  put(out, std::string_view{x.version});
-  put(out, long_name);
-  put(out, static_cast<uint16_t>(x.custom.size()));
+  pack(out, format);
+  pack(out, uint8_t{0});
+  pack(out, uint64_t{0}); // checksum, below
+  pack(out, x.size_bytes);
+  pack(out, x.bid);
+  pack(out, static_cast<uint8_t>(x.cksum.type));
+  pack(out, std::string_view{x.cksum.value});
+  pack(out, std::string_view{x.version});
+  pack(out, long_name);
+  pack(out, static_cast<uint16_t>(x.custom.size()));
   for (auto& [k, v] : x.custom) {
-    put(out, std::string_view{k});
-    put(out, std::string_view{v});
+    pack(out, std::string_view{k});
+    pack(out, std::string_view{v});
   }
   auto sum = XXH64(out.data() + header_bytes, out.size() - header_bytes, 0);
   for (size_t i = 0; i < 8; ++i)
@@ -106,7 +54,7 @@ expected<bytes> encode_lom(const lom& x, std::string_view long_name) {
 expected<decoded_lom> decode_lom(std::span<const std::byte> raw) {
   if (raw.size() < header_bytes)
     return corrupted();
-  reader in{raw};
+  unpacker in{raw};
   auto its_format = in.number<uint8_t>();
   auto flags = in.number<uint8_t>();
   auto sum = in.number<uint64_t>();
@@ -132,6 +80,29 @@ expected<decoded_lom> decode_lom(std::span<const std::byte> raw) {
   if (!in.complete() || !well_formed(out.attrs.cksum))
     return corrupted();
   return out;
+}
+
+order order_of(const lom& x, const lom& y) {
+  auto number = [](const std::string& version) {
+    uint64_t n = 0;
+    std::from_chars(version.data(), version.data() + version.size(), n);
+    return n;
+  };
+  if (x.version == y.version && x.size_bytes == y.size_bytes
+      && x.cksum == y.cksum && x.custom == y.custom
+      && (x.cksum.type != cksum_type::none || x.mtime_ns == y.mtime_ns))
+    return order::same;
+  auto by_number = number(x.version) <=> number(y.version);
+  auto by_time = x.mtime_ns <=> y.mtime_ns;
+  if (x.version.empty() || y.version.empty())
+    by_number = std::strong_ordering::equal;
+  if (by_number <= 0 && by_time <= 0 && by_number != by_time)
+    return order::older;
+  if (by_number >= 0 && by_time >= 0 && by_number != by_time)
+    return order::newer;
+  if (by_number == by_time && by_number != 0)
+    return by_number < 0 ? order::older : order::newer;
+  return order::unclear;
 }
 
 expected<void> check_custom(const custom_map& x) {

@@ -43,6 +43,14 @@ typename Inspector::result_type inspect(Inspector& f, lom& x) {
            x.mtime_ns);
 }
 
+/// What is known of the order of two versions of one object.
+enum class order : uint8_t { older, same, newer, unclear };
+
+/// Whether `x` is older than `y`: number and time must not contradict each
+/// other (an object that was deleted and written again counts from "1"), else
+/// it is unclear.
+order order_of(const lom& x, const lom& y);
+
 /// Encodes `x`; `long_name` is the object's name where the path does not tell
 /// it, else empty.
 /// @returns errc::too_large beyond max_lom_bytes.

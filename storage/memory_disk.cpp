@@ -138,6 +138,15 @@ public:
                [&] { return disk_->tree.set_attr(*inode_, name, value); });
   }
 
+  expected<void> set_times(int64_t atime_ns, int64_t mtime_ns) override {
+    return run(disk_op::attr, [&] {
+      inode_->atime_ns = atime_ns;
+      inode_->mtime_ns = mtime_ns;
+      inode_->ctime_ns = disk_->tree.tick();
+      return errc::none;
+    });
+  }
+
   // As Linux: after a failure the kernel forgets what it could not write, and
   // the next fsync through another handle finds nothing to do.
   expected<void> sync() override {

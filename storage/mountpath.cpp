@@ -525,6 +525,8 @@ mountpath::commit(std::span<commit_item> items) {
     auto raw = encode_lom(w.attrs_, kept_name(item.name));
     expected<void> ok
       = raw ? w.file_->set_attr(lom_attr, *raw) : expected<void>{raw.error()};
+    if (ok && item.keep_times)
+      ok = w.file_->set_times(w.attrs_.atime_ns, w.attrs_.mtime_ns);
     AIS_CRASH_POINT("put.sealed");
     if (ok)
       out.emplace_back(file_stamp{});

@@ -119,6 +119,7 @@ struct commit_item {
   std::string name;
   writer_ptr writer; ///< sealed; attrs() complete
   ais::storage::durability durability = ais::storage::durability::sync;
+  bool keep_times = false; ///< the file gets those of attrs()
 };
 
 class mountpath {

@@ -168,6 +168,16 @@ expected<bytes> read_attr(Get get, const char* name, const std::string& path) {
   return sys_error("getxattr", path + ' ' + name, err);
 }
 
+timespec to_timespec(int64_t ns) {
+  constexpr int64_t second_ns = 1'000'000'000;
+  // Floor division: the nanoseconds count forward, also before 1970.
+  auto rest = (ns % second_ns + second_ns) % second_ns;
+  timespec out = {};
+  out.tv_sec = (ns - rest) / second_ns;
+  out.tv_nsec = rest;
+  return out;
+}
+
 // -- file ---------------------------------------------------------------------
 
 class posix_file : public file {
@@ -225,6 +235,11 @@ public:
   set_attr(const char* name, std::span<const std::byte> value) override {
     return done(::fsetxattr(fd_.get(), name, value.data(), value.size(), 0),
                 "setxattr", path_);
+  }
+
+  expected<void> set_times(int64_t atime_ns, int64_t mtime_ns) override {
+    timespec times[2] = {to_timespec(atime_ns), to_timespec(mtime_ns)};
+    return done(::futimens(fd_.get(), times), "futimens", path_);
   }
 
   // fsync and not fdatasync: ext4 keeps a small attribute in the inode, and a
@@ -452,12 +467,7 @@ public:
   }
 
   expected<void> set_atime(const std::string& path, int64_t atime_ns) override {
-    constexpr int64_t second_ns = 1'000'000'000;
-    // Floor division: the nanoseconds count forward, also before 1970.
-    auto ns = (atime_ns % second_ns + second_ns) % second_ns;
-    timespec times[2] = {};
-    times[0].tv_sec = (atime_ns - ns) / second_ns;
-    times[0].tv_nsec = ns;
+    timespec times[2] = {to_timespec(atime_ns), {}};
     times[1].tv_nsec = UTIME_OMIT;
     return done(::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW),
                 "utimensat", path);

@@ -14,4 +14,15 @@ std::string make_id(const environment& env) {
   return out;
 }
 
+std::string make_secret(const environment& env) {
+  static constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  for (int i = 0; i < 4; ++i)
+    for (auto bits = env.random(), left = uint64_t{16}; left > 0; --left) {
+      out += digits[bits & 15];
+      bits >>= 4;
+    }
+  return out;
+}
+
 } // namespace ais

@@ -58,4 +58,7 @@ auto spawn_blocking(caf::actor_system& sys, const environment& env, F f,
 /// accepts (letters and digits only).
 std::string make_id(const environment& env);
 
+/// 256 random bits as 64 hex digits.
+std::string make_secret(const environment& env);
+
 } // namespace ais

@@ -158,6 +158,8 @@ constexpr property table[] = {
   {"client.list_timeout", k::duration, "5m", second, 30 * minute, {}, node},
   {"downloader.timeout", k::duration, "1h", second, hour, {}, node},
   {"auth.client_auth_required", k::boolean, "false"},
+  {"auth.intra_cluster.request_auth", k::boolean, "false"},
+  {"auth.intra_cluster.nonce_window", k::duration, "1m", second, 10 * minute},
   {"proxy.primary_url", k::text, ""},
   {"proxy.original_url", k::text, ""},
   {"proxy.discovery_url", k::text, ""},
@@ -295,6 +297,9 @@ void collect(const json::object& tree, const std::string& path,
 std::string modern(std::string path) {
   if (path == "auth.enabled")
     return "auth.client_auth_required";
+  constexpr std::string_view key = "auth.cluster_key.";
+  if (path.compare(0, key.size(), key) == 0)
+    return "auth.intra_cluster." + path.substr(key.size());
   return path;
 }
 

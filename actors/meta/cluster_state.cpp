@@ -85,7 +85,8 @@ std::string to_json(const cluster_state& x) {
                                      {"before", std::move(before)},
                                      {"smap", to_json(*x.map)},
                                      {"bmd", to_json(*x.buckets)},
-                                     {"config", to_json(*x.config)}});
+                                     {"config", to_json(*x.config)},
+                                     {"secret", x.secret}});
 }
 
 expected<cluster_state_ptr> parse_cluster_state(std::string_view text) {
@@ -106,8 +107,11 @@ expected<cluster_state_ptr> parse_cluster_state(std::string_view text) {
   auto smap = parse_smap(*map);
   auto bmd = parse_bmd(*buckets);
   auto conf = parse_cluster_config(*config);
+  auto secret = text_member(*o, "secret");
   if (!epoch || !number)
     return fail(errc::integrity, "the cluster state has no stamp");
+  if (!secret)
+    return secret.error();
   if (!smap)
     return smap.error();
   if (!bmd)
@@ -118,6 +122,7 @@ expected<cluster_state_ptr> parse_cluster_state(std::string_view text) {
   out->map = *smap;
   out->buckets = *bmd;
   out->config = *conf;
+  out->secret = *secret;
   for (auto& v : before->get_array()) {
     auto e = parse_electorate(v);
     if (!e)

@@ -44,6 +44,9 @@ struct cluster_state {
   smap_ptr map = std::make_shared<const smap>();
   bmd_ptr buckets = std::make_shared<const bmd>();
   cluster_config_ptr config = std::make_shared<const cluster_config>();
+  /// What only the cluster's nodes know (64 hex digits): proves to one of them
+  /// that another one sent something. The first primary makes it.
+  std::string secret;
   /// Who, beside the electorate of `map`, must accept this state: that of the
   /// state it follows, and of those before that were not known to be committed.
   /// So old and new electorates cannot decide differently.

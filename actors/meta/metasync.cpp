@@ -225,6 +225,7 @@ struct metasync_state {
       = std::make_shared<cluster_state>(full ? cluster_state{} : *accepted);
     next->at = u.at;
     next->before = u.before;
+    next->secret = u.secret;
     if (!u.map.empty()) {
       auto x = parse_smap(u.map);
       if (!x)
@@ -393,6 +394,8 @@ struct metasync_state {
     map->primary = candidate;
     ++map->version;
     next.map = map;
+    if (next.secret.empty())
+      next.secret = make_secret(config.env);
     put(std::move(next));
     self->delayed_send(self, sync_retry, atom::tick_v, promised);
   }
@@ -490,6 +493,7 @@ struct metasync_state {
     u.at = at();
     u.committed = shown->at;
     u.before = accepted->before;
+    u.secret = accepted->secret;
     auto delta = m.heard && base
                  && (m.has == base->at || AIS_MUTANT("delta-on-wrong-base"));
     if (delta)

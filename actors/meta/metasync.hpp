@@ -71,6 +71,7 @@ struct state_update {
   std::string map;
   std::string buckets;
   std::string config;
+  std::string secret; ///< always there
 };
 
 /// Says which state is committed.
@@ -114,7 +115,7 @@ typename Inspector::result_type inspect(Inspector& f, vote& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, state_update& x) {
   return f(x.cluster, x.epoch, x.base, x.at, x.committed, x.before, x.map,
-           x.buckets, x.config);
+           x.buckets, x.config, x.secret);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, commit_notice& x) {

@@ -99,6 +99,7 @@ struct node_state {
   vault_actor vault;
   metasync_actor metasync;
   gate_actor gate;
+  mover_actor mover; ///< null without a target
   std::shared_ptr<audience> others;
   summaries_actor jobs;
   promise starting;
@@ -229,12 +230,15 @@ struct node_state {
       others->election = spawn_election(sys, {env, who.proxy_id, metasync});
     others->proxy = spawn_proxy(
       sys, {env, metasync, others->peers, config.connector, peer_board});
-    if (config.target)
+    if (config.target) {
       others->target = spawn_target(sys, target_settings(), boards->target);
-    if (config.target)
       others->xactions = spawn_xactions(
         sys, {env, who.target_id, others->target, boards->sync, boards->buckets,
               boards->target, boards->gate_fence});
+      mover = spawn_mover(sys,
+                          {env, who.target_id, boards->sync, boards->buckets,
+                           boards->target, boards->gate_fence, config.courier});
+    }
     others->keepalive = spawn_keepalive(
       sys, {env, seats(), metasync, peer_board, boards->gate_fence, events()});
     gate = spawn_gate(
@@ -390,7 +394,7 @@ struct node_state {
     log_info("node active:" + what + ", cluster " + uuid);
     starting.deliver(node_handles{config.proxy ? who.proxy_id : std::string{},
                                   config.target ? who.target_id : std::string{},
-                                  others->proxy, others->local, jobs});
+                                  others->proxy, mover, others->local, jobs});
   }
 
   template <class F>
@@ -495,6 +499,9 @@ struct node_state {
   void stop_all() {
     stop_one(jobs);
     stop_one(gate);
+    if (config.courier)
+      self->send(config.courier, receive_streams{});
+    stop_one(mover);
     if (others) {
       stop_one(others->election);
       stop_one(others->membership);

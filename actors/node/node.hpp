@@ -4,6 +4,7 @@
 
 #include "actors/cluster/gate.hpp"
 #include "actors/meta/local_config.hpp"
+#include "actors/mover/mover.hpp"
 #include "actors/proxy/proxy.hpp"
 #include "actors/xact/summaries.hpp"
 
@@ -45,6 +46,7 @@ struct node_handles {
   std::string proxy_id;  ///< empty: no proxy here
   std::string target_id; ///< empty: no target here
   proxy_actor proxy;
+  mover_actor mover; ///< null: no target here
   local_config_actor local;
   summaries_actor summaries;
 };
@@ -80,6 +82,8 @@ struct node_config {
   bool standby = false;
   bool electable = true;
   connector_actor connector;
+  /// Takes objects between targets; null: this node has no peers.
+  courier_actor courier;
   informant_actor informant; ///< null: nobody asks
   /// Makes the gate reachable at `control`.
   std::function<expected<void>(const caf::strong_actor_ptr& gate)> publish;

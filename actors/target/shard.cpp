@@ -5,6 +5,7 @@
 #include "storage/base/metrics.hpp"
 #include "storage/base/mutant.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <unordered_map>
 
@@ -61,6 +62,13 @@ private:
     object_key key;
     promise answer;
   };
+  /// A write under a condition that has begun.
+  struct arrival {
+    std::weak_ptr<storage::object_writer> writer;
+    uint64_t bid = 0;
+    std::string name;
+    errc fate = errc::none; ///< what it ends with, if it is decided
+  };
   struct open_append {
     object_key key;
     storage::writer_ptr writer;
@@ -75,6 +83,8 @@ private:
   expected<std::pair<cached_object*, std::shared_ptr<storage::object_reader>>>
   open_current(const object_key& key);
   expected<void> verify(const object_key& key, storage::object_reader& object);
+  /// Whether the object is still what `x` has open; errc::conflict.
+  expected<void> same_as(const object_key& key, const lease& x);
   error corrupt(const object_key& key);
   caf::result<lom_ptr>
   seal_and_enqueue(const object_key& key, const write_options& options,
@@ -83,6 +93,16 @@ private:
   caf::result<lom_ptr>
   enqueue(const object_key& key, const write_options& options,
           storage::writer_ptr writer);
+  /// Whether a write under a condition may replace `now` (null: nothing).
+  static expected<void>
+  may_replace(const lom_ptr& now, const write_options& options,
+              const object_key& key);
+  /// Decides what becomes of writes under a condition that are under way.
+  void decide(const object_key& key, errc fate);
+  /// The end of such a write: whether it may be committed.
+  expected<void>
+  admit(const object_key& key, const write_options& options,
+        const storage::writer_ptr& writer, const expected<lom_ptr>& now);
   /// Commits what waits, if a write of `key` is among it.
   void settle(const object_key& key);
   void store_atime(cached_object& x);
@@ -94,6 +114,7 @@ private:
   std::vector<storage::commit_item> items_; ///< ... and what to commit for them
   bool flush_scheduled_ = false;
   std::unordered_map<std::string, open_append> appends_;
+  std::vector<arrival> arrivals_;
   storage::bytes scratch_;
 };
 
@@ -113,15 +134,17 @@ expected<lease_ptr> shard_state::open(const open_object& req) {
   if (!opened)
     return opened.error();
   auto& [entry, object] = *opened;
-  if (!object) // the lease that is out is still good
-    return entry->out;
+  auto& it = object ? *object : *entry->out->object;
   if (!entry->verified && req.verify
-      && object->attrs.size_bytes <= verify_on_open_bytes) {
-    if (auto ok = verify(req.key, *object);
-        !ok && !AIS_MUTANT("corrupt-served"))
+      && it.attrs.size_bytes <= verify_on_open_bytes) {
+    if (auto ok = verify(req.key, it); !ok && !AIS_MUTANT("corrupt-served"))
       return ok.error();
     entry->verified = true;
+    if (entry->out)
+      entry->out->verified.store(true, std::memory_order_release);
   }
+  if (!object) // the lease that is out is still good
+    return entry->out;
   auto result = std::make_shared<lease>();
   result->verified.store(entry->verified, std::memory_order_relaxed);
   result->atime_ns.store(entry->last_access_ns(), std::memory_order_relaxed);
@@ -257,6 +280,12 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
   if (!known && known.error() != errc::corrupted)
     return known.error();
   auto attrs = known ? *known : nullptr;
+  auto conditional = req.options.when != write_if::always;
+  if (conditional && !known)
+    return known.error();
+  if (conditional)
+    if (auto ok = may_replace(attrs, req.options, req.key); !ok)
+      return ok.error();
   auto& expect = req.options.expected;
   if (attrs && expect && !req.options.skip_vc
       && expect->type == req.key.bucket->cksum
@@ -271,7 +300,60 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
   if (expect && !req.options.skip_vc
       && req.key.bucket->cksum != storage::cksum_type::none)
     (*writer)->expect(*expect);
+  if (conditional) {
+    std::erase_if(arrivals_, [](auto& x) { return x.writer.expired(); });
+    arrivals_.push_back(
+      {*writer, req.key.bucket->ref.bid, req.key.name, errc::none});
+  }
   return put_begun{std::move(*writer), nullptr};
+}
+
+// What is there may only be replaced by what is surely newer: a source that was
+// forgotten somewhere must not undo a later write.
+expected<void>
+shard_state::may_replace(const lom_ptr& now, const write_options& options,
+                         const object_key& key) {
+  if (!now)
+    return caf::unit;
+  auto where = options.when == write_if::older && options.moved
+                 ? storage::order_of(*now, *options.moved)
+                 : storage::order::newer;
+  if (where == storage::order::older)
+    return caf::unit;
+  if (where == storage::order::unclear)
+    return fail(errc::conflict,
+                "it is unclear whether " + cname_of(key) + " here (version "
+                  + now->version + ") or the one that arrives (version "
+                  + options.moved->version + ") is newer: both stay");
+  return fail(errc::exists, cname_of(key) + " here is not older");
+}
+
+void shard_state::decide(const object_key& key, errc fate) {
+  for (auto& x : arrivals_)
+    if (x.name == key.name && x.bid == key.bucket->ref.bid)
+      x.fate = fate;
+}
+
+// A write or a deletion that was acknowledged after this one began is newer,
+// whatever the numbers say.
+expected<void>
+shard_state::admit(const object_key& key, const write_options& options,
+                   const storage::writer_ptr& writer,
+                   const expected<lom_ptr>& now) {
+  auto it = std::find_if(arrivals_.begin(), arrivals_.end(),
+                         [&](auto& x) { return x.writer.lock() == writer; });
+  auto fate = it == arrivals_.end() ? errc::none : it->fate;
+  if (it != arrivals_.end())
+    arrivals_.erase(it);
+  if (options.when == write_if::always)
+    return caf::unit;
+  if (!now)
+    return now.error();
+  if (fate == errc::exists)
+    return fail(fate, cname_of(key) + " was written meanwhile");
+  if (fate == errc::conflict)
+    return fail(fate, cname_of(key) + " was deleted meanwhile");
+  return may_replace(*now, options, key);
 }
 
 caf::result<lom_ptr> shard_state::commit(const commit_put& req) {
@@ -293,18 +375,26 @@ caf::result<lom_ptr>
 shard_state::enqueue(const object_key& key, const write_options& options,
                      storage::writer_ptr writer) {
   auto known = current(key);
+  if (auto ok = admit(key, options, writer, known); !ok)
+    return ok.error();
   auto& attrs = writer->attrs();
   attrs.bid = key.bucket->ref.bid;
   attrs.custom = options.custom;
-  if (key.bucket->versioned && !options.skip_vc)
+  if (options.moved)
+    attrs.version = options.moved->version;
+  else if (key.bucket->versioned && !options.skip_vc)
     attrs.version = next_version(known && *known ? (*known)->version : "");
   else if (options.skip_vc && known && *known)
     attrs.version = (*known)->version;
   attrs.atime_ns = attrs.mtime_ns = config_.env.wall_ns();
+  if (options.moved) {
+    attrs.atime_ns = options.moved->atime_ns;
+    attrs.mtime_ns = options.moved->mtime_ns;
+  }
   auto answer = self_->make_response_promise<lom_ptr>();
   group_.push_back({key, answer});
-  items_.push_back(
-    {key.bucket->ref, key.name, std::move(writer), key.bucket->durability});
+  items_.push_back({key.bucket->ref, key.name, std::move(writer),
+                    key.bucket->durability, options.moved.has_value()});
   if (key.bucket->durability == storage::durability::none
       || group_.size() >= max_group_commit) {
     flush_group();
@@ -343,6 +433,7 @@ void shard_state::flush_group() {
       answer.deliver(results[i].error());
       continue;
     }
+    decide(key, errc::exists);
     auto& entry = cache_->insert(key);
     if (!AIS_MUTANT("lease-kept"))
       cache_->revoke(entry);
@@ -358,16 +449,34 @@ expected<ack> shard_state::remove(const delete_object& req) {
   auto known = current(req.key);
   if (!known && known.error() != errc::corrupted)
     return known.error();
-  if (known && !*known)
+  if (known && !*known) {
+    decide(req.key, errc::conflict);
     return fail(errc::object_not_found, cname_of(req.key) + " does not exist");
-  if (!req.if_version.empty() && known && (*known)->version != req.if_version)
-    return fail(errc::conflict, cname_of(req.key) + " has changed meanwhile");
+  }
+  if (req.if_same && !AIS_MUTANT("deleted-blindly"))
+    if (auto ok = same_as(req.key, *req.if_same); !ok)
+      return ok.error();
   auto removed = mp().remove(req.key.bucket->ref, req.key.name,
                              req.key.bucket->durability);
   cache_->erase(req.key);
   if (!removed)
     return removed.error();
+  decide(req.key, errc::conflict);
   return ack{};
+}
+
+// The lease keeps its file open: no other file can have that inode meanwhile.
+expected<void> shard_state::same_as(const object_key& key, const lease& x) {
+  auto opened = open_current(key);
+  if (!opened)
+    return opened.error();
+  auto& [entry, object] = *opened;
+  auto& now = object ? *object : *entry->out->object;
+  auto& was = *x.object;
+  if (now.stamp.ino == was.stamp.ino && now.attrs.version == was.attrs.version
+      && now.attrs.custom == was.attrs.custom)
+    return caf::unit;
+  return fail(errc::conflict, cname_of(key) + " has changed meanwhile");
 }
 
 expected<lom_ptr> shard_state::change(const set_custom& req) {

@@ -20,6 +20,7 @@
 
 #include "actors/base/environment.hpp"
 #include "actors/base/type_ids.hpp"
+#include "actors/mover/frame.hpp"
 #include "actors/target/bucket.hpp"
 #include "storage/mountpath.hpp"
 
@@ -80,6 +81,11 @@ struct write_options {
   storage::custom_map custom;             ///< replaces the former set
   std::optional<storage::cksum> expected; ///< the client's checksum
   bool skip_vc = false; ///< neither compare nor count: overwrite blindly
+  /// Looked at when the write begins and again when it is committed.
+  write_if when = write_if::always;
+  /// Set: the content is this version, made elsewhere, and keeps its number and
+  /// times.
+  std::optional<storage::lom> moved;
 };
 
 /// Writes a whole object whose bytes are here.
@@ -112,8 +118,9 @@ struct commit_put {
 
 struct delete_object {
   object_key key;
-  /// Only if the current version is this one; empty: any.
-  std::string if_version;
+  /// Only if the object is still the one of this lease, content and attributes;
+  /// null: any. Surer than a version's number, which may be given again.
+  lease_ptr if_same = nullptr;
 };
 
 /// Changes custom metadata in place.
@@ -166,11 +173,13 @@ using shard_actor = caf::typed_actor<
   // Returns the attributes.
   caf::replies_to<head_object>::with<lom_ptr>,
   // Returns the new attributes once the write is as durable as the bucket
-  // wants; errc::bad_checksum, no_space, bucket_not_found change nothing.
+  // wants; errc::bad_checksum, no_space, bucket_not_found change nothing. Nor
+  // do, under a condition: errc::exists: what is there stays, it is not older;
+  // conflict: which is newer is unclear, or it was deleted meanwhile.
   caf::replies_to<put_object>::with<lom_ptr>,
   caf::replies_to<begin_put>::with<put_begun>,
   caf::replies_to<commit_put>::with<lom_ptr>,
-  // Returns when the object is gone; errc::conflict if the version differs.
+  // Returns when the object is gone; errc::conflict if it is another one.
   caf::replies_to<delete_object>::with<ack>,
   caf::replies_to<set_custom>::with<lom_ptr>,
   // errc::not_found for an unknown handle, busy while another request has it,

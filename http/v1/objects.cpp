@@ -569,33 +569,12 @@ task<> append(edge& e, call& c) {
 // -- copy and rename
 // --------------------------------------------------------------
 
-/// Copies an object, attributes included, to another key.
+/// What the mover does; here it is only asked.
 task<expected<lom_ptr>>
-copy_object(edge& e, const located& from, const located& to) {
-  open_object open{from.key, false};
-  auto source
-    = co_await e.actors().ask(from.shard, shard_timeout, std::move(open));
-  if (!source)
-    co_return source.error();
-  auto& attrs = (*source)->object->attrs;
-  write_options options;
-  options.custom = attrs.custom;
-  begin_put first{to.key, options, attrs.size_bytes};
-  auto begun
-    = co_await e.actors().ask(to.shard, shard_timeout, std::move(first));
-  if (!begun)
-    co_return begun.error();
-  copy_content work{*source, begun->writer};
-  auto io = to.mpath->io.front();
-  auto copied
-    = co_await e.actors().ask(io, std::chrono::seconds{3600}, std::move(work));
-  if (!copied) {
-    if (copied.error() == errc::corrupted)
-      e.actors().tell(from.shard, verdict{from.key, *source, false});
-    co_return copied.error();
-  }
-  commit_put last{to.key, options, std::move(begun->writer)};
-  co_return co_await e.actors().ask(to.shard, shard_timeout, std::move(last));
+ask_mover(edge& e, object_key from, object_key to, bool rename) {
+  copy_object req{std::move(from), std::move(to), rename};
+  co_return co_await e.actors().ask(e.node().mover, copy_timeout,
+                                    std::move(req));
 }
 
 task<> copy(edge& e, call& c) {
@@ -623,15 +602,13 @@ task<> copy(edge& e, call& c) {
                && object == from->key.name) {
       why = fail(errc::invalid_argument, "source and destination are the same");
     } else {
-      auto to = locate(e, object_key{*bucket, object});
-      if (!to) {
-        why = to.error();
-      } else if (auto done = co_await copy_object(e, *from, *to); !done) {
-        why = done.error();
-      } else {
+      object_key to{*bucket, object};
+      auto done = co_await ask_mover(e, from->key, std::move(to), false);
+      if (done) {
         stats.ok();
         co_return co_await reply_written(c, **done);
       }
+      why = done.error();
     }
   }
   stats.bad();
@@ -650,30 +627,14 @@ task<> rename(edge& e, call& c, const std::string& new_name) {
   } else if (new_name == from->key.name) {
     why = fail(errc::invalid_argument, "the new name is the old one");
   } else {
-    auto to = locate(e, object_key{from->key.bucket, new_name});
-    if (!to) {
-      why = to.error();
-    } else {
-      head_object look{from->key, false};
-      auto before
-        = co_await e.actors().ask(from->shard, shard_timeout, std::move(look));
-      if (!before) {
-        why = before.error();
-      } else if (auto done = co_await copy_object(e, *from, *to); !done) {
-        why = done.error();
-      } else {
-        // The source goes last, and only if it is still what was copied.
-        delete_object last{from->key, (*before)->version};
-        auto gone = co_await e.actors().ask(from->shard, shard_timeout,
-                                            std::move(last));
-        if (gone) {
-          count(stat::ren_n);
-          reply r;
-          co_return co_await c.x.reply(std::move(r));
-        }
-        why = gone.error();
-      }
+    object_key to{from->key.bucket, new_name};
+    auto done = co_await ask_mover(e, from->key, std::move(to), true);
+    if (done) {
+      count(stat::ren_n);
+      reply r;
+      co_return co_await c.x.reply(std::move(r));
     }
+    why = done.error();
   }
   stats.bad();
   co_await fail_with(e, c, std::move(why));
@@ -701,7 +662,7 @@ task<> remove(edge& e, call& c) {
                                           : errc::invalid_argument,
                "invalid action \"" + msg->action.substr(0, 40) + '"');
   } else {
-    delete_object req{at->key, {}};
+    delete_object req{at->key};
     auto done
       = co_await e.actors().ask(at->shard, shard_timeout, std::move(req));
     if (done) {
@@ -796,17 +757,6 @@ task<> put_by_kind(edge& e, call& c) {
   return put(e, c);
 }
 
-} // namespace
-
-std::string object_head(const storage::lom& x) {
-  header_list headers{{"Content-Type", "application/octet-stream"}};
-  add_attrs(headers, x);
-  std::string out = "HTTP/1.1 200 OK\r\nServer: AIStore\r\n";
-  for (auto& [name, value] : headers)
-    out.append(name).append(": ").append(value).append("\r\n");
-  return out + "Content-Length: " + std::to_string(x.size_bytes) + "\r\n";
-}
-
 /// Sends the client to the node that owns the object. What it has begun to send
 /// is read and dropped: many clients look at the answer only after their body.
 task<> redirect(call& c, std::string location) {
@@ -825,12 +775,65 @@ task<> redirect(call& c, std::string location) {
   co_await c.x.reply(std::move(r));
 }
 
+/// Has the node that owns the object answer.
+task<> relay_to(edge& e, call& c, handover to) {
+  auto by = e.node().proxy_id.empty() ? e.node().target_id : e.node().proxy_id;
+  auto done
+    = co_await e.relay().pass(c.x, to.owner.pub, std::move(to.target), by);
+  if (!done)
+    co_await e.reply_error(c.x, with_context(done.error(), name_of(to.owner)));
+}
+
+/// Answers a request for an object that belongs to another node.
+task<> hand_over(edge& e, call& c, handover to) {
+  // Nodes whose maps differ for a moment must not send it to and fro.
+  if (!c.req.find(relayed_header).empty()
+      || redirects_of(c.q) >= max_redirects) {
+    auto why
+      = fail(errc::not_ready, "the object belongs to " + name_of(to.owner)
+                                + " by now: try again");
+    return fail_with(e, c, std::move(why));
+  }
+  if (e.shared().relay)
+    return relay_to(e, c, std::move(to));
+  if (is_loopback(to.owner.pub.host) && !is_loopback(c.req.peer_host())) {
+    auto why
+      = fail(errc::unsupported,
+             "the object is on " + name_of(to.owner) + ", which calls itself "
+               + to.owner.pub.url()
+               + ": that leads nowhere from another machine; start it with an"
+                 " address of the network in --host");
+    return e.reply_error_from(c.x, std::move(why), e.proxy_name(), 0);
+  }
+  return redirect(c, to.owner.pub.url() + to.target);
+}
+
+/// Refuses who should have asked a proxy first. Source: api-data 0.7, 7.
+task<> turn_away(edge& e, call& c, error why) {
+  auto reads = c.req.method == "GET" || c.req.method == "HEAD";
+  auto direct = redirects_of(c.q) == 0;
+  auto text
+    = (direct && !reads ? "expected to be redirected: " : "") + message_of(why);
+  co_await e.reply_error_from(c.x, fail(errc::invalid_argument, text),
+                              e.target_name(), direct && !reads ? 400 : 403);
+}
+
+} // namespace
+
+std::string object_head(const storage::lom& x) {
+  header_list headers{{"Content-Type", "application/octet-stream"}};
+  add_attrs(headers, x);
+  std::string out = "HTTP/1.1 200 OK\r\nServer: AIStore\r\n";
+  for (auto& [name, value] : headers)
+    out.append(name).append(": ").append(value).append("\r\n");
+  return out + "Content-Length: " + std::to_string(x.size_bytes) + "\r\n";
+}
+
 task<> objects(edge& e, call& c) {
-  auto location = e.elsewhere(c);
-  if (!location)
-    return e.reply_error_from(c.x, location.error(), e.proxy_name(), 0);
-  if (!location->empty())
-    return redirect(c, std::move(*location));
+  if (auto ok = e.welcome(c); !ok)
+    return turn_away(e, c, ok.error());
+  if (auto to = e.elsewhere(c))
+    return hand_over(e, c, std::move(*to));
   auto m = c.req.method;
   if (m == "GET")
     return get(e, c);

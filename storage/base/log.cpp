@@ -3,6 +3,7 @@
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <utility>
 
 namespace ais {
 
@@ -49,6 +50,18 @@ void open_log(const char* path, log_level least) {
   next->set_level(level_of(least));
   next->flush_on(spdlog::level::info);
   logger() = std::move(next);
+}
+
+void rare_warnings::warn(int64_t now_ns, std::string_view line) {
+  if (now_ns < next_ns_) {
+    ++held_back_;
+    return;
+  }
+  next_ns_ = now_ns + 1'000'000'000;
+  std::string out{line};
+  if (auto n = std::exchange(held_back_, 0))
+    out += " (and " + std::to_string(n) + " before that)";
+  log_warning(out);
 }
 
 void set_log_level(log_level least) {

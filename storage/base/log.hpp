@@ -1,6 +1,8 @@
 // The node's log: leveled lines, kept apart from the library that writes them.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace ais {
@@ -28,6 +30,18 @@ void open_log(const char* path, log_level least);
 
 /// Drops lines below `least` from now on; any thread.
 void set_log_level(log_level least);
+
+/// Warnings that anybody outside can cause: a line a second, the others are
+/// counted. One thread.
+class rare_warnings {
+public:
+  /// @param now_ns  on a clock that only goes forward.
+  void warn(int64_t now_ns, std::string_view line);
+
+private:
+  int64_t next_ns_ = INT64_MIN;
+  size_t held_back_ = 0;
+};
 
 /// Writes out what is buffered.
 void flush_log();

@@ -44,6 +44,11 @@ namespace ais {
   X(err_io_put_n, "err.io.put.n", counter, "Disk errors of writes") \
   X(err_io_del_n, "err.io.del.n", counter, "Disk errors of deletions") \
   X(err_put_cksum_n, "err.put.cksum.n", counter, "Writes with a wrong checksum") \
+  X(stream_in_n, "stream.in.n", counter, "Objects received from other targets") \
+  X(stream_in_size, "stream.in.size", size, "Bytes of objects received from other targets") \
+  X(stream_out_n, "stream.out.n", counter, "Objects sent to other targets") \
+  X(stream_out_size, "stream.out.size", size, "Bytes of objects sent to other targets") \
+  X(err_stream_in_n, "err.stream.in.n", counter, "Objects from other targets refused or broken off") \
   X(err_kalive_n, "err.kalive.n", counter, "Keepalives without answer") \
   X(lease_hit_n, "lease.hit.n", counter, "Reads of a file that was open") \
   X(lease_miss_n, "lease.miss.n", counter, "Reads that opened the file") \

@@ -101,7 +101,7 @@ public:
         break;
       }
       case operation::remove: {
-        auto gone = ask<ack>(shard(name), delete_object{key(name), {}});
+        auto gone = ask<ack>(shard(name), delete_object{key(name)});
         RC_ASSERT(bool(gone) == (model_.erase(name) > 0));
         break;
       }
@@ -110,7 +110,7 @@ public:
         break;
       case operation::rename:
         if (name != other && copy(name, other)) {
-          RC_ASSERT(ask<ack>(shard(name), delete_object{key(name), {}}));
+          RC_ASSERT(ask<ack>(shard(name), delete_object{key(name)}));
           model_.erase(name);
         }
         break;

@@ -90,11 +90,22 @@ TEST_CASE_METHOD(fixture, "shard: put, get, version", "[actors][shard]") {
     CHECK(get("x") == "two");
   }
   SECTION("delete") {
-    CHECK(ask<ack>(shard, delete_object{key("x"), "1"}).error()
+    auto seen = ask<lease_ptr>(shard, open_object{key("x")});
+    REQUIRE(seen);
+    // The same number again, and the same bytes: another object all the same.
+    REQUIRE(ask<ack>(shard, delete_object{key("x")}));
+    REQUIRE(put("x", "one"));
+    REQUIRE(put("x", "two"));
+    CHECK(ask<ack>(shard, delete_object{key("x"), *seen}).error()
           == errc::conflict);
-    CHECK(ask<ack>(shard, delete_object{key("x"), "2"}));
+    seen = ask<lease_ptr>(shard, open_object{key("x")});
+    REQUIRE(ask<lom_ptr>(shard, set_custom{key("x"), {{"a", "1"}}}));
+    CHECK(ask<ack>(shard, delete_object{key("x"), *seen}).error()
+          == errc::conflict);
+    seen = ask<lease_ptr>(shard, open_object{key("x")});
+    CHECK(ask<ack>(shard, delete_object{key("x"), *seen}));
     CHECK(get("x") == "object_not_found");
-    CHECK(ask<ack>(shard, delete_object{key("x"), {}}).error()
+    CHECK(ask<ack>(shard, delete_object{key("x")}).error()
           == errc::object_not_found);
   }
   SECTION("custom metadata") {
@@ -130,7 +141,7 @@ TEST_CASE_METHOD(fixture, "shard: leases", "[actors][shard]") {
     REQUIRE(ask<lom_ptr>(shard, set_custom{key("x"), {{"a", "1"}}}));
     CHECK((*l)->revoked);
     auto l2 = ask<lease_ptr>(shard, open_object{key("x")});
-    REQUIRE(ask<ack>(shard, delete_object{key("x"), {}}));
+    REQUIRE(ask<ack>(shard, delete_object{key("x")}));
     CHECK((*l2)->revoked);
   }
   SECTION("stay bounded: the oldest goes") {
@@ -167,6 +178,21 @@ TEST_CASE_METHOD(fixture, "shard: corrupted content is never served",
     CHECK(get("x") == "corrupted");
     CHECK(put("x", "healed"));
     CHECK(get("x") == "healed");
+  }
+  SECTION("a lease that nobody proved is proven for who asks") {
+    shard_config c;
+    c.env = env;
+    c.mpath = mpath;
+    auto other = spawn_shard(sys, c);
+    REQUIRE(disk.flip_bit(path, 3, 2));
+    auto unproven = ask<lease_ptr>(other, open_object{key("x"), false});
+    REQUIRE(unproven);
+    CHECK_FALSE((*unproven)->verified);
+    CHECK(ask<lease_ptr>(other, open_object{key("x")}).error()
+          == errc::corrupted);
+    CHECK((*unproven)->revoked);
+    caf::anon_send_exit(other, caf::exit_reason::kill);
+    run();
   }
   SECTION("a large object is proven piece by piece") {
     // A new shard has seen nothing yet: the object counts as unverified.

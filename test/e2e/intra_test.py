@@ -1,8 +1,10 @@
 """Connections between nodes: TLS with certificates on both ends, and what
 strangers send to the control port, with TLS and without."""
 
+import contextlib
 import os
 import random
+import re
 import socket
 import ssl
 import struct
@@ -239,6 +241,28 @@ def test_a_cluster_over_tls(tmp_path, certs):
         for i in range(20):
             r = requests.put(f"{works_on}/v1/objects/b/o{i}", data=b"x" * i, timeout=30)
             assert r.ok
+        # Objects between targets: some of these belong to the other.
+        for i in range(20):
+            r = requests.put(
+                f"{works_on}/v1/objects/b/o{i}",
+                params={"object_to": f"ais/@#/b/copy{i}"},
+                timeout=30,
+            )
+            assert r.ok, r.text
+            r = requests.get(f"{works_on}/v1/objects/b/copy{i}", timeout=30)
+            assert r.content == b"x" * i
+        for target in cluster.targets:
+            text = requests.get(target.url + "/metrics", timeout=30).text
+            assert int(re.search(r"stream_out_count{.*} (\d+)", text)[1]) > 0
+        # Who comes without TLS is told nothing.
+        more = cluster.targets[0].more
+        data = int(more[more.index("--data-port") + 1])
+        with socket.create_connection(("127.0.0.1", data)) as s:
+            s.sendall(b"AISm" + bytes(100))
+            with contextlib.suppress(ConnectionError):
+                assert not s.recv(100).startswith(b"AISm")
+        log = cluster.targets[0].log
+        cluster.targets[0].wait_until(lambda: "no TLS" in log())
         # What is on the wire is TLS with both certificates.
         port = cluster.proxies[0].control
         context = ssl.create_default_context(cafile=certs / "ca.pem")

@@ -1,5 +1,7 @@
 #include "test/sim/cluster.hpp"
 
+#include "test/sim/courier.hpp"
+
 #include <algorithm>
 
 namespace ais::sim {
@@ -27,6 +29,10 @@ cluster::~cluster() {
 
 net_info cluster::address(node_t id) const {
   return {"10.0.0." + std::to_string(id + 1), 8080};
+}
+
+net_info cluster::data_address(node_t id) const {
+  return {address(id).host, 9090};
 }
 
 environment cluster::environment_of(node_t id) {
@@ -75,10 +81,13 @@ void cluster::start(node_t id) {
   c.proxy = m.how.proxy;
   c.target = m.how.target;
   c.electable = m.how.electable;
-  c.pub = c.control = c.data = address(id);
+  c.pub = c.control = address(id);
+  c.data = data_address(id);
   if (id > 0)
     c.join = {address(0)};
   c.connector = spawn_plain(w.sys, c.env, connector, &w, id);
+  c.courier = spawn_courier(w, id, c.env);
+  w.publish(id, c.data, caf::actor_cast<caf::strong_actor_ptr>(c.courier));
   c.publish = [this, id](const caf::strong_actor_ptr& gate) {
     w.publish(id, address(id), gate);
     return expected<void>{caf::unit};

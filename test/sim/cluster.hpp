@@ -49,6 +49,7 @@ public:
   void set_electable(node_t id, bool x) { members_[id]->how.electable = x; }
   storage::memory_disk& disk(node_t id) { return members_[id]->disk; }
   net_info address(node_t id) const;
+  net_info data_address(node_t id) const;
 
   /// The active node that is primary, if exactly one thinks so.
   std::optional<node_t> primary() const;
@@ -74,8 +75,6 @@ public:
     return *out;
   }
 
-  world w;
-
 private:
   struct member {
     member_options how;
@@ -96,6 +95,10 @@ private:
   std::vector<std::shared_ptr<process_disk>>
     dead_; ///< zombies may look at them
   uint64_t next_question_ = 0;
+
+public:
+  /// Last: what its end leaves of the actors may look at their disks.
+  world w;
 };
 
 template <class R, class Handle, class Message>

@@ -1,6 +1,7 @@
 #include "test/sim/deterministic.hpp"
 
 #include "actors/base/setup.hpp"
+#include "test/sim/courier.hpp"
 
 namespace ais::sim {
 
@@ -8,6 +9,7 @@ config::config() {
   set("scheduler.policy", caf::atom("testing"));
   set("logger.verbosity", caf::atom("quiet"));
   ais::add_message_types(*this);
+  add_message_types<caf::id_block::ais_sim>();
 }
 
 deterministic::deterministic(uint64_t seed)

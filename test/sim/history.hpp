@@ -13,9 +13,10 @@ inline constexpr int absent = 0; ///< as a value: no object
 
 /// One operation; times on the world's clock [ns].
 struct operation {
-  enum class kind : uint8_t { write, read };
+  /// take: reads, and leaves nothing, in one step (the source of a rename).
+  enum class kind : uint8_t { write, read, take };
   kind what = kind::read;
-  int value = absent; ///< written (absent: deleted), or read
+  int value = absent; ///< written (absent: deleted), read, or taken
   int64_t from = 0;
   /// When the answer came; `never` if it did not, or was an error that leaves
   /// open whether the write happened.

@@ -61,3 +61,20 @@ TEST_CASE("history: a write without an answer", "[sim][history]") {
     CHECK_FALSE(linearizable({saw(7, 0, 1), wrote(7, 2)}));
   }
 }
+
+TEST_CASE("history: taking what is there", "[sim][history]") {
+  auto took = [](int value, int64_t from, int64_t to) {
+    return operation{operation::kind::take, value, from, to};
+  };
+  CHECK(linearizable({wrote(7, 0, 1), took(7, 2, 3), saw(absent, 4, 5)}));
+  CHECK_FALSE(linearizable({wrote(7, 0, 1), took(7, 2, 3), saw(7, 4, 5)}));
+  // Not what was written meanwhile, and not twice.
+  CHECK_FALSE(linearizable(
+    {wrote(7, 0, 1), wrote(8, 2, 3), took(7, 4, 5), saw(8, 6, 7)}));
+  CHECK_FALSE(linearizable({wrote(7, 0, 1), took(7, 2, 9), took(7, 3, 8)}));
+  CHECK(linearizable(
+    {wrote(7, 0, 1), took(7, 2, 9), wrote(7, 3, 4), took(7, 5, 8)}));
+  // By a write that need not have happened.
+  CHECK(linearizable({wrote(7, 0), took(7, 2, 3), saw(absent, 4, 5)}));
+  CHECK_FALSE(linearizable({wrote(7, 0), took(7, 2, 3), took(7, 4, 5)}));
+}

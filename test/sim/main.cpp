@@ -45,7 +45,7 @@ int run_many(const arguments& args) {
   using clock = std::chrono::steady_clock;
   auto start = clock::now();
   std::map<std::string, size_t> faults;
-  size_t failed = 0, operations = 0, messages = 0;
+  size_t failed = 0, operations = 0, copies = 0, messages = 0;
   double virtual_s = 0;
   uint64_t done = 0;
   for (auto seed = args.first; seed < args.first + args.seeds; ++seed) {
@@ -55,6 +55,7 @@ int run_many(const arguments& args) {
         && sim::run_scenario({seed, {}}).trace_hash != result.trace_hash)
       result.breach = "two runs differ";
     operations += result.operations;
+    copies += result.copies;
     messages += result.messages;
     virtual_s += result.virtual_seconds;
     for (auto& [kind, n] : result.faults)
@@ -70,10 +71,10 @@ int run_many(const arguments& args) {
   }
   auto real_s = std::chrono::duration<double>(clock::now() - start).count();
   std::printf("%llu seeds, %zu failed, %.1f seeds/s, %.0fx virtual time,"
-              " %zu operations, %zu messages\n",
+              " %zu operations (%zu copies and renames), %zu messages\n",
               static_cast<unsigned long long>(done), failed,
               static_cast<double>(done) / real_s, virtual_s / real_s,
-              operations, messages);
+              operations, copies, messages);
   for (auto& [kind, n] : faults)
     std::printf("  %-22s %zu\n", kind.c_str(), n);
   return failed > 0 ? 1 : 0;

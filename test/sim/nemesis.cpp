@@ -1,6 +1,7 @@
 #include "test/sim/nemesis.hpp"
 
 #include "actors/cluster/membership.hpp"
+#include "test/sim/courier.hpp"
 
 namespace ais::sim {
 
@@ -16,6 +17,7 @@ void nemesis::begin() {
   flip_odds_ = w_.chance(0.4) ? 0.3 : 0.02;
   join_odds_ = flip_odds_ > 0.1 ? 0.5 : 0;
   change_odds_ = w_.chance(0.3) ? 0.05 : 0;
+  stream_odds_ = w_.chance(0.3) ? 0.05 : 0;
   aimed_left_ = w_.pick(0, 16);
   w_.on_send = [this](node_t from, node_t to, const caf::message& x) {
     watch(from, to, x);
@@ -48,7 +50,7 @@ nanos nemesis::soon() {
 void nemesis::strike() {
   auto id = any_node(), other = any_node();
   auto later = w_.pick_ms(200, 12'000);
-  switch (w_.pick(0, 17)) {
+  switch (w_.pick(0, 18)) {
     case 0:
       return crash(id, false, soon());
     case 1:
@@ -104,6 +106,10 @@ void nemesis::strike() {
       return;
     case 15:
       return sever(id);
+    case 18:
+      ++counts["bits of streams flipped"];
+      w_.net.corrupt = 0.1 * static_cast<double>(w_.pick(1, 5));
+      return w_.at(later, [this] { w_.net.corrupt = 0; });
     case 16: // what a retransmission through a bad network looks like
       ++counts["duplication, reordering"];
       w_.net.duplicate = 0.5;
@@ -135,6 +141,8 @@ void nemesis::watch(node_t from, node_t to, const caf::message& x) {
   } else if (x.match_elements<state_update>() || x.match_elements<sync_answer>()
              || x.match_elements<commit_notice>())
     odds = state_odds_;
+  else if (x.match_elements<segment>())
+    odds = stream_odds_;
   else if (x.match_elements<create_bucket>()
            || x.match_elements<destroy_bucket>()
            || x.match_elements<set_config>() || x.match_elements<carry_out>())

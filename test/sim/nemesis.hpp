@@ -47,6 +47,7 @@ private:
   double join_odds_ = 0;   ///< ... at a node that is asked to join
   double state_odds_ = 0;  ///< ... about states
   double change_odds_ = 0; ///< ... that forwards a change, or answers one
+  double stream_odds_ = 0; ///< ... at a piece of a stream
   double flip_odds_ = 0;   ///< that a restart changes who is electable
   bool forget_ = false;    ///< voters die after the vote; else candidates wait
   int64_t aimed_left_ = 0; ///< so many more

@@ -69,6 +69,7 @@ public:
     out.trace_hash = w_.trace_hash;
     out.virtual_seconds = std::chrono::duration<double>(w_.now()).count();
     out.operations = operations_;
+    out.copies = copies_;
     out.faults = nemesis_.counts;
     out.messages = w_.sent;
     return out;
@@ -161,6 +162,7 @@ private:
     run_until(heal_limit, [&] { return open_ == 0; });
     if (open_ > 0)
       return fail_with("a read in peace got no answer");
+    add_vague_copies();
     for (auto& [key, ops] : history_)
       if (!linearizable(ops))
         return fail_with("no order explains object " + std::to_string(key)
@@ -289,7 +291,7 @@ private:
     auto again = [this, k] {
       next_operation(k);
     };
-    switch (w_.pick(0, 14)) {
+    switch (w_.pick(0, 18)) {
       case 0:
         return make_bucket(k, id);
       case 1:
@@ -310,6 +312,12 @@ private:
         return read_own(k, id);
       case 11:
         return administer(k, id);
+      case 12:
+      case 13:
+        return copy(id, pick_key(), pick_key(), false, again);
+      case 14:
+      case 15:
+        return copy(id, pick_key(), pick_key(), true, again);
       default:
         return read(id, pick_key(), again);
     }
@@ -535,7 +543,7 @@ private:
       then();
     };
     if (value == absent) {
-      c_.ask<ack>(at->node, at->shard, delete_object{at->key, ""},
+      c_.ask<ack>(at->node, at->shard, delete_object{at->key},
                   [done](const expected<ack>& x) {
                     done(x || x.error() == errc::object_not_found);
                   });
@@ -548,11 +556,85 @@ private:
                     [done](const expected<lom_ptr>& x) { done(bool(x)); });
   }
 
-  static storage::bytes content_of(int value) {
+  storage::bytes content_of(int value) {
     auto text = std::to_string(value);
     storage::bytes out(text.size());
     std::memcpy(out.data(), text.data(), text.size());
+    sums_[storage::cksum_of(storage::cksum_type::xxhash2, out).value] = value;
     return out;
+  }
+
+  // -- copy and rename: the source's target does it, perhaps with another one
+
+  /// One whose outcome, and thus value, the client does not know.
+  struct vague_copy {
+    int from, to;
+    bool rename;
+    int64_t at; ///< when it began
+  };
+
+  void
+  copy(node_t id, int from, int to, bool rename, std::function<void()> then) {
+    auto at = route(id, object_name(from), "data");
+    if (!at || from == to || history_[from].size() >= max_key_operations
+        || history_[to].size() >= max_key_operations)
+      return then();
+    auto began = w_.now().count();
+    copy_object req{at->key, {at->key.bucket, object_name(to)}, rename};
+    ++open_;
+    c_.ask<lom_ptr>(at->node, c_.handles(at->node).mover, std::move(req),
+                    [=, this, n = at->node](const expected<lom_ptr>& x) {
+                      --open_;
+                      copied({from, to, rename, began}, n, x);
+                      then();
+                    });
+  }
+
+  void copied(vague_copy what, node_t n, const expected<lom_ptr>& x) {
+    if (x && may_answer(n)) {
+      ++operations_;
+      ++copies_;
+      auto value = sums_[(*x)->cksum.value];
+      auto now = w_.now().count();
+      auto source = what.rename ? operation::kind::take : operation::kind::read;
+      history_[what.from].push_back({source, value, what.at, now});
+      history_[what.to].push_back(
+        {operation::kind::write, value, what.at, now});
+      return;
+    }
+    if (!x && x.error() == errc::object_not_found) {
+      if (may_answer(n))
+        note_read(what.from, absent, what.at);
+      return;
+    }
+    // Whether the destination was written is open, and the same for the source,
+    // unless it has changed.
+    what.rename = what.rename && (x || x.error() != errc::conflict);
+    vague_.push_back(what);
+  }
+
+  /// What copies of unknown outcome may have written: any value that their
+  /// source may ever have had. Only those that were seen matter.
+  void add_vague_copies() {
+    std::map<int, std::set<int>> had, seen;
+    for (auto& [key, ops] : history_)
+      for (auto& x : ops)
+        (x.what == operation::kind::write ? had : seen)[key].insert(x.value);
+    for (auto more = true; more;) {
+      more = false;
+      for (auto& x : vague_)
+        for (auto value : had[x.from])
+          more |= had[x.to].insert(value).second;
+    }
+    for (auto& x : vague_) {
+      for (auto value : had[x.from])
+        if (value != absent && seen[x.to].count(value))
+          history_[x.to].push_back(
+            {operation::kind::write, value, x.at, operation::never});
+      if (x.rename)
+        history_[x.from].push_back(
+          {operation::kind::write, absent, x.at, operation::never});
+    }
   }
 
   void read(node_t id, int key, std::function<void()> then) {
@@ -687,6 +769,8 @@ private:
   std::optional<std::string> breach_;
   std::array<client, client_count> clients_;
   std::map<int, std::vector<operation>> history_;
+  std::vector<vague_copy> vague_;
+  std::map<std::string, int> sums_; ///< value by checksum of its content
   std::map<std::pair<node_t, int>, lease_ptr> leases_;
   std::map<node_t, std::shared_ptr<const sync_view>> seen_;
   std::map<node_t, stamp> shown_;
@@ -694,6 +778,7 @@ private:
   std::map<stamp, known_state> states_;
   std::map<uint64_t, std::string> bids_;
   size_t operations_ = 0;
+  size_t copies_ = 0; ///< of these, copies and renames
   size_t open_ = 0;
   int last_value_ = 0;
   size_t knob_turns_ = 0;

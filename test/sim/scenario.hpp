@@ -22,6 +22,7 @@ struct scenario_result {
   uint64_t trace_hash = 0;
   double virtual_seconds = 0;
   size_t operations = 0;                ///< answered well
+  size_t copies = 0;                    ///< of these, copies and renames
   std::map<std::string, size_t> faults; ///< by kind
   size_t messages = 0;
 };

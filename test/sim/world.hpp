@@ -73,6 +73,7 @@ public:
     nanos max_delay = std::chrono::milliseconds{2};
     double drop = 0;      ///< per message
     double duplicate = 0; ///< per message; responses are taken once anyway
+    double corrupt = 0;   ///< per piece of a stream: one bit
     bool reorder = false; ///< else in order per pair of nodes, as TCP
   } net;
 

@@ -55,3 +55,26 @@ TEST_CASE("lom: limits", "[storage][lom]") {
   CHECK_FALSE(check_custom({{"k=", "v"}}));
   CHECK_FALSE(check_custom({{"k", "a\x01z"}}));
 }
+
+TEST_CASE("lom: which of two versions is newer", "[storage][lom]") {
+  using storage::order;
+  auto make = [](const char* version, int64_t mtime_ns, const char* sum) {
+    storage::lom x;
+    x.version = version;
+    x.mtime_ns = mtime_ns;
+    x.cksum = {storage::cksum_type::xxhash2, sum};
+    return x;
+  };
+  auto a = make("2", 100, "a");
+  CHECK(order_of(a, make("2", 100, "a")) == order::same);
+  CHECK(order_of(a, make("2", 500, "a")) == order::same);
+  CHECK(order_of(a, make("3", 200, "b")) == order::older);
+  CHECK(order_of(a, make("3", 100, "b")) == order::older);
+  CHECK(order_of(a, make("2", 200, "b")) == order::older);
+  CHECK(order_of(a, make("1", 50, "b")) == order::newer);
+  CHECK(order_of(a, make("10", 50, "b")) == order::unclear);
+  CHECK(order_of(a, make("1", 200, "b")) == order::unclear);
+  CHECK(order_of(a, make("2", 100, "b")) == order::unclear);
+  CHECK(order_of(a, make("", 200, "b")) == order::older);
+  CHECK(order_of(a, make("", 50, "b")) == order::newer);
+}

@@ -1,0 +1,89 @@
+// The MOVER copies and renames objects, on this target and to others, and
+// receives what others send. The bytes between nodes go through the COURIER in
+// streams (frame.hpp); what they become goes through the shard that owns the
+// object, as every write does: atomic, as durable as the bucket wants, leases
+// revoked first.
+//
+// Sources go last: a rename removes its source after the destination is
+// durable, and only if the source is still what was copied. A crash in between
+// leaves both; the same rename again ends it.
+//
+// What a stream must show is listed at admit() in mover.cpp. Nothing is visible
+// before the sender's last frame: whoever breaks off has changed nothing.
+//
+// **Limits**: max_streams_out at once, max_copies_waiting behind them;
+// max_streams_in at once, more are refused with errc::too_many_requests.
+#pragma once
+
+#include "actors/cluster/keepalive.hpp"
+#include "actors/mover/courier.hpp"
+#include "actors/target/target.hpp"
+
+namespace ais {
+
+inline constexpr size_t max_streams_out = 16;
+inline constexpr size_t max_streams_in = 32;
+inline constexpr size_t max_copies_at_once = 64;
+inline constexpr size_t max_copies_waiting = 1024;
+/// Of one object, with its time in the queue.
+inline constexpr std::chrono::hours copy_timeout{1};
+
+// -- messages (in-process)
+// --------------------------------------------------------
+
+/// Copies an object of this target, custom metadata included, to another key,
+/// wherever that belongs; a new version there.
+struct copy_object {
+  object_key from;
+  object_key to;
+  bool rename = false; ///< then removes `from`
+};
+
+/// Sends an open object to another target.
+struct send_object {
+  std::string to; ///< id of the target
+  lease_ptr what;
+  object_key as;
+  stream_write how = stream_write::move;
+  write_if when = write_if::older;
+  bool anywhere = false; ///< the receiver need not own the object
+};
+
+struct sent_object {
+  /// False: what the receiver has is the same or newer.
+  bool stored = false;
+  storage::lom attrs; ///< there, if stored
+};
+
+// -- interface
+// --------------------------------------------------------------------
+
+/// The MOVER actor interface.
+using mover_actor = stream_door::extend<
+  // Returns the destination's attributes when it is durable (and the source is
+  // gone). errc::object_not_found, corrupted: the source; not_ready: try again;
+  // timed_out: whether it was copied is not known; conflict: copied, but the
+  // source has changed meanwhile and stays; too_many_requests.
+  caf::replies_to<copy_object>::with<lom_ptr>,
+  // Returns when the other side has it as durably as the bucket wants. Errors
+  // as above; errc::conflict: it is unclear which is newer, both stay.
+  caf::replies_to<send_object>::with<sent_object>>;
+
+struct mover_config {
+  environment env;
+  std::string node_id; ///< of the target
+  std::shared_ptr<board<sync_view>> sync;
+  std::shared_ptr<board<bmd>> buckets;
+  std::shared_ptr<board<target_view>> target;
+  std::shared_ptr<fence> gate_fence;
+  courier_actor courier; ///< null on a node that has no peers
+};
+
+/// Spawns the MOVER; it tells the courier to receive.
+mover_actor spawn_mover(caf::actor_system& sys, const mover_config& config);
+
+} // namespace ais
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::copy_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::send_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::sent_object)

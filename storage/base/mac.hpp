@@ -1,0 +1,25 @@
+// Message authentication: proves that whoever wrote a text knows a secret.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ais {
+
+inline constexpr size_t mac_bytes = 32;
+using mac = std::array<std::byte, mac_bytes>;
+
+/// HMAC-SHA256; RFC 2104.
+mac hmac_sha256(std::string_view secret, std::span<const std::byte> message);
+mac hmac_sha256(std::string_view secret, std::string_view message);
+
+/// Compares in a time that does not tell where the difference is.
+bool same_secret(std::span<const std::byte> a, std::span<const std::byte> b);
+
+/// Unpadded base64 with '-' and '_'; RFC 4648 section 5.
+std::string base64url(std::span<const std::byte> x);
+
+} // namespace ais
