@@ -91,6 +91,9 @@ public:
 
   std::string proxy_name() { return "p[" + node().proxy_id + ']'; }
   std::string target_name() { return "t[" + node().target_id + ']'; }
+  std::string own_name() {
+    return node().proxy_id.empty() ? target_name() : proxy_name();
+  }
 
   /// The bucket that path and query name; checks names, not existence.
   expected<bck> bucket_of(const call& c, std::string_view raw_name);

@@ -120,7 +120,8 @@ relay::pass(exchange& x, net_info to, std::string target, std::string by) {
     running one{*this, *it};
     response from;
     it->allow(answer_seconds);
-    auto got = co_await it->write(bytes_of(head_of(req, to, target, by)));
+    auto head = head_of(req, to, target, by);
+    auto got = co_await it->write(bytes_of(head));
     auto whole = !req.has_body();
     if (got && !whole && req.expect_continue) // it may refuse before the body
       got = co_await read_head(*it, from);

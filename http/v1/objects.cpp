@@ -781,7 +781,8 @@ task<> relay_to(edge& e, call& c, handover to) {
   auto done
     = co_await e.relay().pass(c.x, to.owner.pub, std::move(to.target), by);
   if (!done)
-    co_await e.reply_error(c.x, with_context(done.error(), name_of(to.owner)));
+    co_await e.reply_error_from(
+      c.x, with_context(done.error(), name_of(to.owner)), e.own_name(), 0);
 }
 
 /// Answers a request for an object that belongs to another node.
@@ -792,7 +793,7 @@ task<> hand_over(edge& e, call& c, handover to) {
     auto why
       = fail(errc::not_ready, "the object belongs to " + name_of(to.owner)
                                 + " by now: try again");
-    return fail_with(e, c, std::move(why));
+    return e.reply_error_from(c.x, std::move(why), e.own_name(), 0);
   }
   if (e.shared().relay)
     return relay_to(e, c, std::move(to));
@@ -803,7 +804,7 @@ task<> hand_over(edge& e, call& c, handover to) {
                + to.owner.pub.url()
                + ": that leads nowhere from another machine; start it with an"
                  " address of the network in --host");
-    return e.reply_error_from(c.x, std::move(why), e.proxy_name(), 0);
+    return e.reply_error_from(c.x, std::move(why), e.own_name(), 0);
   }
   return redirect(c, to.owner.pub.url() + to.target);
 }
