@@ -115,15 +115,16 @@ def free_port(host="127.0.0.1"):
 class Cluster:
     """Proxies and targets as processes of their own."""
 
-    def __init__(self, dir, proxies=3, targets=3):
+    def __init__(self, dir, proxies=3, targets=3, more=()):
         self.dir = pathlib.Path(dir)
+        self.more = list(more)  # arguments of all nodes
         self.proxies = [self.make(f"p{i}", "proxy") for i in range(proxies)]
         self.targets = [self.make(f"t{i}", "target") for i in range(targets)]
 
     def make(self, name, role):
         (self.dir / name).mkdir()
         more = ["--role", role, "--control-port", str(free_port())]
-        more += ["--data-port", str(free_port())]
+        more += ["--data-port", str(free_port()), *self.more]
         node = Node(self.dir / name, (), more)
         if hasattr(self, "first"):
             node.more += ["--join", self.first.url]
