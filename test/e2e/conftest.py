@@ -146,7 +146,9 @@ class Cluster:
         return self
 
     def smap(self, node):
-        return requests.get(f"{node.url}/v1/daemon?what=smap", timeout=5).json()
+        r = requests.get(f"{node.url}/v1/daemon?what=smap", timeout=5)
+        r.raise_for_status()  # a node that starts says so
+        return r.json()
 
     def healthy(self):
         """Everybody who runs is in one map, answers, and shows the same."""

@@ -21,7 +21,9 @@ def outward():
 
 
 def smap(node):
-    return requests.get(f"{node.url}/v1/daemon?what=smap", timeout=5).json()
+    r = requests.get(f"{node.url}/v1/daemon?what=smap", timeout=5)
+    r.raise_for_status()
+    return r.json()
 
 
 def nets(node, si):
