@@ -218,29 +218,4 @@ outward find_outward() {
   return out;
 }
 
-expected<void> check_company(const smap& map, const networks& mine) {
-  struct pair {
-    const net_info& ours;
-    net_info snode::*theirs;
-    const char* what;
-  };
-  for (auto& x : {pair{mine.pub.shown, &snode::pub, "clients"},
-                  pair{mine.control.shown, &snode::control, "control messages"},
-                  pair{mine.data.shown, &snode::data, "data"}})
-    for (auto* nodes : {&map.proxies, &map.targets})
-      for (auto& [id, node] : *nodes) {
-        auto& other = node.*x.theirs;
-        if (is_loopback(other.host) == is_loopback(x.ours.host))
-          continue;
-        return fail(errc::conflict,
-                    "this node's address for " + std::string{x.what} + " is "
-                      + x.ours.host + ", that of " + name_of(node) + " is "
-                      + other.host
-                      + ": a loopback address leads nowhere from another"
-                        " machine; start all nodes with --host on addresses"
-                        " that all of them and their clients can reach");
-      }
-  return caf::unit;
-}
-
 } // namespace ais::http

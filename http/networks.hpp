@@ -51,9 +51,4 @@ choose_networks(const network_options& given, const outward& out);
 /// Asks the kernel for them; sends nothing.
 outward find_outward();
 
-/// Whether a node with these addresses can be a member beside those in `map`:
-/// either all are on this machine's loopback, or none is.
-/// @returns errc::conflict.
-expected<void> check_company(const smap& map, const networks& mine);
-
 } // namespace ais::http

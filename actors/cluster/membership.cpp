@@ -61,6 +61,12 @@ struct membership_state {
       auto* known = map().find(node.id);
       if (known && known->role != node.role)
         return fail(errc::conflict, "node id " + node.id + " is in use");
+      // The others were compared with the primary, too; whoever is away may
+      // come back at another address.
+      if (auto* primary = map().find(map().primary);
+          primary && !same_process(req, primary->id))
+        if (auto ok = check_company(node, *primary); !ok)
+          return ok;
       if (known && known->control != node.control
           && peers->gates.count(node.id))
         return fail(errc::conflict, "duplicate node id: " + name_of(node)

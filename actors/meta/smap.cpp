@@ -57,6 +57,28 @@ const snode* smap::find(const std::string& id) const {
   return nullptr;
 }
 
+expected<void> check_company(const snode& x, const snode& member) {
+  struct network {
+    net_info snode::*at;
+    const char* use;
+  };
+  for (auto& n : {network{&snode::pub, "clients"},
+                  network{&snode::control, "other nodes"},
+                  network{&snode::data, "data"}}) {
+    auto& ours = (x.*n.at).host;
+    auto& theirs = (member.*n.at).host;
+    if (is_loopback(ours) == is_loopback(theirs))
+      continue;
+    return fail(errc::conflict,
+                name_of(x) + "'s address for " + n.use + " is " + ours
+                  + ", that of " + name_of(member) + " is " + theirs
+                  + ": a loopback address leads nowhere from another machine;"
+                    " start all nodes with --host on addresses that all of them"
+                    " and their clients can reach");
+  }
+  return caf::unit;
+}
+
 bool active(const snode& x) {
   return (x.flags & (snode_maintenance | snode_decommission)) == 0;
 }

@@ -74,6 +74,12 @@ struct smap {
   bool operator==(const smap&) const = default;
 };
 
+/// Whether both can be members of one cluster: on each network, either both are
+/// on the loopback of one machine or neither is. A client or node elsewhere
+/// could not follow from one to the other.
+/// @returns errc::conflict.
+expected<void> check_company(const snode& x, const snode& member);
+
 /// Whether objects are placed on it, clients served by it, votes asked of it.
 bool active(const snode& x);
 /// Whether it may become primary.

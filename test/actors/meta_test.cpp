@@ -66,6 +66,28 @@ TEST_CASE("smap: as clients read it", "[actors][smap]") {
   CHECK(to_json(**back) == tree);
 }
 
+TEST_CASE("smap: loopback addresses and others do not mix", "[actors][smap]") {
+  auto at = [](const std::string& host) {
+    return snode{"id", node_role::target, {host, 1}, {host, 2}, {host, 3}, 0};
+  };
+  CHECK(check_company(at("127.0.0.3"), at("127.0.0.2")));
+  CHECK(check_company(at("127.0.0.3"), at("localhost")));
+  CHECK(check_company(at("10.0.0.7"), at("node8.example.org")));
+  CHECK(check_company(at("2001:db8::7"), at("10.0.0.8")));
+  for (auto* host : {"127.0.0.1", "::1", "localhost"}) {
+    CHECK(check_company(at(host), at("10.0.0.8")).error() == errc::conflict);
+    CHECK(check_company(at("10.0.0.8"), at(host)).error() == errc::conflict);
+  }
+  // A name may begin like an address.
+  CHECK(check_company(at("127.example.org"), at("10.0.0.8")));
+  // One network is enough.
+  for (auto net : {&snode::pub, &snode::control, &snode::data}) {
+    auto x = at("10.0.0.7");
+    (x.*net).host = "127.0.0.1";
+    CHECK_FALSE(check_company(x, at("10.0.0.8")));
+  }
+}
+
 TEST_CASE("meta store: two copies, either suffices", "[actors][meta]") {
   storage::memory_disk d;
   for (auto dir : {"/x/a", "/x/b"})

@@ -29,7 +29,9 @@ def net(tmp_path):
 
 
 def smap(node):
-    return node.ask("GET", "/v1/daemon?what=smap", timeout=5).json()
+    r = node.ask("GET", "/v1/daemon?what=smap", timeout=5)
+    r.raise_for_status()  # a node that starts says so
+    return r.json()
 
 
 def agree(nodes):

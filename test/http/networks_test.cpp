@@ -32,10 +32,6 @@ bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-snode node_at(const std::string& host) {
-  return {"id", node_role::target, {host, 1}, {host, 2}, {host, 3}, 0};
-}
-
 } // namespace
 
 TEST_CASE("networks: one address by default", "[http][networks]") {
@@ -171,21 +167,4 @@ TEST_CASE("networks: IPv6 addresses stand in brackets", "[http][networks]") {
   CHECK(x->control.shown.url() == "http://[2001:db8::7]:9080");
   CHECK(net_info{"::1", 80}.url() == "http://[::1]:80");
   CHECK(net_info{"host", 80}.url() == "http://host:80");
-}
-
-TEST_CASE("networks: loopback and others do not mix", "[http][networks]") {
-  smap map;
-  map.targets["id"] = node_at("10.0.0.8");
-  auto local = choose_networks(on("127.0.0.3"), outside);
-  auto remote = choose_networks(on("10.0.0.7"), outside);
-  CHECK(check_company(map, *remote));
-  REQUIRE_FALSE(check_company(map, *local));
-  CHECK(check_company(map, *local).error() == errc::conflict);
-  map.targets["id"] = node_at("127.0.0.2");
-  CHECK(check_company(map, *local));
-  CHECK_FALSE(check_company(map, *remote));
-  // One network is enough.
-  map.targets["id"] = node_at("10.0.0.8");
-  map.targets["id"].data.host = "127.0.0.1";
-  CHECK_FALSE(check_company(map, *remote));
 }
