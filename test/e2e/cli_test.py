@@ -104,7 +104,7 @@ class Shell:
             (r"\d\d:\d\d:\d\d\.\d{6}", "TIME"),
             (r"(?<=names in )\d\S+", "TIME"),
             (r"(?<=, in )\S+(?=\))", "TIME"),
-            (r"\(([\d.]+[KMG]iB/s), ", "(RATE, "),
+            (r"\(\d[\d.KMGiB]*/s, ", "(RATE, "),
             (r"\[\d+\.\d \d+\.\d \d+\.\d\]", "LOAD"),
             (r"(?<=version )\d+(?=, UUID)|(?<=BMD v)\d+|(?<=map\(v)\d+", "N"),
             (r"v1-\w+-\w+", "ETAG"),
