@@ -384,8 +384,7 @@ void show_config(context& x, const arguments& a) {
   out.print(headers(a));
 }
 
-// -- cpu, memory, stats
-// -------------------------------------------------
+// -- cpu, memory, stats -------------------------------------------------------
 
 std::vector<node_info> chosen_nodes(context& x, const arguments& a) {
   if (!a.operands.empty())

@@ -28,8 +28,7 @@ std::string why(int code) {
   return std::generic_category().message(code);
 }
 
-// -- names of unfinished files, for the case that a signal ends us
-// ---------------
+// -- names of unfinished files, for the case that a signal ends us ------------
 
 /// Fixed memory: a signal handler reads it.
 std::array<std::atomic<const char*>, 256> unfinished;
