@@ -6,6 +6,7 @@ URLs, times and what depends on the machine. "[1]" is the exit code, if not 0.
 CLI_GOLDEN=write writes the files anew: read the difference before you commit.
 """
 
+import difflib
 import itertools
 import json
 import os
@@ -146,7 +147,9 @@ def test_session(shell, name):
     got = "".join(f"$ {x}\n{shell.session(x)}" for x in commands(wanted))
     if os.environ.get("CLI_GOLDEN") == "write":
         path.write_text(got)
-    assert got == wanted
+    lines = (wanted.splitlines(), got.splitlines(), "wanted", "got")
+    diff = "\n".join(difflib.unified_diff(*lines, lineterm=""))
+    assert not diff, diff
 
 
 def test_counters(shell):
