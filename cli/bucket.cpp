@@ -14,8 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// -- create, remove
-// ---------------------------------------------------------
+// -- create, remove -----------------------------------------------------------
 
 void create(context& x, const arguments& a) {
   std::vector<bck> wanted;

@@ -36,8 +36,7 @@ inline bool headers(const arguments& a) {
 /// @returns the exit code.
 int run(const std::vector<std::string>& args);
 
-// -- groups of commands, one file each
-// ------------------------------------------
+// -- groups of commands, one file each ----------------------------------------
 
 command bucket_commands();
 command bucket_ls();

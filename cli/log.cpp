@@ -67,18 +67,10 @@ void show(context& x, const arguments& a) {
 /// Writes one node's log, or all of its logs as an archive.
 void save(api& cluster, const node_info& n, const arguments& a,
           const std::string& path) {
-  auto all = a.has("all");
-  http::client_request req;
   query_list query{{"what", "log"}, {"severity", severity_of(a)}};
-  if (all) {
-    // Archives are made by the node itself.
+  if (a.has("all"))
     query.emplace_back("all", "true");
-    auto path_only
-      = cluster.url("/v1/daemon", query).substr(cluster.endpoint().size());
-    req.url = n.url + path_only;
-  } else {
-    req = cluster.node_request(n, "GET", "", query);
-  }
+  auto req = cluster.node_request(n, "GET", "", query);
   if (path == "-") {
     req.sink = [](std::span<const char> data) -> expected<void> {
       say_raw({data.data(), data.size()});

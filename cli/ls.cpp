@@ -1,5 +1,6 @@
 // ais ls: buckets, and objects of one. Source: cli.md 4.2.
 #include "cli/context.hpp"
+#include "cli/regex.hpp"
 #include "cli/uri.hpp"
 #include "storage/base/name_template.hpp"
 
@@ -56,7 +57,7 @@ void list_buckets(context& x, const arguments& a, const uri& u) {
   query.emplace_back("presence", a.has("all") ? "0" : "2");
   auto found = x.cluster().buckets(query);
   if (a.has("regex")) {
-    std::regex wanted{a.get("regex")};
+    auto wanted = parse_regex(a.get("regex"));
     std::erase_if(found,
                   [&](auto& b) { return !std::regex_search(b.name, wanted); });
   }
@@ -192,12 +193,7 @@ class filter {
 public:
   explicit filter(const arguments& a) {
     if (a.has("regex"))
-      try {
-        regex_ = std::regex{a.get("regex")};
-      } catch (const std::regex_error& e) {
-        throw failure(fmt::format("invalid regular expression \"{}\": {}",
-                                  a.get("regex"), e.what()));
-      }
+      regex_ = parse_regex(a.get("regex"));
     if (!a.has("template"))
       return;
     auto parsed = must(name_template::parse(a.get("template")));

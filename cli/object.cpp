@@ -180,8 +180,7 @@ void show(context& x, const arguments& a) {
   out.print(headers(a));
 }
 
-// -- cp, mv, set-custom
-// --------------------------------------------------
+// -- cp, mv, set-custom -------------------------------------------------------
 
 void copy(context& x, const arguments& a) {
   auto from = parse_object(a.operands[0]);

@@ -1,6 +1,7 @@
 // ais performance: what targets did, as rates or totals. Source: cli.md 4.8;
 // names of metrics: api-control 7.7.
 #include "cli/nodes.hpp"
+#include "cli/regex.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -108,13 +109,8 @@ void print_columns(const arguments& a, const sample& s,
   std::stable_sort(columns.begin(), columns.end(),
                    [](auto& p, auto& q) { return p.error < q.error; });
   if (a.has("regex")) {
-    std::regex wanted;
-    try {
-      wanted = std::regex{a.get("regex"), std::regex::icase};
-    } catch (const std::regex_error& e) {
-      throw failure(fmt::format("invalid regular expression \"{}\": {}",
-                                a.get("regex"), e.what()));
-    }
+    auto wanted
+      = parse_regex(a.get("regex"), std::regex::ECMAScript | std::regex::icase);
     std::erase_if(columns,
                   [&](auto& c) { return !std::regex_search(c.name, wanted); });
   }

@@ -130,10 +130,9 @@ void dispatch(context& x, std::vector<std::string> words) {
 } // namespace
 
 int run(const std::vector<std::string>& args) {
-  // Who reads our output may leave: then writing fails, that is all.
-  std::signal(SIGPIPE, SIG_IGN);
   choose_colours(false);
   auto code = 0;
+  context x;
   try {
     if (!args.empty() && args[0] == "__complete")
       return complete({args.begin() + 1, args.end()});
@@ -141,7 +140,6 @@ int run(const std::vector<std::string>& args) {
       say_raw(reference());
       return 0;
     }
-    context x;
     try {
       x.config = settings::load();
     } catch (const failure&) {
@@ -158,6 +156,13 @@ int run(const std::vector<std::string>& args) {
     code = 1;
   } catch (const misuse& e) {
     report_misuse(e.what());
+    code = 1;
+  } catch (const refusal& e) {
+    report_error(e.what());
+    auto& said = e.what_it_said();
+    if (x.config.verbose())
+      note(fmt::format("{} {} was answered {} by {}", said.method,
+                       said.url_path, said.status, said.node));
     code = 1;
   } catch (const failure& e) {
     report_error(e.what());

@@ -149,17 +149,18 @@ std::string rebalance_text(const std::vector<node_status>& targets) {
 void summary_block(context& x, const std::vector<node_status>& proxies,
                    const std::vector<node_status>& targets) {
   auto& map = x.cluster().map();
-  uint64_t used = 0, avail = 0, disks = 0;
-  std::set<std::string> file_systems;
+  uint64_t used = 0, avail = 0;
+  std::set<std::string> file_systems, disks;
   for (auto& n : targets) {
     for (auto& m : object_at(n.capacity(), "mountpaths")) {
       auto* cdf = m.value().if_object();
       if (!cdf)
         continue;
-      disks += array_at(*cdf, "disks").size();
+      auto host = n.node.url.substr(0, n.node.url.rfind(':'));
+      for (auto& d : array_at(*cdf, "disks"))
+        disks.insert(host + ' ' + plain_text(d));
       // Mountpaths that share a file system share its space.
-      auto id = text_at(object_at(*cdf, "fs"), "FsID") + '@'
-                + n.node.url.substr(0, n.node.url.rfind(':'));
+      auto id = host + ' ' + text_at(object_at(*cdf, "fs"), "FsID");
       if (!file_systems.insert(id).second)
         continue;
       used += number_at(*cdf, "used");
@@ -185,10 +186,10 @@ void summary_block(context& x, const std::vector<node_status>& proxies,
   };
   line("CLI Endpoint", x.cluster().endpoint());
   line("Proxies", count_text(proxies, electable ? " (all electable)" : ""));
-  line(
-    "Targets",
-    count_text(targets, "")
-      + fmt::format(" ({})", disks == 1 ? "one disk" : counted(disks, "disk")));
+  line("Targets", count_text(targets, "")
+                    + fmt::format(" ({})", disks.size() == 1
+                                             ? "one disk"
+                                             : counted(disks.size(), "disk")));
   if (used + avail > 0)
     line("Capacity",
          fmt::format("used {} ({}%), available {}", x.units.bytes(used, 0),
@@ -383,8 +384,7 @@ void show_config(context& x, const arguments& a) {
   out.print(headers(a));
 }
 
-// -- cpu, memory, stats
-// -------------------------------------------------
+// -- cpu, memory, stats -------------------------------------------------------
 
 std::vector<node_info> chosen_nodes(context& x, const arguments& a) {
   if (!a.operands.empty())

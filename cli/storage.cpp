@@ -1,5 +1,6 @@
 // ais storage: disks, mountpaths, capacity. Source: cli.md 4.7.
 #include "cli/nodes.hpp"
+#include "cli/regex.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -19,7 +20,7 @@ json::object query_target(context& x, const node_info& n, const char* what) {
 // -- disks --------------------------------------------------------------------
 
 void disks(context& x, const arguments& a) {
-  std::regex wanted{a.has("regex") ? a.get("regex") : ".*"};
+  auto wanted = parse_regex(a.get("regex"));
   json::object raw;
   table out{{"TARGET", "DISK", "READ", "READ(avg size)", "WRITE",
              "WRITE(avg size)", "UTIL(%)"}};

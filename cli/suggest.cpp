@@ -1,6 +1,6 @@
 // Which command was meant: suggestions after mistakes, and searching.
 #include "cli/command.hpp"
-#include "cli/failure.hpp"
+#include "cli/regex.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -213,13 +213,7 @@ search_commands(const std::vector<std::string>& words) {
 }
 
 std::vector<std::string> match_commands(const std::string& regex) {
-  std::regex wanted;
-  try {
-    wanted = std::regex{regex};
-  } catch (const std::regex_error& e) {
-    throw failure(
-      fmt::format("invalid regular expression \"{}\": {}", regex, e.what()));
-  }
+  auto wanted = parse_regex(regex);
   std::vector<std::string> out;
   for (auto& name : all_commands())
     if (std::regex_search(name, wanted))

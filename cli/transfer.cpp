@@ -28,8 +28,7 @@ std::string why(int code) {
   return std::generic_category().message(code);
 }
 
-// -- names of unfinished files, for the case that a signal ends us
-// ---------------
+// -- names of unfinished files, for the case that a signal ends us ------------
 
 /// Fixed memory: a signal handler reads it.
 std::array<std::atomic<const char*>, 256> unfinished;
@@ -139,13 +138,20 @@ void meter::draw(bool last) {
   auto rate = static_cast<double>(bytes) / seconds;
   auto left
     = of > bytes && rate > 0 ? static_cast<double>(of - bytes) / rate : 0.0;
-  auto time = units_.duration(
-    std::chrono::seconds{static_cast<int64_t>(last ? seconds : left)});
+  auto time
+    = last ? units_.duration(elapsed)
+           : units_.duration(std::chrono::seconds{static_cast<int64_t>(left)});
+  auto sized = of > 0 || bytes > 0; // removing moves no bytes
   if (!bars_) {
-    say(fmt::format("{} {}/{} objects, {} of {} ({}{})", verb_,
-                    with_commas(done), with_commas(count_), units_.bytes(bytes),
-                    units_.bytes(of), units_.rate(rate),
-                    last ? ", in " + time : ", " + time + " left"));
+    auto what
+      = sized ? fmt::format(", {} of {} ({}", units_.bytes(bytes),
+                            units_.bytes(of), units_.rate(rate))
+              : fmt::format(" ({:.0f}/s", static_cast<double>(done) / seconds);
+    auto when = last    ? ", in " + time
+                : sized ? ", " + time + " left"
+                        : std::string{};
+    say(fmt::format("{} {}/{} objects{}{})", verb_, with_commas(done),
+                    with_commas(count_), what, when));
     flush_output();
     return;
   }
@@ -157,14 +163,15 @@ void meter::draw(bool last) {
     return fmt::format("[{}{}] {:3.0f}%", std::string(full, '='),
                        std::string(bar_width - full, '-'), share * 100);
   };
-  if (drawn_)
-    say_raw("\033[2A");
-  drawn_ = true;
+  if (drawn_ > 0)
+    say_raw(fmt::format("\033[{}A", drawn_));
+  drawn_ = sized ? 2 : 1;
   say(fmt::format("\033[2K{:<18} {}/{} {}", verb_ + " objects:",
                   with_commas(done), with_commas(count_), bar(done, count_)));
-  say(fmt::format("\033[2K{:<18} {} / {} {} {} {}", "Total size:",
-                  units_.bytes(bytes), units_.bytes(of), bar(bytes, of),
-                  units_.rate(rate), last ? time : time + " left"));
+  if (sized)
+    say(fmt::format("\033[2K{:<18} {} / {} {} {} {}", "Total size:",
+                    units_.bytes(bytes), units_.bytes(of), bar(bytes, of),
+                    units_.rate(rate), last ? time : time + " left"));
   flush_output();
 }
 

@@ -57,7 +57,7 @@ private:
   std::atomic<uint64_t> bytes_;
   bool shown_;
   bool bars_;
-  bool drawn_ = false;
+  int drawn_ = 0; ///< lines
   std::chrono::nanoseconds period_;
   std::chrono::steady_clock::time_point start_;
   std::atomic<uint64_t> done_ = 0;

@@ -1,6 +1,9 @@
 #include "http/sysinfo.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 #include <unistd.h>
 
@@ -54,7 +57,58 @@ void read_process(system_info& out) {
   out.cpu_system_ms = system * 1000 / ticks;
 }
 
+/// Time of all processors together, in ticks since they or we started.
+struct cpu_times {
+  uint64_t process = 0;
+  uint64_t busy = 0;
+  uint64_t all = 0;
+};
+
+cpu_times read_cpu_times() {
+  cpu_times out;
+  std::ifstream in{"/proc/stat"};
+  std::string name;
+  uint64_t ticks = 0;
+  in >> name; // "cpu": user nice system idle iowait irq softirq steal
+  for (int i = 0; i < 8 && in >> ticks; ++i) {
+    out.all += ticks;
+    if (i != 3 && i != 4)
+      out.busy += ticks;
+  }
+  system_info mine;
+  read_process(mine);
+  auto hz = static_cast<uint64_t>(::sysconf(_SC_CLK_TCK));
+  out.process = (mine.cpu_user_ms + mine.cpu_system_ms) * hz / 1000;
+  return out;
+}
+
+double percent(uint64_t now, uint64_t before, uint64_t of) {
+  if (of == 0 || now < before)
+    return 0;
+  return std::min(
+    100.0 * static_cast<double>(now - before) / static_cast<double>(of), 100.0);
+}
+
 } // namespace
+
+cpu_shares read_cpu_shares() {
+  using clock = std::chrono::steady_clock;
+  static std::mutex mutex; // guards what follows
+  static cpu_times before;
+  static clock::time_point when;
+  static cpu_shares last;
+  std::lock_guard guard{mutex};
+  auto now = clock::now();
+  if (now - when < std::chrono::milliseconds{500} && before.all > 0)
+    return last;
+  auto times = read_cpu_times();
+  auto all = times.all - std::min(before.all, times.all);
+  last = {percent(times.process, before.process, all),
+          percent(times.busy, before.busy, all)};
+  before = times;
+  when = now;
+  return last;
+}
 
 system_info read_system_info() {
   system_info out;

@@ -24,4 +24,14 @@ struct system_info {
 /// Reads it now; what cannot be read is 0.
 system_info read_system_info();
 
+/// Shares of all processors' time, in percent of it.
+struct cpu_shares {
+  double process = 0; ///< of this process
+  double machine = 0; ///< of whatever runs
+};
+
+/// Since the last time that was at least half a second ago; the first time,
+/// since the start. Any thread.
+cpu_shares read_cpu_shares();
+
 } // namespace ais::http

@@ -744,11 +744,21 @@ mountpath::remove(const bucket_ref& b, std::string_view name, durability d) {
     static_cast<void>(disk_.remove_file(name_file(path)));
   AIS_CRASH_POINT("delete.unlinked");
   if (d == durability::sync && !AIS_MUTANT("delete-no-sync"))
-    if (auto ok = disk_.sync_dir(parent_of(path)); !ok)
+    if (auto ok = sync_nearest(b.bck, parent_of(path)); !ok)
       return ok;
   AIS_CRASH_POINT("delete.synced");
   remove_empty_parents(b.bck, parent_of(path));
   return caf::unit;
+}
+
+expected<void> mountpath::sync_nearest(const bck& b, std::string dir) {
+  auto top = objects_dir(b);
+  for (;;) {
+    auto ok = disk_.sync_dir(dir);
+    if (ok || !is(ok.error(), errc::not_found) || dir.size() <= top.size())
+      return ok;
+    dir = parent_of(dir);
+  }
 }
 
 void mountpath::remove_empty_parents(const bck& b, std::string dir) {

@@ -230,6 +230,9 @@ private:
   /// Makes the entries of these directories, and of unsynced ones on the way to
   /// them, durable. result: the error of each directory that failed.
   std::map<std::string, error> sync_dirs(const std::set<std::string>& leaves);
+  /// Syncs `dir` or, if another deletion took it away with its last object,
+  /// the nearest parent that is there.
+  expected<void> sync_nearest(const bck& b, std::string dir);
   void remove_empty_parents(const bck& b, std::string dir);
   expected<bool> remove_some(const std::string& dir, size_t& budget);
 

@@ -312,7 +312,12 @@ struct node_state {
         if (node.control != config.control)
           via.push_back(node.control);
     self->request(others->membership, caf::infinite, join_cluster{via})
-      .then([](ack) {}, [this](error& e) { give_up(e); });
+      .then([](ack) {},
+            [this](error& e) {
+              // Whoever asked first hears how it ends.
+              if (e != errc::busy)
+                give_up(e);
+            });
   }
 
   /// The primary does not know us any more: we missed something, or it was

@@ -61,6 +61,7 @@ json::object node_state_json(const facts& e) {
 
 json::object sysinfo_json() {
   auto x = read_system_info();
+  auto cpu = read_cpu_shares();
   auto used = x.mem_total - std::min(x.mem_total, x.mem_available);
   auto pct = x.mem_total ? 100.0 * static_cast<double>(x.resident)
                              / static_cast<double>(x.mem_total)
@@ -68,10 +69,10 @@ json::object sysinfo_json() {
   return {{"mem_used", x.resident},
           {"mem_avail", x.mem_available},
           {"pct_mem_used", pct},
-          {"pct_cpu_used", 0.0},
+          {"pct_cpu_used", cpu.process},
           {"load_avg",
            {{"One", x.load[0]}, {"Five", x.load[1]}, {"Fifteen", x.load[2]}}},
-          {"cpu_util", 0},
+          {"cpu_util", static_cast<int64_t>(cpu.machine + 0.5)},
           {"mem",
            {{"Total", x.mem_total},
             {"Used", used},
@@ -88,7 +89,7 @@ json::object sysinfo_json() {
               {"System", x.cpu_system_ms},
               {"Total", x.cpu_user_ms + x.cpu_system_ms},
               {"LastTime", 0},
-              {"Percent", 0.0}}},
+              {"Percent", cpu.process}}},
             {"Mem",
              {{"Size", x.virtual_size},
               {"Resident", x.resident},

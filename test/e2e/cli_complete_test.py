@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import time
 
@@ -81,20 +82,20 @@ def test_it_takes_less_than_200_ms(shell):
     assert min(times) < 0.2, times
 
 
-class Bash:
-    """An interactive bash behind a terminal."""
+class Terminal:
+    """An interactive shell behind a terminal."""
 
-    def __init__(self, shell):
+    def __init__(self, shell, argv, setup):
         env = {**shell.env, "PS1": "ready> ", "HISTFILE": "/dev/null"}
         pid, self.fd = pty.fork()
         if pid == 0:
             os.chdir(shell.work)
-            os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], env)
+            os.execvpe(argv[0], argv, env)
         self.pid = pid
         self.seen = ""
         self.until("ready> ")
-        self.type('bind "set bell-style none"; eval "$(ais completion bash)"\n')
-        self.until("ready> $")
+        self.type(setup + "; PS1=; PS1+='set> '\n")
+        self.until("set> $")
 
     def type(self, text):
         self.seen = ""
@@ -106,7 +107,8 @@ class Bash:
             left = deadline - time.monotonic()
             assert left > 0, f"no {pattern!r} in {self.seen!r}"
             if select.select([self.fd], [], [], left)[0]:
-                self.seen += os.read(self.fd, 4096).decode()
+                more = os.read(self.fd, 4096).decode()
+                self.seen += re.sub(r"\a|\x1b\[\?2004[hl]", "", more)
         return self.seen
 
     def completes(self, typed, wanted):
@@ -121,30 +123,58 @@ class Bash:
         os.close(self.fd)
 
 
-@pytest.fixture
-def bash(shell):
-    it = Bash(shell)
-    yield it
-    it.close()
+SHELLS = {
+    "bash": (
+        ["bash", "--norc", "--noprofile", "-i"],
+        'bind "set bell-style none"; eval "$(ais completion bash)"',
+    ),
+    "zsh": (
+        ["zsh", "-f", "-i"],
+        "unset zle_bracketed_paste; autoload -Uz compinit; compinit -u -D;"
+        ' eval "$(ais completion zsh)"',
+    ),
+}
+
+LINES = {
+    "ais sho": "ais show ",
+    "ais show clus": "ais show cluster ",
+    "ais ls ais://ph": "ais ls ais://photos ",
+    "ais get ais://ph": "ais get ais://photos/",
+    "ais get ais://photos/d": "ais get ais://photos/dir/",
+    "ais get ais://photos/dir/": "ais get ais://photos/dir/one.txt ",
+    "ais put f1": "ais put f1.txt ",
+    "ais bucket props set ais://photos checksum.ty": "ais bucket props set"
+    " ais://photos checksum.type=",
+    "ais bucket props set ais://photos mirror.enabled=t": "ais bucket props set"
+    " ais://photos mirror.enabled=true ",
+}
 
 
-def test_a_real_bash(shell, bash):
+def prepare(shell, name):
+    if not shutil.which(name):
+        pytest.skip(f"no {name} here")
     shell.run("ais create ais://photos; ais put f1.txt ais://photos/dir/one.txt")
-    bash.completes("ais sho", "ais show ")
-    bash.completes("ais show clus", "ais show cluster ")
-    bash.completes("ais ls ais://ph", "ais ls ais://photos ")
-    bash.completes("ais get ais://ph", "ais get ais://photos/")
-    bash.completes("ais get ais://photos/d", "ais get ais://photos/dir/")
-    bash.completes("ais get ais://photos/dir/", "ais get ais://photos/dir/one.txt ")
-    bash.completes("ais put f1", "ais put f1.txt ")
-    bash.completes(
-        "ais bucket props set ais://photos checksum.ty",
-        "ais bucket props set ais://photos checksum.type=",
-    )
-    bash.completes(
-        "ais bucket props set ais://photos mirror.enabled=t",
-        "ais bucket props set ais://photos mirror.enabled=true ",
-    )
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_a_real_shell(shell, name):
+    prepare(shell, name)
+    terminal = Terminal(shell, *SHELLS[name])
+    try:
+        for typed, wanted in LINES.items():
+            terminal.completes(typed, wanted)
+    finally:
+        terminal.close()
+
+
+def test_a_real_fish(shell):
+    prepare(shell, "fish")
+    dir = shell.dir / "home" / ".config/fish/completions"
+    dir.mkdir(parents=True)
+    shell.run(f"ais completion fish >{dir}/ais.fish")
+    for typed, wanted in LINES.items():
+        r = shell.run(f"fish -c \"complete -C '{typed}'\"")
+        assert r.stdout.split()[0] == wanted.split()[-1], (typed, r.stdout)
 
 
 def test_the_reference_is_current():

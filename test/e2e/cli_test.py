@@ -6,16 +6,16 @@ URLs, times and what depends on the machine. "[1]" is the exit code, if not 0.
 CLI_GOLDEN=write writes the files anew: read the difference before you commit.
 """
 
+import difflib
 import itertools
 import json
 import os
 import pathlib
 import re
-import shutil
+import signal
 import subprocess
 
 import pytest
-import requests
 
 import conftest
 
@@ -105,7 +105,7 @@ class Shell:
             (r"\d\d:\d\d:\d\d\.\d{6}", "TIME"),
             (r"(?<=names in )\d\S+", "TIME"),
             (r"(?<=, in )\S+(?=\))", "TIME"),
-            (r"\(([\d.]+[KMG]iB/s), ", "(RATE, "),
+            (r"\(\d[\d.KMGiB]*/s, ", "(RATE, "),
             (r"\[\d+\.\d \d+\.\d \d+\.\d\]", "LOAD"),
             (r"(?<=version )\d+(?=, UUID)|(?<=BMD v)\d+|(?<=map\(v)\d+", "N"),
             (r"v1-\w+-\w+", "ETAG"),
@@ -147,7 +147,9 @@ def test_session(shell, name):
     got = "".join(f"$ {x}\n{shell.session(x)}" for x in commands(wanted))
     if os.environ.get("CLI_GOLDEN") == "write":
         path.write_text(got)
-    assert got == wanted
+    lines = (wanted.splitlines(), got.splitlines(), "wanted", "got")
+    diff = "\n".join(difflib.unified_diff(*lines, lineterm=""))
+    assert not diff, diff
 
 
 def test_counters(shell):
@@ -176,6 +178,45 @@ def test_rates(shell):
     idle = shell.run(view % "throughput")
     assert "(idle)" in idle.stdout, idle.stdout
     assert shell.run(f"{view % 'latency'} --all-columns").stdout.count("t[") == 3
+
+
+def test_processor_time(shell):
+    """A machine whose processors all work says so, whoever works."""
+    busy = [
+        subprocess.Popen(["sh", "-c", "while :; do :; done"])
+        for _ in range(os.cpu_count())
+    ]
+    try:
+        view = "ais show cluster cpu %s -H --refresh 2s --count 2 | tail -1"
+        fields = shell.run(view % "$P0").stdout.split()
+        assert float(fields[3].rstrip("%")) > 60, fields  # SYS-CPU
+        assert float(fields[2].rstrip("%")) < 50, fields  # PROC-CPU
+    finally:
+        for p in busy:
+            p.kill()
+            p.wait()
+
+
+def test_ctrl_c_ends_a_view_well(shell):
+    p = subprocess.Popen(
+        [ais_binary(), "ls", "--refresh", "1s"],
+        env=shell.env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert p.stdout.readline().startswith("No buckets")
+    p.send_signal(signal.SIGINT)
+    assert p.wait(timeout=30) == 0
+
+
+def test_colours_are_for_terminals(shell):
+    shell.run("ais create ais://b")
+    on_terminal = "script -qec 'ais ls' /dev/null"
+    assert "\033[96mTotal" in shell.run(on_terminal).stdout
+    assert "\033" not in shell.run("ais ls").stdout
+    assert "\033" not in shell.run(f"NO_COLOR=1 {on_terminal}").stdout
+    shell.run("ais config cli set no_color=true")
+    assert "\033" not in shell.run(on_terminal).stdout
 
 
 def test_sessions_cover_many_commands():

@@ -4,6 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
+#include <thread>
+
 using namespace ais;
 using namespace ais::storage;
 using test::on_both_disks;
@@ -76,6 +79,31 @@ TEST_CASE("mountpath: put, overwrite, remove", "[storage][mountpath]") {
     CHECK(d.list(mp->objects_dir(the_bucket.bck))->empty());
     CHECK(d.list(mp->bucket_dir(the_bucket.bck) + "/%wk")->empty());
   });
+}
+
+TEST_CASE("mountpath: removing the last objects of a directory at once",
+          "[storage][mountpath]") {
+  test::temp_dir dir;
+  auto mp = open(posix_disk(), dir.path());
+  REQUIRE(mp->create_bucket(the_bucket));
+  std::atomic<int> refused = 0;
+  for (int round = 0; round < 100; ++round) {
+    std::vector<std::string> names;
+    for (auto x : {"d/1", "d/2", "d/3", "d/4"}) {
+      names.emplace_back(x);
+      REQUIRE(put(*mp, names.back(), "content"));
+    }
+    std::vector<std::thread> threads;
+    for (auto& name : names)
+      threads.emplace_back([&] {
+        if (!mp->remove(the_bucket, name, durability::sync))
+          ++refused;
+      });
+    for (auto& t : threads)
+      t.join();
+    CHECK(posix_disk().list(mp->objects_dir(the_bucket.bck))->empty());
+  }
+  CHECK(refused == 0);
 }
 
 TEST_CASE("mountpath: what was begun but not committed leaves no trace",

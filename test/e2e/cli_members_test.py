@@ -1,0 +1,125 @@
+"""What administrators do with nodes, by the command line."""
+
+import subprocess
+
+import pytest
+
+import cli_test
+from conftest import Cluster, Node, free_port
+
+
+@pytest.fixture
+def shell(tmp_path, cluster):
+    dir = tmp_path / "cli"
+    dir.mkdir()
+    return cli_test.Shell(dir, cluster)
+
+
+def ok(shell, line, *wanted):
+    """Runs a line; it succeeds and prints the wanted lines among others."""
+    r = shell.run(line)
+    text = shell.normalised(r.stdout)
+    assert r.returncode == 0, text
+    for x in wanted:
+        assert x in text.splitlines(), text
+    return text
+
+
+def refused(shell, line, wanted):
+    r = shell.run(line)
+    text = shell.normalised(r.stdout)
+    assert r.returncode == 1 and wanted in text, text
+
+
+def test_set_primary(shell):
+    ok(shell, "ais cluster set-primary $P1", "p[ID] is now a new primary")
+    r = shell.run("ais show cluster smap | grep Primary")
+    assert r.stdout.split() == ["Primary", "Proxy:", shell.env["P1"]]
+    ok(shell, "ais cluster set-primary p[$P1]", "p[ID] is the primary already")
+    refused(shell, "ais cluster set-primary $T0", "is a target: expecting a proxy")
+    refused(shell, "ais cluster set-primary nobody", 'node "nobody" does not exist')
+    refused(shell, "ais cluster set-primary x http://y", "a URL needs --force")
+
+
+def test_maintenance(shell):
+    node = "ais cluster add-remove-nodes"
+    asks = "Put p[ID] in maintenance mode? [Y/N]: Operation canceled."
+    ok(shell, f"echo n | {node} start-maintenance $P1", asks)
+    assert "maintenance" not in shell.run("ais show cluster").stdout
+    text = ok(shell, f"echo y | {node} start-maintenance $P1")
+    assert text.endswith("p[ID] is now in maintenance mode\n")
+    text = ok(shell, "ais show cluster", "   Status:  5 online, 1 maintenance")
+    assert "p[ID][x]  -  -  -  -  -  maintenance" in text
+    ok(shell, "ais doctor").index("stop-maintenance p[ID]")
+    ok(shell, f"{node} stop-maintenance p[$P1]", "p[ID] is now active")
+    ok(shell, "ais show cluster", "   Status:  6 online")
+    refused(shell, f"{node} start-maintenance $P0 -y", "is the primary")
+    # Two at once, by a list.
+    ok(shell, f"{node} start-maintenance $T0,t[$T1] -y --no-rebalance")
+    ok(shell, "ais show cluster target | grep -c maintenance", "2")
+    ok(shell, f"{node} stop-maintenance $T0 $T1 --no-rebalance")
+
+
+def test_decommission_and_join(shell, cluster, tmp_path):
+    node = "ais cluster add-remove-nodes"
+    shell.run("ais create ais://b; ais put d ais://b -r -y")
+    # Never silently: objects would be out of reach.
+    r = shell.run(f"{node} decommission $T0 -y")
+    assert r.returncode == 1 and "--no-rebalance" in r.stdout
+    gone = "t[ID] has been decommissioned (permanently removed from the cluster)"
+    ok(shell, f"{node} decommission $T0 -y --no-rebalance --rm-user-data", gone)
+    ok(shell, "ais show cluster", "   Targets:  2 (one disk)")
+    (tmp_path / "s").mkdir()
+    more = ["--role", "target", "--standby", "--control-port", str(free_port())]
+    standby = Node(tmp_path / "s", (), more)
+    standby.port = free_port()
+    standby.start(wait=False)
+    try:
+        standby.wait_until(lambda: "waiting to be invited" in standby.log())
+        at = f"127.0.0.1:{standby.port}"
+        refused(shell, f"{node} join {at}", "--role must be proxy or target")
+        refused(shell, f"{node} join nowhere --role target", "is no address")
+        refused(
+            shell,
+            f"{node} join 127.0.0.1:{free_port()} --role target",
+            "failed to obtain node info",
+        )
+        text = ok(shell, f"{node} join {at} --role target")
+        assert text.startswith("target t[ID] successfully joined the cluster")
+        ok(shell, "ais show cluster", "   Targets:  3 (one disk)")
+    finally:
+        standby.stop()
+
+
+def test_shutdown(shell, cluster):
+    node = "ais cluster add-remove-nodes"
+    smap = cluster.smap(cluster.nodes[0])
+    proxy_port = smap["pmap"][shell.env["P1"]]["public_net"]["daemon_port"]
+    ok(shell, f"{node} shutdown $P1 -y", "p[ID] is shutting down")
+    for it in cluster.proxies:
+        if str(it.port) == proxy_port:
+            assert it.process.wait(timeout=60) == 0
+    ok(shell, "echo n | ais cluster shutdown")
+    assert cluster.targets[0].alive()
+    ok(shell, "ais cluster shutdown -y", "Cluster is shutting down")
+    for it in cluster.nodes:
+        assert it.process.wait(timeout=60) == 0
+
+
+def test_decommission_of_a_cluster(tmp_path):
+    cluster = Cluster(tmp_path, 1, 1).start()
+    try:
+        (tmp_path / "cli").mkdir()
+        r = subprocess.run(
+            [cli_test.ais_binary(), "cluster", "decommission", "--rm-user-data", "-y"],
+            env=cli_test.environment(tmp_path / "cli", cluster.nodes[0].url),
+            capture_output=True,
+            text=True,
+        )
+        assert r.returncode == 0, r.stderr
+        assert r.stdout == "Cluster is being decommissioned\n"
+        for node in cluster.nodes:
+            assert node.process.wait(timeout=60) == 0
+            assert not (node.dir / "node/conf/.ais.state").exists()
+    finally:
+        cluster.stop()
