@@ -88,12 +88,13 @@ refusal::refusal(http::api_error e)
 
 failure unreachable(const std::string& endpoint, const error& why) {
   auto text = message_of(why);
-  if (why == errc::not_ready)
+  if (why == errc::not_ready) {
     return failure(fmt::format(
       "AIStore cannot be reached at {}: {}\nMake sure that environment"
       " 'AIS_ENDPOINT' has the address of any AIS gateway (proxy).\nFor"
       " defaults, see CLI config at {} or run `ais config cli show`.",
       endpoint, text, settings::path()));
+  }
   return failure(text);
 }
 
@@ -304,14 +305,17 @@ std::vector<bck> api::buckets(const query_list& query) {
     = get("/v1/buckets", query,
           json::object{{"action", "list"}, {"name", ""}, {"value", nullptr}});
   std::vector<bck> out;
-  if (auto* list = got.if_array())
-    for (auto& x : *list)
-      if (auto* o = x.if_object()) {
-        auto& space = object_at(*o, "namespace");
-        out.push_back({must(parse_provider(text_at(*o, "provider"))),
-                       {text_at(space, "uuid"), text_at(space, "name")},
-                       text_at(*o, "name")});
-      }
+  if (auto* list = got.if_array()) {
+    for (auto& x : *list) {
+      auto* o = x.if_object();
+      if (!o)
+        continue;
+      auto& space = object_at(*o, "namespace");
+      out.push_back({must(parse_provider(text_at(*o, "provider"))),
+                     {text_at(space, "uuid"), text_at(space, "name")},
+                     text_at(*o, "name")});
+    }
+  }
   std::sort(out.begin(), out.end());
   return out;
 }

@@ -257,7 +257,7 @@ void change_props(context& x, const bck& b, const property_list& wanted,
   property_list changed;
   for (auto& [k, v] : wanted) {
     auto known = std::any_of(flat.begin(), flat.end(),
-                             [&](auto& p) { return p.first == k; })
+                             [&, &key = k](auto& p) { return p.first == key; })
                  || k.substr(0, 6) == "extra.";
     if (!known)
       throw unknown_property(k, b, before);

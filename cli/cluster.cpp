@@ -125,13 +125,14 @@ void decommission_nodes(context& x, const arguments& a) {
   value["keep_initial_config"] = a.has("keep-initial-config");
   auto id = change_members(x, "decommission-node", nodes, std::move(value));
   say_rebalance(id);
-  for (auto& n : nodes)
+  for (auto& n : nodes) {
     say(id.empty() ? fmt::format("{} has been decommissioned (permanently"
                                  " removed from the cluster)",
                                  n.name())
                    : fmt::format("{} is being decommissioned, please wait for"
                                  " cluster rebalancing to finish",
                                  n.name()));
+  }
 }
 
 void join(context& x, const arguments& a) {

@@ -54,12 +54,14 @@ typed read_words(std::vector<std::string> words, const settings& config,
     words.emplace_back();
   out.current = words.back();
   words.pop_back();
-  if (!words.empty() && !command_tree().find(words[0]))
-    if (auto i = config.aliases.find(words[0]); i != config.aliases.end()) {
+  if (!words.empty() && !command_tree().find(words[0])) {
+    auto i = config.aliases.find(words[0]);
+    if (i != config.aliases.end()) {
       auto target = words_of(i->second);
       words.erase(words.begin());
       words.insert(words.begin(), target.begin(), target.end());
     }
+  }
   out.at = locate(words);
   flags = all_flags(out.at.what());
   for (size_t i = out.at.used; i < words.size(); ++i) {
@@ -152,8 +154,9 @@ public:
       return out;
     }
     auto key = current.substr(0, eq);
+    auto front = key + '=';
     for (auto& v : values_of(tree, key, current.substr(eq + 1)))
-      out.push_back(key + '=' + v);
+      out.push_back(front + v);
     return out;
   }
 
@@ -176,7 +179,7 @@ public:
     candidates out;
     json::value query = json::object{{"kind", ""}};
     auto got = cluster().get("/v1/cluster", {{"what", "running_all"}}, query);
-    if (auto* list = got.if_array())
+    if (auto* list = got.if_array()) {
       for (auto& x : *list) {
         auto text = plain_text(x); // kind[id]
         auto open = text.find('[');
@@ -184,6 +187,7 @@ public:
         if (open != text.npos)
           out.push_back(text.substr(open + 1, text.size() - open - 2));
       }
+    }
     return out;
   }
 
@@ -346,7 +350,7 @@ candidates all_candidates(const typed& t, const std::vector<flag>& flags,
     return of_flag(*t.value_of);
   auto& c = t.at.what();
   candidates out;
-  if (!t.only_operands && t.current.size() > 0 && t.current.front() == '-') {
+  if (!t.only_operands && !t.current.empty() && t.current.front() == '-') {
     for (auto& f : flags)
       if (t.used.count(f.name) == 0)
         out.push_back("--" + std::string{f.name});

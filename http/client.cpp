@@ -168,7 +168,7 @@ head_of(const outgoing& out, const server_url& to, const header_list& always) {
                      + " HTTP/1.1\r\nHost: " + to.authority() + "\r\n";
   for (const auto* list : {&always, &out.req.headers})
     for (auto& [k, v] : *list)
-      text += k + ": " + v + "\r\n";
+      text.append(k).append(": ").append(v).append("\r\n");
   if (out.chunks)
     text += "Transfer-Encoding: chunked\r\n";
   else if (out.sized)
