@@ -31,16 +31,19 @@ smap_ptr four(uint64_t others) {
 
 /// Grants all votes, or only says that it would; looks at nothing else.
 gate_actor voter(sim::deterministic& d, const std::string& id, bool really) {
-  auto out = d.sys.spawn([id, really](caf::event_based_actor* self) {
-    self->set_default_handler(caf::skip);
-    return caf::behavior{
-      [self, id, really](const vote_request& x) -> caf::result<vote> {
-        if (x.probe || really)
-          return vote{true, x.epoch - 1, {id}, "", ""};
-        return self->make_response_promise<vote>(); // for ever
-      },
-    };
-  });
+  // With arguments: CAF 0.17 spawns without any through a null reference.
+  auto out = d.sys.spawn(
+    [](caf::event_based_actor* self, const std::string& me, bool gives) {
+      self->set_default_handler(caf::skip);
+      return caf::behavior{
+        [self, me, gives](const vote_request& x) -> caf::result<vote> {
+          if (x.probe || gives)
+            return vote{true, x.epoch - 1, {me}, "", ""};
+          return self->make_response_promise<vote>(); // for ever
+        },
+      };
+    },
+    id, really);
   return caf::actor_cast<gate_actor>(out);
 }
 
