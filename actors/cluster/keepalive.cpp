@@ -107,8 +107,12 @@ struct keepalive_state {
       return config.events.stranger(); // primary or not, it knows better
     if (x.promised > view.promised)
       return; // an update is on the way
+    // It is not primary any more, or, if it is new, not yet: it commits its
+    // first state before it says so.
+    if (!x.primary && now() - watch_since_ns < election_grace.count())
+      return;
     if (!x.primary)
-      return report_lost(); // it is not primary any more
+      return report_lost();
     if (!x.member)
       return config.events.stranger();
     answered_ns = sent;
