@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 import cli_test
-from conftest import Cluster, Node, free_port
+from conftest import Cluster, Node, free_port, own_ports
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_decommission_and_join(shell, cluster, tmp_path):
     ok(shell, f"{node} decommission $T0 -y --no-rebalance --rm-user-data", gone)
     ok(shell, "ais show cluster", "   Targets:  2 (one disk)")
     (tmp_path / "s").mkdir()
-    more = ["--role", "target", "--standby", "--control-port", str(free_port())]
+    more = ["--role", "target", "--standby", *own_ports()]
     standby = Node(tmp_path / "s", (), more)
     standby.port = free_port()
     standby.start(wait=False)

@@ -250,11 +250,11 @@ def test_nothing_acknowledged_is_lost(cluster, victims):
 
 
 def test_who_must_not_join_is_told_why(cluster, tmp_path):
-    from conftest import Node, free_port
+    from conftest import Node, own_ports
 
     # The same identity at another address, while the first one lives.
     twin = Node(tmp_path / "twin", (), ["--role", "proxy"])
-    twin.more += ["--control-port", str(free_port()), "--join", cluster.first.url]
+    twin.more += [*own_ports(), "--join", cluster.first.url]
     twin.dir.mkdir()
     (twin.dir / "node").mkdir()
     source = cluster.proxies[2].dir / "node"
@@ -267,7 +267,7 @@ def test_who_must_not_join_is_told_why(cluster, tmp_path):
     assert twin.process.wait(timeout=60) != 0
     assert "duplicate node id" in twin.stderr()
     # A node of another cluster.
-    foreign = Node(tmp_path / "foreign", (), ["--control-port", str(free_port())])
+    foreign = Node(tmp_path / "foreign", (), own_ports())
     foreign.dir.mkdir()
     assert foreign.start().stop() == 0
     foreign.more += ["--join", cluster.first.url]

@@ -69,7 +69,11 @@ class Node:
         deadline = time.monotonic() + seconds
         while not done():
             if time.monotonic() > deadline:
-                raise RuntimeError("it took too long:\n" + self.log()[-2000:])
+                state = "it runs" if self.alive() else "it has ended"
+                raise RuntimeError(
+                    f"it took too long, {state}:\n"
+                    + (self.stderr() + self.log())[-2000:]
+                )
             time.sleep(0.01)
 
     def started(self):
@@ -119,6 +123,11 @@ def free_port(host="127.0.0.1"):
     raise RuntimeError("no free port")
 
 
+def own_ports():
+    """Arguments: ports for other nodes that no one else has by chance."""
+    return ["--control-port", str(free_port()), "--data-port", str(free_port())]
+
+
 class Cluster:
     """Proxies and targets as processes of their own."""
 
@@ -130,8 +139,7 @@ class Cluster:
 
     def make(self, name, role):
         (self.dir / name).mkdir()
-        more = ["--role", role, "--control-port", str(free_port())]
-        more += ["--data-port", str(free_port()), *self.more]
+        more = ["--role", role, *own_ports(), *self.more]
         node = Node(self.dir / name, (), more)
         if hasattr(self, "first"):
             node.more += ["--join", self.first.url]

@@ -5,7 +5,7 @@ import threading
 import pytest
 import requests
 
-from conftest import Cluster, Node, free_port
+from conftest import Cluster, Node, free_port, own_ports
 
 
 def put(node, path, **more):
@@ -256,7 +256,7 @@ def test_removed_nodes_stay_away_until_asked_in(cluster, bucket):
 
 def test_a_standby_node_waits_to_be_asked_in(cluster, bucket, tmp_path):
     (tmp_path / "s").mkdir()
-    more = ["--role", "target", "--standby", "--control-port", str(free_port())]
+    more = ["--role", "target", "--standby", *own_ports()]
     node = Node(tmp_path / "s", (), more)
     node.port = free_port()
     node.start(wait=False)
@@ -280,7 +280,7 @@ def test_a_standby_node_waits_to_be_asked_in(cluster, bucket, tmp_path):
         node.wait_until(lambda: requests.get(f"{node.url}/v1/health").ok)
         # Another cluster cannot have it.
         (tmp_path / "o").mkdir()
-        other = Node(tmp_path / "o", (), ["--control-port", str(free_port())]).start()
+        other = Node(tmp_path / "o", (), own_ports()).start()
         try:
             url = f"{other.url}/v1/cluster/join-by-admin"
             r = requests.post(url, json=body, timeout=60)
@@ -298,7 +298,7 @@ def test_a_standby_node_waits_to_be_asked_in(cluster, bucket, tmp_path):
 
 
 def test_a_waiting_node_can_be_stopped(tmp_path):
-    more = ["--role", "target", "--standby", "--control-port", str(free_port())]
+    more = ["--role", "target", "--standby", *own_ports()]
     node = Node(tmp_path, (), more)
     node.port = free_port()
     node.start(wait=False)

@@ -7,7 +7,7 @@ import socket
 import pytest
 import requests
 
-from conftest import Node, free_port
+from conftest import Node, free_port, own_ports
 
 
 def outward():
@@ -203,15 +203,15 @@ def test_a_primary_that_retires_to_its_loopback(net):
     address = outward()
     if not address or address.startswith("127."):
         pytest.skip("this machine has no address besides its loopback")
-    control = str(free_port())
-    a = net.make("127.0.0.1", "--host", "0.0.0.0", "--control-port", control).start()
+    ports = own_ports()
+    a = net.make("127.0.0.1", "--host", "0.0.0.0", *ports).start()
     b = net.make("127.0.0.1", "--host", "0.0.0.0", role="proxy", join=a)
     b.more += ["--non-electable"]
     b.start()
     create = {"action": "create-bck"}
     assert requests.post(f"{b.url}/v1/buckets/b", json=create, timeout=30).ok
     a.stop()
-    a.more = ["--control-port", control]
+    a.more = ports
     a.start()
 
     def moved():
