@@ -182,6 +182,8 @@ struct tcp_courier::impl : std::enable_shared_from_this<impl> {
       }
       at += step;
     }
+    if (req.valid && req.valid->revoked)
+      co_return source_changed();
     if (sent && l.silent())
       sent = co_await write_frame(l, frame_kind::end);
     l.allow(answer_seconds);

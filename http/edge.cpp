@@ -434,7 +434,33 @@ expected<void> edge::leased() const {
               " seconds");
 }
 
-expected<mountpath_ptr> edge::place(const object_key& key, uint64_t& digest) {
+task<error> edge::settle(call& c) {
+  if (!moving(map()))
+    co_return error{};
+  auto slash = c.rest.find('/');
+  auto b = bucket_of(c, c.rest.substr(0, slash));
+  if (!b || slash == std::string_view::npos)
+    co_return error{};
+  auto name = percent_decode(c.rest.substr(slash + 1));
+  auto bucket = buckets().find(*b);
+  if (!name || !bucket)
+    co_return error{};
+  c.settled = generation_of(map());
+  auto digest = placement_digest(uname_of(*b, *name));
+  if (auto* owner = owner_of(map(), digest);
+      !owner || owner->id != node().target_id
+      || owned_throughout(map(), owner->id, digest))
+    co_return error{};
+  settle_object req{{*bucket, std::move(*name)}};
+  auto done
+    = co_await bridge_.ask(node().settler, settle_timeout, std::move(req));
+  if (!done)
+    co_return done.error();
+  co_return error{};
+}
+
+expected<mountpath_ptr>
+edge::place(const object_key& key, uint64_t settled, uint64_t& digest) {
   auto view = target();
   digest = placement_digest(uname_of(key.bucket->ref.bck, key.name));
   auto i = hrw_pick(view->digests, digest);
@@ -450,6 +476,9 @@ expected<mountpath_ptr> edge::place(const object_key& key, uint64_t& digest) {
     return fail(errc::not_ready, key.name + " belongs to "
                                    + (owner ? name_of(*owner) : "nobody")
                                    + " by now: try again");
+  if (moving(map()) && settled != generation_of(map())
+      && !owned_throughout(map(), node().target_id, digest))
+    return fail(errc::not_ready, "objects are being placed anew: try again");
   if (auto ok = leased(); !ok)
     return ok.error();
   return view->mountpaths[static_cast<size_t>(i)];

@@ -43,6 +43,8 @@ struct call {
   std::vector<std::string_view> path; ///< raw segments after "/v1/"
   std::string_view rest;              ///< raw path after the first two segments
   query q;
+  /// The generation of the placement under which its object was settled.
+  uint64_t settled = 0;
 };
 
 /// Where a request belongs that is not ours.
@@ -115,8 +117,13 @@ public:
   /// Whether this node may serve objects at the moment: see fence.
   /// errc::not_ready.
   expected<void> leased() const;
-  /// The mountpath that owns an object.
-  expected<mountpath_ptr> place(const object_key& key, uint64_t& digest);
+  /// Has the object in the path brought here if it is ours and may be elsewhere
+  /// while objects move (actors/rebalance). What else is wrong with the request
+  /// is left to the handler.
+  task<error> settle(call& c);
+  /// The mountpath that owns an object, settled under that generation.
+  expected<mountpath_ptr>
+  place(const object_key& key, uint64_t settled, uint64_t& digest);
 
   task<> reply_json(exchange& x, json::value v);
   task<> reply_json_text(exchange& x, std::string json);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <compare>
 #include <xxhash.h>
 
 namespace ais::storage {
@@ -13,6 +12,7 @@ namespace {
 
 constexpr uint8_t format = 1;
 constexpr size_t header_bytes = 2 + 8; ///< format, flags, checksum
+constexpr uint8_t has_generation = 1;
 
 error corrupted() {
   return fail(errc::corrupted, "the object's attributes are corrupted");
@@ -32,7 +32,7 @@ expected<bytes> encode_lom(const lom& x, std::string_view long_name) {
   bytes out;
   out.reserve(total + 64);
   pack(out, format);
-  pack(out, uint8_t{0});
+  pack(out, x.generation > 0 ? has_generation : uint8_t{0});
   pack(out, uint64_t{0}); // checksum, below
   pack(out, x.size_bytes);
   pack(out, x.bid);
@@ -45,6 +45,8 @@ expected<bytes> encode_lom(const lom& x, std::string_view long_name) {
     pack(out, std::string_view{k});
     pack(out, std::string_view{v});
   }
+  if (x.generation > 0)
+    pack(out, x.generation);
   auto sum = XXH64(out.data() + header_bytes, out.size() - header_bytes, 0);
   for (size_t i = 0; i < 8; ++i)
     out[2 + i] = static_cast<std::byte>(sum >> (8 * i));
@@ -58,7 +60,7 @@ expected<decoded_lom> decode_lom(std::span<const std::byte> raw) {
   auto its_format = in.number<uint8_t>();
   auto flags = in.number<uint8_t>();
   auto sum = in.number<uint64_t>();
-  if (its_format != format || flags != 0
+  if (its_format != format || flags > has_generation
       || sum != XXH64(raw.data() + header_bytes, raw.size() - header_bytes, 0))
     return corrupted();
   decoded_lom out;
@@ -77,6 +79,8 @@ expected<decoded_lom> decode_lom(std::span<const std::byte> raw) {
     auto value = in.text();
     out.attrs.custom.emplace(std::move(key), std::move(value));
   }
+  if (flags & has_generation)
+    out.attrs.generation = in.number<uint64_t>();
   if (!in.complete() || !well_formed(out.attrs.cksum))
     return corrupted();
   return out;
@@ -92,16 +96,17 @@ order order_of(const lom& x, const lom& y) {
       && x.cksum == y.cksum && x.custom == y.custom
       && (x.cksum.type != cksum_type::none || x.mtime_ns == y.mtime_ns))
     return order::same;
-  auto by_number = number(x.version) <=> number(y.version);
-  auto by_time = x.mtime_ns <=> y.mtime_ns;
-  if (x.version.empty() || y.version.empty())
-    by_number = std::strong_ordering::equal;
-  if (by_number <= 0 && by_time <= 0 && by_number != by_time)
+  if (x.generation != y.generation)
+    return x.generation < y.generation ? order::older : order::newer;
+  auto numbered = !x.version.empty() && !y.version.empty();
+  auto nx = numbered ? number(x.version) : 0;
+  auto ny = numbered ? number(y.version) : 0;
+  if (nx <= ny && x.mtime_ns <= y.mtime_ns
+      && (nx != ny || x.mtime_ns != y.mtime_ns))
     return order::older;
-  if (by_number >= 0 && by_time >= 0 && by_number != by_time)
+  if (nx >= ny && x.mtime_ns >= y.mtime_ns
+      && (nx != ny || x.mtime_ns != y.mtime_ns))
     return order::newer;
-  if (by_number == by_time && by_number != 0)
-    return by_number < 0 ? order::older : order::newer;
   return order::unclear;
 }
 

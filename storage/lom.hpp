@@ -4,7 +4,8 @@
 // Form of the attribute "user.ais.lom" (little-endian):
 //   u8 format = 1 | u8 flags | u64 XXH64 of what follows | u64 size | u64 bid |
 //   u8 checksum type | str checksum | str version | str long name |
-//   u16 count, then count x (str key, str value)
+//   u16 count, then count x (str key, str value) |
+//   with flag 1: u64 generation
 // where str is a u16 length and its bytes. At most max_lom_bytes in all: ext4
 // with 4 KiB blocks keeps no more per file.
 #pragma once
@@ -30,8 +31,10 @@ struct lom {
   uint64_t size_bytes = 0;
   uint64_t bid = 0;          ///< incarnation of the bucket it was written to
   ais::storage::cksum cksum; ///< of the content
-  std::string version;  ///< decimal, counts up from "1"; empty: not versioned
-  custom_map custom;    ///< user's and backend's key=value pairs
+  std::string version; ///< decimal, counts up from "1"; empty: not versioned
+  custom_map custom;   ///< user's and backend's key=value pairs
+  /// Of the placement (smap.hpp) under which it was written; 0: not known.
+  uint64_t generation = 0;
   int64_t atime_ns = 0; ///< last access, Unix time [ns]; not in the attribute
   int64_t mtime_ns = 0; ///< last change of content, Unix time [ns]; ditto
   bool operator==(const lom&) const = default;
@@ -39,16 +42,17 @@ struct lom {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lom& x) {
-  return f(x.size_bytes, x.bid, x.cksum, x.version, x.custom, x.atime_ns,
-           x.mtime_ns);
+  return f(x.size_bytes, x.bid, x.cksum, x.version, x.custom, x.generation,
+           x.atime_ns, x.mtime_ns);
 }
 
 /// What is known of the order of two versions of one object.
 enum class order : uint8_t { older, same, newer, unclear };
 
-/// Whether `x` is older than `y`: number and time must not contradict each
-/// other (an object that was deleted and written again counts from "1"), else
-/// it is unclear.
+/// Whether `x` is older than `y`. Under one placement an object has one owner,
+/// so a version of a later one is newer. Within a placement, number and time
+/// must not contradict each other (an object that was deleted and written again
+/// counts from "1"), else it is unclear.
 order order_of(const lom& x, const lom& y);
 
 /// Encodes `x`; `long_name` is the object's name where the path does not tell

@@ -40,13 +40,18 @@ struct node_account;
 struct node_question;
 struct listed_part;
 struct override_config;
+struct moves_state;
+struct query_moves;
 struct query_xacts;
+struct rebalance_started;
 struct set_bucket_props;
 struct set_config;
 struct set_primary;
+struct start_rebalance;
 struct start_xact;
 struct state_update;
 struct stop_xact;
+struct surrender;
 struct sync_answer;
 struct take_over;
 struct vote;
@@ -108,6 +113,11 @@ CAF_BEGIN_TYPE_ID_BLOCK(ais, first_custom_type_id)
   CAF_ADD_TYPE_ID(ais, (ais::stop_xact))
   CAF_ADD_TYPE_ID(ais, (ais::query_xacts))
   CAF_ADD_TYPE_ID(ais, (ais::xact_snaps))
+  CAF_ADD_TYPE_ID(ais, (ais::surrender))
+  CAF_ADD_TYPE_ID(ais, (ais::query_moves))
+  CAF_ADD_TYPE_ID(ais, (ais::moves_state))
+  CAF_ADD_TYPE_ID(ais, (ais::start_rebalance))
+  CAF_ADD_TYPE_ID(ais, (ais::rebalance_started))
 
   CAF_ADD_ATOM(ais, ais::atom, get, "get")
   CAF_ADD_ATOM(ais, ais::atom, flush, "flush")

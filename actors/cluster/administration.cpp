@@ -21,6 +21,14 @@ struct administration_state {
   sync_view view;
   std::string running; ///< what goes on; empty: nothing
 
+  /// Targets that give away their objects, and what follows then.
+  struct leaving {
+    std::string what; ///< "shutdown-node of t[..]"
+    std::vector<std::string> ids;
+    std::function<void()> then;
+  };
+  std::vector<leaving> emptying;
+
   /// Members that were admitted, to be seen in the map.
   struct {
     std::vector<std::string> ids;
@@ -46,16 +54,41 @@ struct administration_state {
   void done(caf::typed_response_promise<T> answer, T x) {
     running.clear();
     answer.deliver(std::move(x));
+    emptied();
   }
   template <class T>
   void failed(caf::typed_response_promise<T> answer, error e) {
     running.clear();
     answer.deliver(std::move(e));
+    emptied();
   }
 
   void see(const sync_view& x) {
     view = x;
     arrive();
+    emptied();
+  }
+
+  /// Goes on with operations whose targets have given away their objects.
+  /// Another primary does not know of them: they are to be asked for again.
+  void emptied() {
+    if (!view.primary)
+      emptying.clear();
+    std::erase_if(emptying, [this](auto& x) {
+      auto back = std::any_of(x.ids.begin(), x.ids.end(), [this](auto& id) {
+        auto* node = map().find(id);
+        return !node || active(*node);
+      });
+      if (back)
+        log_warning(x.what + " is given up: it is not in maintenance any more");
+      return back;
+    });
+    if (emptying.empty() || moving(map()) || !running.empty())
+      return;
+    auto next = std::move(emptying.front());
+    emptying.erase(emptying.begin());
+    running = next.what;
+    next.then();
   }
 
   // -- maintenance, shutdown, decommission, removal
@@ -76,18 +109,42 @@ struct administration_state {
     auto answer = self->make_response_promise<ack>();
     auto out = req.what == node_action::decommission
                || req.what == node_action::remove;
-    auto next = [this, req, nodes = *nodes, answer, out] {
+    auto next = [this, req, nodes = *nodes, out](auto to) {
       if (out)
-        erase(req, nodes, answer);
+        erase(req, nodes, to);
       else
-        dismiss_all(req, nodes, peers_of(nodes), answer);
+        dismiss_all(req, nodes, peers_of(nodes), to);
+    };
+    auto ids = ids_of(*nodes);
+    auto lasts = req.what != node_action::start_maintenance
+                 && req.what != node_action::stop_maintenance
+                 && moves(*nodes, req);
+    auto then = [this, next, answer, lasts, ids]() mutable {
+      if (!lasts)
+        return next(answer);
+      // Objects move for as long as it takes; nobody waits for that, and other
+      // operations may come in between.
+      std::erase_if(emptying, [&](auto& x) { return x.ids == ids; });
+      emptying.push_back({running, std::move(ids), [next] {
+                            next(caf::typed_response_promise<ack>{});
+                          }});
+      done(answer, ack{});
     };
     // Where objects are not placed any more, nobody must serve them from then
     // on: this change is carried out before the next begins.
-    carry([ids = ids_of(*nodes), flag = flag_of(req.what)](
-            cluster_state& x) { return set_flags(x, ids, flag); },
-          answer, next);
+    carry([ids, flag = flag_of(req.what), move = moves(*nodes, req)](
+            cluster_state& x) { return set_flags(x, ids, flag, move); },
+          answer, then);
     return answer;
+  }
+
+  /// Whether objects are to move because of a change.
+  bool moves(const std::vector<snode>& nodes, const change_nodes& req) const {
+    return !req.skip_rebalance && req.what != node_action::remove
+           && view.state->config->values.flag("rebalance.enabled")
+           && !view.state->buckets->buckets.empty()
+           && std::any_of(nodes.begin(), nodes.end(),
+                          [](auto& x) { return x.role == node_role::target; });
   }
 
   /// An answer that rests on what we know of the members: if it is the newest.
@@ -157,7 +214,7 @@ struct administration_state {
     return caf::unit;
   }
 
-  /// Whether all objects are where they are looked for afterwards.
+  /// Whether there is a place for all objects afterwards.
   expected<void> keeps_objects(const std::vector<snode>& nodes,
                                const change_nodes& req) const {
     auto targets = std::count_if(nodes.begin(), nodes.end(), [](auto& x) {
@@ -176,13 +233,6 @@ struct administration_state {
       return fail(errc::invalid_argument,
                   "there would be no target left: add one first, or destroy"
                   " all buckets");
-    auto moves = view.state->config->values.flag("rebalance.enabled")
-                 && !req.skip_rebalance && others > 0;
-    if (moves)
-      return fail(errc::not_implemented,
-                  "objects would have to move between targets, which this"
-                  " version cannot do yet: with --no-rebalance they stay where"
-                  " they are, out of reach while the target is not in use");
     return caf::unit;
   }
 
@@ -200,6 +250,7 @@ struct administration_state {
 
   static std::vector<std::string> ids_of(const std::vector<snode>& nodes) {
     std::vector<std::string> out;
+    out.reserve(nodes.size());
     for (auto& x : nodes)
       out.push_back(x.id);
     return out;
@@ -215,7 +266,7 @@ struct administration_state {
 
   static expected<void>
   set_flags(cluster_state& x, const std::vector<std::string>& ids,
-            uint64_t flag) {
+            uint64_t flag, bool move) {
     auto next = std::make_shared<smap>(*x.map);
     for (auto& id : ids) {
       auto* node = find(*next, id);
@@ -226,6 +277,7 @@ struct administration_state {
       node->flags &= ~(snode_maintenance | snode_decommission);
       node->flags |= flag;
     }
+    place_anew(*next, move);
     ++next->version;
     x.map = next;
     return caf::unit;
@@ -244,6 +296,7 @@ struct administration_state {
           next->proxies.erase(id);
           next->targets.erase(id);
         }
+        place_anew(*next, false);
         ++next->version;
         x.map = next;
         return caf::unit;
@@ -388,6 +441,42 @@ struct administration_state {
     }
   }
 
+  // -- rebalance on demand
+
+  caf::result<rebalance_started> rebalance() {
+    if (auto ok = idle("rebalance"); !ok)
+      return ok.error();
+    if (moving(map()))
+      return fail(errc::busy,
+                  "rebalance[" + rebalance_id(generation_of(map()))
+                    + "] is running already: wait until it has ended");
+    if (!view.state->config->values.flag("rebalance.enabled"))
+      return fail(errc::invalid_argument,
+                  "rebalance is disabled: ais config cluster"
+                  " rebalance.enabled=true");
+    if (map().targets.size() < 2)
+      return fail(errc::invalid_argument,
+                  "not enough targets to rebalance: the cluster has "
+                    + std::to_string(map().targets.size()));
+    running = "rebalance";
+    auto answer = self->make_response_promise<rebalance_started>();
+    auto generation = std::make_shared<uint64_t>(0);
+    self
+      ->request(config.carrier, commit_timeout,
+                carry_through{[generation](cluster_state& x) -> expected<void> {
+                  auto next = std::make_shared<smap>(*x.map);
+                  search_anew(*next);
+                  ++next->version;
+                  *generation = generation_of(*next);
+                  x.map = next;
+                  return caf::unit;
+                }})
+      .then([this, answer,
+             generation](ack) { done(answer, rebalance_started{*generation}); },
+            [this, answer](error& e) { failed(answer, std::move(e)); });
+    return answer;
+  }
+
   // -- the primary
 
   caf::result<ack> elect(const set_primary& req) {
@@ -466,6 +555,7 @@ administration_actor::behavior_type administration(
     [&st](const change_nodes& x) { return st.change(x); },
     [&st](const admit_node& x) { return st.admit(x); },
     [&st](const set_primary& x) { return st.elect(x); },
+    [&st](const start_rebalance&) { return st.rebalance(); },
     [&st](const end_cluster& x) { return st.end(x); },
     [&st](const sync_view& x) { st.see(x); },
   };

@@ -63,6 +63,15 @@ struct set_primary {
   change_tag tag = {};
 };
 
+/// Has every target look for objects that are not where they belong.
+struct start_rebalance {
+  change_tag tag = {};
+};
+
+struct rebalance_started {
+  uint64_t generation = 0;
+};
+
 /// Ends all processes of the cluster.
 struct end_cluster {
   bool decommission = false; ///< and the cluster: nodes forget it
@@ -92,6 +101,14 @@ typename Inspector::result_type inspect(Inspector& f, set_primary& x) {
   return f(x.id, x.tag);
 }
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, start_rebalance& x) {
+  return f(x.tag);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, rebalance_started& x) {
+  return f(x.generation);
+}
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, end_cluster& x) {
   return f(x.decommission, x.rm_user_data, x.tag);
 }
@@ -114,10 +131,11 @@ using carrier_actor
 /// The ADMINISTRATION actor interface. All: errc::not_ready when not primary,
 /// busy while another operation goes on.
 using administration_actor = caf::typed_actor<
-  // Returns when committed, and those that leave know it; repeating it changes
-  // nothing. errc::node_not_found; invalid_argument: the primary, the last
-  // target; not_implemented: objects would have to move; timed_out: it is done,
-  // but a node that leaves does not answer.
+  // Returns when committed, and those that leave know it; or, where objects
+  // have to move first, when they begin to: the rest follows when they have.
+  // Repeating it changes nothing, and goes on with what was interrupted.
+  // errc::node_not_found; invalid_argument: the primary, the last target;
+  // timed_out: it is done, but a node that leaves does not answer.
   caf::replies_to<change_nodes>::with<ack>,
   // errc::invalid_argument: nobody there; integrity: of another cluster;
   // conflict: id or address in use.
@@ -125,6 +143,9 @@ using administration_actor = caf::typed_actor<
   // Returns when it is primary. errc::node_not_found, invalid_argument: it must
   // not be; conflict: it was not elected.
   caf::replies_to<set_primary>::with<ack>,
+  // Returns when all targets know it. errc::busy: one goes on;
+  // invalid_argument: there is nothing to move between, or it is disabled.
+  caf::replies_to<start_rebalance>::with<rebalance_started>,
   // Returns when all that answer know it; this node leaves a moment later.
   caf::replies_to<end_cluster>::with<ack>,
   // What METASYNC shows.

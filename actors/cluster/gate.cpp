@@ -50,6 +50,9 @@ gate(gate_actor::pointer self, const gate_routes& to) {
     [self, to](set_primary& x) {
       return self->delegate(to.proxy, std::move(x));
     },
+    [self, to](start_rebalance& x) {
+      return self->delegate(to.proxy, std::move(x));
+    },
     [self, to](end_cluster& x) {
       return self->delegate(to.proxy, std::move(x));
     },
@@ -77,6 +80,16 @@ gate(gate_actor::pointer self, const gate_routes& to) {
         return fail(errc::unsupported, "this node is no target");
       return self->delegate(to.target, std::move(x));
     },
+    [self, to](surrender& x) -> caf::result<ack> {
+      if (!to.rebalance)
+        return fail(errc::unsupported, "this node is no target");
+      return self->delegate(to.rebalance, std::move(x));
+    },
+    [self, to](query_moves& x) -> caf::result<moves_state> {
+      if (!to.rebalance)
+        return fail(errc::unsupported, "this node is no target");
+      return self->delegate(to.rebalance, std::move(x));
+    },
     [self, to](start_xact& x) -> caf::result<ack> {
       if (!to.xactions)
         return fail(errc::unsupported, "this node is no target");
@@ -95,7 +108,7 @@ gate(gate_actor::pointer self, const gate_routes& to) {
     [self, to](carry_out& x) -> caf::result<ack> {
       if (!to.target)
         return ack{};
-      return self->delegate(to.target, std::move(x));
+      return self->delegate(to.target, x);
     },
   };
 }

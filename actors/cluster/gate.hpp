@@ -7,6 +7,7 @@
 #include "actors/cluster/membership.hpp"
 #include "actors/meta/metasync.hpp"
 #include "actors/proxy/proxy.hpp"
+#include "actors/rebalance/rebalance.hpp"
 #include "actors/xact/xactions.hpp"
 
 #include <map>
@@ -60,6 +61,7 @@ using gate_actor
                      caf::replies_to<change_nodes>::with<ack>,
                      caf::replies_to<admit_node>::with<admitted>,
                      caf::replies_to<set_primary>::with<ack>,
+                     caf::replies_to<start_rebalance>::with<rebalance_started>,
                      caf::replies_to<end_cluster>::with<ack>,
                      // NODE
                      caf::replies_to<dismiss>::with<ack>,
@@ -71,6 +73,9 @@ using gate_actor
                      caf::replies_to<begin_txn>::with<ack>, //
                      caf::replies_to<list_part>::with<listed_part>,
                      caf::replies_to<count_bucket>::with<bucket_totals>,
+                     // REBALANCE; errc::unsupported where there is no target
+                     caf::replies_to<surrender>::with<ack>,
+                     caf::replies_to<query_moves>::with<moves_state>,
                      // XACTIONS; errc::unsupported where there is no target
                      caf::replies_to<start_xact>::with<ack>,
                      caf::replies_to<stop_xact>::with<ack>,
@@ -99,6 +104,7 @@ struct gate_routes {
   informant_actor informant; ///< null where nobody provides it
   target_actor target;       ///< null on a node without
   xactions_actor xactions;   ///< the same
+  rebalance_actor rebalance; ///< the same
 };
 
 /// Spawns the GATE.

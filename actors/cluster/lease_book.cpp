@@ -26,7 +26,7 @@ void lease_book::see(const cluster_state& accepted,
       heard_ns_.emplace(id, now_ns);
       vouched_ns_.emplace(id, majority_ns_);
     }
-  for (auto* nodes : {&committed.map->proxies, &committed.map->targets})
+  for (auto* nodes : {&committed.map->proxies, &committed.map->targets}) {
     for (auto& [id, node] : *nodes) {
       if ((node.flags & snode_silent) != 0) {
         marked_.insert(id);
@@ -40,6 +40,7 @@ void lease_book::see(const cluster_state& accepted,
       else if (resting_.erase(id) > 0)
         back_[id] = committed.at;
     }
+  }
 }
 
 void lease_book::vouched(const std::string& id, int64_t at_ns) {

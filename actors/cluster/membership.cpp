@@ -115,6 +115,7 @@ struct membership_state {
         auto i = nodes.find(node.id);
         nodes[node.id] = merged(node, i == nodes.end() ? nullptr : &i->second);
       }
+      place_anew(*next, !x.buckets->buckets.empty());
       ++next->version;
       x.map = next;
       return caf::unit;

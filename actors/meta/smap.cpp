@@ -46,7 +46,8 @@ std::string_view to_string(node_role x) {
 }
 
 std::string name_of(const snode& x) {
-  return (x.role == node_role::proxy ? "p[" : "t[") + x.id + ']';
+  std::string out = x.role == node_role::proxy ? "p[" : "t[";
+  return out.append(x.id).append("]");
 }
 
 const snode* smap::find(const std::string& id) const {
@@ -99,19 +100,80 @@ std::vector<std::string> succession(const smap& x) {
   return out;
 }
 
-const snode* owner_of(const smap& x, uint64_t object_digest) {
-  const snode* out = nullptr;
+namespace {
+
+/// The target of `ids` (or of all active ones) with the largest weight.
+template <class Ids>
+const std::string* pick_owner(const Ids& ids, uint64_t object_digest) {
+  const std::string* out = nullptr;
   uint64_t best = 0;
-  for (auto& [id, node] : x.targets) {
-    if (!active(node))
-      continue;
+  for (auto& id : ids) {
     auto weight = hrw_mix(placement_digest(id) ^ object_digest);
     if (!out || weight >= best) {
-      out = &node;
+      out = &id;
       best = weight;
     }
   }
   return out;
+}
+
+std::vector<std::string> active_targets(const smap& x) {
+  std::vector<std::string> out;
+  for (auto& [id, node] : x.targets)
+    if (active(node))
+      out.push_back(id);
+  return out;
+}
+
+} // namespace
+
+const snode* owner_of(const smap& x, uint64_t object_digest) {
+  auto find = [&](const std::string* id) -> const snode* {
+    auto i = id ? x.targets.find(*id) : x.targets.end();
+    return i == x.targets.end() ? nullptr : &i->second;
+  };
+  if (x.placements.empty())
+    return find(pick_owner(active_targets(x), object_digest));
+  return find(pick_owner(x.placements.back().targets, object_digest));
+}
+
+bool moving(const smap& x) {
+  return x.placements.size() > 1;
+}
+
+bool owned_throughout(const smap& x, const std::string& target,
+                      uint64_t object_digest) {
+  return std::all_of(x.placements.begin(), x.placements.end(), [&](auto& set) {
+    auto* id = pick_owner(set.targets, object_digest);
+    return id && *id == target;
+  });
+}
+
+uint64_t generation_of(const smap& x) {
+  return x.placements.empty() ? 0 : x.placements.back().generation;
+}
+
+void place_anew(smap& x, bool move) {
+  placement_set next{generation_of(x) + 1, active_targets(x)};
+  if (!x.placements.empty() && x.placements.back().targets == next.targets)
+    return;
+  if (!move && !moving(x))
+    x.placements.clear();
+  x.placements.push_back(std::move(next));
+  if (x.placements.size() > max_placements) {
+    auto last = std::move(x.placements.back());
+    x.placements = {{last.generation - 1, {}}, std::move(last)};
+  }
+}
+
+void search_anew(smap& x) {
+  auto now = generation_of(x);
+  x.placements = {{now, {}}, {now + 1, active_targets(x)}};
+}
+
+void end_moves(smap& x) {
+  if (moving(x))
+    x.placements.erase(x.placements.begin(), x.placements.end() - 1);
 }
 
 json::object to_json(const snode& x) {
@@ -131,13 +193,19 @@ json::object to_json(const smap& x) {
   json::object tmap;
   for (auto& [id, node] : x.targets)
     tmap[id] = to_json(node);
+  json::array placements;
+  for (auto& set : x.placements)
+    placements.push_back(
+      {{"generation", set.generation},
+       {"targets", json::array(set.targets.begin(), set.targets.end())}});
   auto* primary = x.find(x.primary);
   return {{"pmap", std::move(pmap)},
           {"proxy_si", to_json(primary ? *primary : snode{})},
           {"tmap", std::move(tmap)},
           {"uuid", x.uuid},
           {"creation_time", x.created},
-          {"version", std::to_string(x.version)}};
+          {"version", std::to_string(x.version)},
+          {"placements", std::move(placements)}};
 }
 
 expected<snode> parse_snode(const json::value& v) {
@@ -161,6 +229,39 @@ expected<snode> parse_snode(const json::value& v) {
   out.data = *data;
   return out;
 }
+
+namespace {
+
+/// Absent in the maps of other implementations.
+expected<std::vector<placement_set>> parse_placements(const json::object& o) {
+  std::vector<placement_set> out;
+  auto* all = o.if_contains("placements");
+  if (!all)
+    return out;
+  auto bad = fail(errc::invalid_argument, "the smap has bad placements");
+  if (!all->is_array())
+    return bad;
+  for (auto& v : all->get_array()) {
+    auto* set = v.if_object();
+    auto* ids = set ? set->if_contains("targets") : nullptr;
+    if (!ids || !ids->is_array())
+      return bad;
+    placement_set next;
+    auto generation = unsigned_member(*set, "generation", 0);
+    if (!generation)
+      return bad;
+    next.generation = *generation;
+    for (auto& id : ids->get_array()) {
+      if (!id.is_string())
+        return bad;
+      next.targets.emplace_back(id.get_string());
+    }
+    out.push_back(std::move(next));
+  }
+  return out;
+}
+
+} // namespace
 
 expected<smap_ptr> parse_smap(std::string_view text) {
   auto parsed = parse_json(text);
@@ -187,6 +288,10 @@ expected<smap_ptr> parse_smap(const json::value& v) {
   out->uuid = *uuid;
   out->created = *created;
   out->primary = first->id;
+  auto placements = parse_placements(*tree);
+  if (!placements)
+    return placements.error();
+  out->placements = std::move(*placements);
   for (auto* map : {pmap, tmap}) {
     for (auto& m : map->get_object()) {
       auto node = parse_snode(m.value());

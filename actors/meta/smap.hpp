@@ -58,6 +58,17 @@ typename Inspector::result_type inspect(Inspector& f, snode& x) {
   return f(x.id, x.role, x.pub, x.control, x.data, x.flags);
 }
 
+/// Targets among which objects are placed by HRW.
+struct placement_set {
+  uint64_t generation = 0;          ///< counts up with every change
+  std::vector<std::string> targets; ///< ids, sorted; none: might be anywhere
+  bool operator==(const placement_set&) const = default;
+};
+
+/// Earlier placements that are remembered; with more, the oldest become one
+/// that says nothing.
+inline constexpr size_t max_placements = 8;
+
 /// "p[id]" or "t[id]".
 std::string name_of(const snode& x);
 
@@ -69,6 +80,10 @@ struct smap {
   std::string primary; ///< id of a proxy
   std::map<std::string, snode> proxies;
   std::map<std::string, snode> targets;
+  /// Oldest first; the last one says who owns what. While there are others,
+  /// objects may still be where those place them: see actors/rebalance. None:
+  /// all active targets.
+  std::vector<placement_set> placements;
 
   const snode* find(const std::string& id) const;
   bool operator==(const smap&) const = default;
@@ -87,8 +102,25 @@ bool electable(const snode& x);
 /// The order in which proxies take over: electable ones by id digest, largest
 /// first. Source: storage-semantics 4.6.
 std::vector<std::string> succession(const smap& x);
-/// The target that owns an object; null without active targets.
+/// The target that owns an object; null without targets.
 const snode* owner_of(const smap& x, uint64_t object_digest);
+/// Whether objects may be elsewhere than at their owner.
+bool moving(const smap& x);
+/// Whether nobody but `target` can have an object, by all placements.
+bool owned_throughout(const smap& x, const std::string& target,
+                      uint64_t object_digest);
+/// The generation of the placement in effect.
+uint64_t generation_of(const smap& x);
+
+// How placements change, as part of a change of the map.
+
+/// Places objects on the targets that are active now. Without `move` they stay
+/// where they are, unless others are on their way already.
+void place_anew(smap& x, bool move);
+/// As if nothing were known of where objects are.
+void search_anew(smap& x);
+/// All objects are at their owners.
+void end_moves(smap& x);
 
 using smap_ptr = std::shared_ptr<const smap>;
 

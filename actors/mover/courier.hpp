@@ -14,6 +14,11 @@ inline constexpr size_t stream_block_bytes = 256 << 10; ///< in memory at once
 inline constexpr std::chrono::seconds stream_grace{20};
 inline constexpr uint64_t stream_min_rate = 64 << 10; ///< [bytes/s]
 
+/// The end of a stream whose source is not valid any more.
+inline error source_changed() {
+  return fail(errc::not_ready, "the object changed while it was sent");
+}
+
 /// What a stream of that many bytes may take on the wire, in all.
 inline std::chrono::seconds stream_time(uint64_t bytes) {
   return stream_grace
@@ -28,6 +33,9 @@ struct carry {
   net_info to;
   storage::bytes offer; ///< payload of the frame
   std::shared_ptr<storage::object_reader> content;
+  /// Set: the stream may end well only while this is not revoked. Whoever
+  /// deletes the source can then be sure that it does not come back.
+  lease_ptr valid = nullptr;
 };
 
 struct carried {

@@ -53,6 +53,7 @@ struct arrival {
     write_options out;
     out.custom = offer.attrs.custom;
     out.when = offer.when;
+    out.anywhere = offer.anywhere;
     if (offer.how == stream_write::move)
       out.moved = offer.attrs;
     return out;
@@ -69,7 +70,8 @@ struct mover_state {
 
   mover_actor::pointer self = nullptr;
   mover_config config;
-  size_t copies = 0; ///< running
+  settler_actor settler; ///< null: nothing ever moves
+  size_t copies = 0;     ///< running
   std::deque<copying_ptr> copies_waiting;
   size_t streams = 0; ///< going out
   std::deque<sending> streams_waiting;
@@ -112,6 +114,17 @@ struct mover_state {
               // CAF's own errors mean nothing to whoever asked.
               no(fail(code_of(e), message_of(e)));
             });
+  }
+
+  /// Goes on when all there is of an object of ours is here.
+  void settle(const object_key& key, std::function<void()> then,
+              std::function<void(const error&)> no) {
+    auto& map = *config.sync->read()->state->map;
+    if (!settler || !moving(map)
+        || owned_throughout(map, config.node_id, digest_of(key)))
+      return then();
+    ask<ack>(
+      settler, copy_timeout, settle_object{key}, [then](ack) { then(); }, no);
   }
 
   // -- copy and rename
@@ -161,16 +174,19 @@ struct mover_state {
     if (!from)
       return end(job, from.error());
     job->from = std::move(*from);
-    ask<lease_ptr>(
-      job->from.shard, shard_timeout, open_object{job->what.from, false},
-      [this, job](const lease_ptr& x) {
-        job->source = x;
-        if (job->what.rename && AIS_MUTANT("source-goes-first"))
-          remove_source(job, nullptr);
-        else
-          choose_way(job);
-      },
-      failing(job));
+    auto open = [this, job] {
+      ask<lease_ptr>(
+        job->from.shard, shard_timeout, open_object{job->what.from, false},
+        [this, job](const lease_ptr& x) {
+          job->source = x;
+          if (job->what.rename && AIS_MUTANT("source-goes-first"))
+            remove_source(job, nullptr);
+          else
+            choose_way(job);
+        },
+        failing(job));
+    };
+    settle(job->what.from, open, failing(job));
   }
 
   void choose_way(const copying_ptr& job) {
@@ -210,12 +226,15 @@ struct mover_state {
     auto& attrs = job->source->object->attrs;
     write_options options;
     options.custom = attrs.custom;
-    ask<put_begun>(
-      to->shard, shard_timeout, begin_put{to->key, options, attrs.size_bytes},
-      [this, job, to = *to, options](put_begun& x) {
-        fill_here(job, to, options, x.writer);
-      },
-      failing(job));
+    auto begin = [this, job, to = *to, options, size = attrs.size_bytes] {
+      ask<put_begun>(
+        to.shard, shard_timeout, begin_put{to.key, options, size},
+        [this, job, to, options](put_begun& x) {
+          fill_here(job, to, options, x.writer);
+        },
+        failing(job));
+    };
+    settle(to->key, begin, failing(job));
   }
 
   void
@@ -304,7 +323,8 @@ struct mover_state {
 
   /// Says what is sent, and to whom.
   expected<carry> prepare(const send_object& req) const {
-    if (auto ok = leased(); !ok)
+    // Moves go from targets in maintenance, too: it is the receiver who owns.
+    if (auto ok = leased(); !ok && req.how != stream_write::move)
       return ok.error();
     auto view = config.sync->read();
     auto* to = view->state->map->find(req.to);
@@ -330,7 +350,11 @@ struct mover_state {
     auto raw = encode_offer(offer, view->state->secret);
     if (!raw)
       return raw.error();
-    return carry{to->data, std::move(*raw), req.what->object};
+    return carry{to->data, std::move(*raw), req.what->object,
+                 req.how == stream_write::move
+                     && !AIS_MUTANT("deleted-source-sent")
+                   ? req.what
+                   : nullptr};
   }
 
   void start(sending job) {
@@ -385,6 +409,29 @@ struct mover_state {
     auto answer = self->make_response_promise<admitted_stream>();
     auto ticket = ++last_ticket;
     auto& kept = arrivals[ticket] = std::move(*in);
+    if (kept.offer.how == stream_write::move || kept.offer.anywhere) {
+      begin(ticket, answer);
+      return answer;
+    }
+    // A new version here: of which object, others may know.
+    settle(
+      kept.key, [this, ticket, answer] { begin(ticket, answer); },
+      [this, ticket, answer](const error& e) mutable {
+        arrivals.erase(ticket);
+        answer.deliver(refusal(e));
+      });
+    return answer;
+  }
+
+  void
+  begin(uint64_t ticket, caf::typed_response_promise<admitted_stream> answer) {
+    auto found = arrivals.find(ticket);
+    if (found == arrivals.end()) {
+      answer.deliver(
+        refusal(fail(errc::timed_out, "the stream waited too long")));
+      return;
+    }
+    auto& kept = found->second;
     auto size = kept.offer.attrs.size_bytes;
     ask<put_begun>(
       kept.shard, shard_timeout, begin_put{kept.key, kept.options(), size},
@@ -406,7 +453,6 @@ struct mover_state {
         out.receipt = receipt_of(e);
         answer.deliver(std::move(out));
       });
-    return answer;
   }
 
   /// What is there already is no failure.
@@ -542,6 +588,7 @@ mover(mover_actor::stateful_pointer<mover_state> self, mover_config config) {
     [&st](const ended_stream& x) { return st.ended(x); },
     [&st](const copy_object& x) { return st.copy(x); },
     [&st](const send_object& x) { return st.send(x); },
+    [&st](const use_settler& x) { st.settler = x.who; },
   };
 }
 

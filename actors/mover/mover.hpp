@@ -49,6 +49,23 @@ struct send_object {
   bool anywhere = false; ///< the receiver need not own the object
 };
 
+/// Has an object brought here, wherever it is: see actors/rebalance.
+struct settle_object {
+  object_key key;
+};
+
+/// Who does that.
+using settler_actor = caf::typed_actor<
+  // Returns when nobody but us has the object, or can have it before the map
+  // changes. errc::not_ready: it is not ours, or a target that may have it
+  // does not answer; too_many_requests.
+  caf::replies_to<settle_object>::with<ack>>;
+
+/// Tells the mover whom to ask.
+struct use_settler {
+  settler_actor who;
+};
+
 struct sent_object {
   /// False: what the receiver has is the same or newer.
   bool stored = false;
@@ -67,7 +84,7 @@ using mover_actor = stream_door::extend<
   caf::replies_to<copy_object>::with<lom_ptr>,
   // Returns when the other side has it as durably as the bucket wants. Errors
   // as above; errc::conflict: it is unclear which is newer, both stay.
-  caf::replies_to<send_object>::with<sent_object>>;
+  caf::replies_to<send_object>::with<sent_object>, caf::reacts_to<use_settler>>;
 
 struct mover_config {
   environment env;
@@ -86,4 +103,6 @@ mover_actor spawn_mover(caf::actor_system& sys, const mover_config& config);
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::copy_object)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::send_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::settle_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::use_settler)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::sent_object)

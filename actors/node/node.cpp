@@ -55,8 +55,9 @@ struct audience {
   membership_actor membership;
   election_actor election; ///< null without a proxy
   proxy_actor proxy;
-  target_actor target;     ///< null without
-  xactions_actor xactions; ///< the same
+  target_actor target;       ///< null without
+  xactions_actor xactions;   ///< the same
+  rebalance_actor rebalance; ///< the same
   caf::strong_actor_ptr node;
 
   void tell(const sync_view& x) {
@@ -65,9 +66,11 @@ struct audience {
     if (x.primary && !electorate_of(*x.accepted->map).sole.empty())
       boards->gate_fence->open_until(fence::always);
     auto old = boards->sync->read()->state;
-    boards->sync->show(std::make_shared<const sync_view>(x));
+    // First what shards look at: whoever acts on the new state finds that they
+    // know who owns what.
     if (old->map != x.state->map)
       boards->map->show(x.state->map);
+    boards->sync->show(std::make_shared<const sync_view>(x));
     if (old->config != x.state->config) {
       boards->config->show(x.state->config);
       caf::anon_send(local, x.state->config);
@@ -82,6 +85,8 @@ struct audience {
       caf::anon_send(election, x);
     if (target)
       caf::anon_send(target, x);
+    if (rebalance)
+      caf::anon_send(rebalance, x);
     caf::anon_send(caf::actor_cast<caf::actor>(node), x);
   }
 };
@@ -178,6 +183,7 @@ struct node_state {
     for (auto& x : nodes())
       (x.role == node_role::proxy ? map->proxies : map->targets)[x.id] = x;
     map->primary = who.proxy_id;
+    place_anew(*map, false);
     auto out = std::make_shared<cluster_state>();
     out->map = map;
     out->buckets = buckets;
@@ -231,13 +237,18 @@ struct node_state {
     others->proxy = spawn_proxy(
       sys, {env, metasync, others->peers, config.connector, peer_board});
     if (config.target) {
+      auto snaps = std::make_shared<board<std::vector<xact_snap>>>();
       others->target = spawn_target(sys, target_settings(), boards->target);
-      others->xactions = spawn_xactions(
-        sys, {env, who.target_id, others->target, boards->sync, boards->buckets,
-              boards->target, boards->gate_fence});
       mover = spawn_mover(sys,
                           {env, who.target_id, boards->sync, boards->buckets,
                            boards->target, boards->gate_fence, config.courier});
+      others->rebalance = spawn_rebalance(
+        sys, {env, who.target_id, others->target, mover, boards->map,
+              boards->buckets, boards->target, peer_board, snaps});
+      others->xactions = spawn_xactions(
+        sys, {env, who.target_id, others->target, boards->sync, boards->buckets,
+              boards->target, boards->gate_fence,
+              settler_actor{others->rebalance}, snaps});
     }
     others->keepalive = spawn_keepalive(
       sys, {env, seats(), metasync, peer_board, boards->gate_fence, events()});
@@ -247,7 +258,7 @@ struct node_state {
        [sync = boards->sync] { return sync->read()->accepted->uuid(); },
        metasync, others->keepalive, others->membership, others->proxy,
        dismissed_actor{node_actor{self}}, others->local, config.informant,
-       others->target, others->xactions});
+       others->target, others->xactions, others->rebalance});
     auto door = caf::actor_cast<caf::strong_actor_ptr>(gate);
     self->send(others->peers, own_gate{door});
     if (auto ok = config.publish(door); !ok)
@@ -264,6 +275,7 @@ struct node_state {
     c.shards = config.shards;
     c.cached_leases = config.cached_leases;
     c.buckets = boards->buckets;
+    c.map = boards->map;
     return c;
   }
 
@@ -339,6 +351,7 @@ struct node_state {
       ->request(metasync, load_timeout,
                 propose{[mine = nodes()](cluster_state& x) -> expected<void> {
                   auto map = described(*x.map, mine);
+                  place_anew(*map, !x.buckets->buckets.empty());
                   ++map->version;
                   x.map = map;
                   return caf::unit;
@@ -399,7 +412,8 @@ struct node_state {
     log_info("node active:" + what + ", cluster " + uuid);
     starting.deliver(node_handles{config.proxy ? who.proxy_id : std::string{},
                                   config.target ? who.target_id : std::string{},
-                                  others->proxy, mover, others->local, jobs});
+                                  others->proxy, mover, others->rebalance,
+                                  others->local, jobs});
   }
 
   template <class F>
@@ -462,7 +476,12 @@ struct node_state {
     self->request(vault, vault_timeout, forget_meta{kind, how.stop})
       .then(
         [this, kinds, how, answer](ack) { forget_next(kinds, how, answer); },
-        [answer](error& e) mutable { answer.deliver(std::move(e)); });
+        [this, how, answer](error& e) mutable {
+          answer.deliver(std::move(e));
+          // It has let go of its metadata: the process is of no use any more.
+          if (how.stop && config.leave)
+            config.leave();
+        });
   }
 
   /// Removed data is off the disks before the process ends.
@@ -514,6 +533,7 @@ struct node_state {
       stop_one(others->peers);
       stop_one(others->proxy);
       stop_one(others->xactions);
+      stop_one(others->rebalance);
       stop_one(others->target);
       stop_one(others->local);
     }

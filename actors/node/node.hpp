@@ -46,7 +46,8 @@ struct node_handles {
   std::string proxy_id;  ///< empty: no proxy here
   std::string target_id; ///< empty: no target here
   proxy_actor proxy;
-  mover_actor mover; ///< null: no target here
+  mover_actor mover;     ///< null: no target here
+  settler_actor settler; ///< the same
   local_config_actor local;
   summaries_actor summaries;
 };

@@ -2,6 +2,7 @@
 
 #include "actors/base/gather.hpp"
 #include "actors/cluster/gate.hpp"
+#include "actors/rebalance/overseer.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/mutant.hpp"
 
@@ -51,6 +52,7 @@ struct proxy_state {
   extended::pointer self = nullptr;
   proxy_config config;
   administration_actor administration;
+  overseer_actor overseer;
   sync_view view;
   std::deque<std::function<void()>> waiting; ///< the first one runs
   /// A change that the primary has.
@@ -192,6 +194,7 @@ struct proxy_state {
     auto other = x.promised != view.promised || now != view.state->map->primary;
     view = x;
     self->send(administration, x);
+    self->send(overseer, x);
     // A primary of the past answers late or never; nobody should wait for it,
     // unless for its successor, who promised first and is shown later.
     std::erase_if(relayed, [&](auto& entry) {
@@ -468,6 +471,9 @@ proxy(extended::stateful_pointer<proxy_state> self, proxy_config config) {
     self->system(), {st.config.env, st.config.metasync, proxy_actor{self},
                      st.config.connector, st.config.peers});
   self->link_to(st.administration);
+  st.overseer = spawn_overseer(
+    self->system(), {st.config.env, st.config.metasync, st.config.peers});
+  self->link_to(st.overseer);
   return {
     [&st](const create_bucket& x) {
       return st.change(x, &proxy_state::create);
@@ -484,6 +490,9 @@ proxy(extended::stateful_pointer<proxy_state> self, proxy_config config) {
     [&st](const change_nodes& x) { return st.administer<ack>(x); },
     [&st](const admit_node& x) { return st.administer<admitted>(x); },
     [&st](const set_primary& x) { return st.administer<ack>(x); },
+    [&st](const start_rebalance& x) {
+      return st.administer<rebalance_started>(x);
+    },
     [&st](const end_cluster& x) { return st.administer<ack>(x); },
     [&st](const carry_through& x) { return st.carry_in_turn(x); },
     [&st](const sync_view& x) { st.see(x); },

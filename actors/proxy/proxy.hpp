@@ -82,6 +82,7 @@ using proxy_actor = caf::typed_actor<
   caf::replies_to<change_nodes>::with<ack>,
   caf::replies_to<admit_node>::with<admitted>,
   caf::replies_to<set_primary>::with<ack>,
+  caf::replies_to<start_rebalance>::with<rebalance_started>,
   caf::replies_to<end_cluster>::with<ack>,
   // In turn with the changes of buckets; errc::not_ready.
   caf::replies_to<carry_through>::with<ack>,

@@ -43,7 +43,8 @@ struct mountpath_state {
       shards.push_back(spawn_shard(
         sys, {config.env, disk, config.node_id + '|' + std::to_string(i),
               shard_config{}.cached_objects,
-              std::max<size_t>(config.cached_leases / config.shards, 1)}));
+              std::max<size_t>(config.cached_leases / config.shards, 1),
+              config.map, config.node_id}));
     for (size_t i = 0; i < config.io_actors; ++i)
       io.push_back(spawn_io(sys, config.env));
     self->delayed_send(self, shard_tick, atom::tick_v);

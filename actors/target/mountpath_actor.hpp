@@ -68,7 +68,8 @@ struct mountpath_config {
   std::string node_id; ///< of the target
   size_t shards = 4;
   size_t io_actors = 2;
-  size_t cached_leases = 4096; ///< open files, all shards together
+  size_t cached_leases = 4096;      ///< open files, all shards together
+  std::shared_ptr<board<smap>> map; ///< of shard_config
 };
 
 /// Spawns a MOUNTPATH actor.

@@ -1,12 +1,14 @@
 #include "actors/target/shard.hpp"
 
 #include "actors/target/object_cache.hpp"
+#include "storage/base/hrw.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/metrics.hpp"
 #include "storage/base/mutant.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <unordered_map>
 
 namespace ais {
@@ -25,6 +27,10 @@ std::string next_version(const std::string& current) {
 
 std::string cname_of(const object_key& key) {
   return ais::cname_of(key.bucket->ref.bck, key.name);
+}
+
+error not_found(const object_key& key) {
+  return fail(errc::object_not_found, cname_of(key) + " does not exist");
 }
 
 } // namespace
@@ -77,6 +83,10 @@ private:
   };
 
   storage::mountpath& mp() { return *config_.mpath; }
+  /// The generation under which the object is ours; errc::not_ready.
+  expected<uint64_t> owned(const object_key& key);
+  /// What to answer when an object cannot be opened.
+  error denial(const object_key& key, const error& e);
   /// The attributes of the current version, null if there is none.
   expected<lom_ptr> current(const object_key& key);
   /// Opens the current version and brings the cache up to date with its file.
@@ -115,15 +125,38 @@ private:
   bool flush_scheduled_ = false;
   std::unordered_map<std::string, open_append> appends_;
   std::vector<arrival> arrivals_;
+  std::optional<board<smap>::view> map_;
   storage::bytes scratch_;
 };
 
 void shard_state::init(shard_impl::pointer self, const shard_config& config) {
   self_ = self;
   config_ = config;
+  if (config_.map)
+    map_.emplace(*config_.map);
   cache_ = std::make_unique<object_cache>(
     config.cached_objects, config.cached_leases,
     [this](cached_object& x) { store_atime(x); });
+}
+
+expected<uint64_t> shard_state::owned(const object_key& key) {
+  if (!map_ || AIS_MUTANT("written-anywhere"))
+    return map_ ? generation_of(**map_) : 0;
+  auto& map = **map_;
+  auto* owner
+    = owner_of(map, placement_digest(uname_of(key.bucket->ref.bck, key.name)));
+  if (owner && owner->id == config_.node_id)
+    return generation_of(map);
+  return fail(errc::not_ready, cname_of(key) + " belongs to "
+                                 + (owner ? name_of(*owner) : "nobody")
+                                 + " by now: try again");
+}
+
+error shard_state::denial(const object_key& key, const error& e) {
+  if (e != errc::object_not_found || AIS_MUTANT("denied-anywhere"))
+    return e;
+  auto mine = owned(key);
+  return mine ? e : mine.error();
 }
 
 // -- reading
@@ -132,7 +165,7 @@ void shard_state::init(shard_impl::pointer self, const shard_config& config) {
 expected<lease_ptr> shard_state::open(const open_object& req) {
   auto opened = open_current(req.key);
   if (!opened)
-    return opened.error();
+    return req.anywhere ? opened.error() : denial(req.key, opened.error());
   auto& [entry, object] = *opened;
   auto& it = object ? *object : *entry->out->object;
   if (!entry->verified && req.verify
@@ -157,7 +190,7 @@ expected<lom_ptr> shard_state::head(const head_object& req) {
   if (req.verify) {
     auto opened = open_current(req.key);
     if (!opened)
-      return opened.error();
+      return denial(req.key, opened.error());
     auto& [entry, object] = *opened;
     if (auto ok = verify(req.key, object ? *object : *entry->out->object); !ok)
       return ok.error();
@@ -167,7 +200,7 @@ expected<lom_ptr> shard_state::head(const head_object& req) {
   if (!attrs)
     return attrs.error();
   if (!*attrs)
-    return fail(errc::object_not_found, cname_of(req.key) + " does not exist");
+    return denial(req.key, not_found(req.key));
   auto answer = std::make_shared<storage::lom>(**attrs);
   if (auto* entry = cache_->find(req.key))
     answer->atime_ns = entry->last_access_ns();
@@ -190,7 +223,7 @@ shard_state::open_current(const object_key& key) {
   if (!object) {
     cache_->erase(key);
     if (object.error() == errc::object_not_found)
-      return fail(errc::object_not_found, cname_of(key) + " does not exist");
+      return not_found(key);
     return object.error();
   }
   if (!entry || entry->stamp != (*object)->stamp) {
@@ -374,10 +407,14 @@ caf::result<lom_ptr> shard_state::seal_and_enqueue(const object_key& key,
 caf::result<lom_ptr>
 shard_state::enqueue(const object_key& key, const write_options& options,
                      storage::writer_ptr writer) {
+  auto generation = options.anywhere ? expected<uint64_t>{0} : owned(key);
+  if (!generation)
+    return generation.error();
   auto known = current(key);
   if (auto ok = admit(key, options, writer, known); !ok)
     return ok.error();
   auto& attrs = writer->attrs();
+  attrs.generation = options.moved ? options.moved->generation : *generation;
   attrs.bid = key.bucket->ref.bid;
   attrs.custom = options.custom;
   if (options.moved)
@@ -446,12 +483,17 @@ void shard_state::flush_group() {
 }
 
 expected<ack> shard_state::remove(const delete_object& req) {
+  auto mine = owned(req.key);
+  if (!mine && !req.given)
+    return mine.error();
+  if (mine && req.given && !AIS_MUTANT("given-twice"))
+    return fail(errc::conflict, cname_of(req.key) + " is ours again");
   auto known = current(req.key);
   if (!known && known.error() != errc::corrupted)
     return known.error();
   if (known && !*known) {
     decide(req.key, errc::conflict);
-    return fail(errc::object_not_found, cname_of(req.key) + " does not exist");
+    return not_found(req.key);
   }
   if (req.if_same && !AIS_MUTANT("deleted-blindly"))
     if (auto ok = same_as(req.key, *req.if_same); !ok)
@@ -480,12 +522,16 @@ expected<void> shard_state::same_as(const object_key& key, const lease& x) {
 }
 
 expected<lom_ptr> shard_state::change(const set_custom& req) {
+  auto generation = owned(req.key);
+  if (!generation)
+    return generation.error();
   auto known = current(req.key);
   if (!known)
     return known.error();
   if (!*known)
-    return fail(errc::object_not_found, cname_of(req.key) + " does not exist");
+    return not_found(req.key);
   auto next = std::make_shared<storage::lom>(**known);
+  next->generation = *generation;
   if (req.replace)
     next->custom.clear();
   for (auto& [k, v] : req.custom)

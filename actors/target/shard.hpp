@@ -16,10 +16,17 @@
 // our back; what this process wrote itself was hashed while it was received.
 // Small objects are verified on open; large ones arrive unverified and the
 // reader proves them piece by piece (actors/target/io.hpp) while it sends.
+//
+// Ownership. A client's change is made only while the map places the object
+// here, and carries the generation of that placement: what another target asks
+// us for later (actors/rebalance) has all that we may have acknowledged. That
+// an object is not there is told only while it is ours, too.
 #pragma once
 
+#include "actors/base/board.hpp"
 #include "actors/base/environment.hpp"
 #include "actors/base/type_ids.hpp"
+#include "actors/meta/smap.hpp"
 #include "actors/mover/frame.hpp"
 #include "actors/target/bucket.hpp"
 #include "storage/mountpath.hpp"
@@ -67,7 +74,8 @@ struct object_key {
 /// Asks for a lease.
 struct open_object {
   object_key key;
-  bool verify = true; ///< verify objects up to verify_on_open_bytes now
+  bool verify = true;    ///< verify objects up to verify_on_open_bytes now
+  bool anywhere = false; ///< the object need not be ours
 };
 
 /// Asks for the attributes only.
@@ -86,6 +94,7 @@ struct write_options {
   /// Set: the content is this version, made elsewhere, and keeps its number and
   /// times.
   std::optional<storage::lom> moved;
+  bool anywhere = false; ///< the object need not be ours
 };
 
 /// Writes a whole object whose bytes are here.
@@ -121,6 +130,9 @@ struct delete_object {
   /// Only if the object is still the one of this lease, content and attributes;
   /// null: any. Surer than a version's number, which may be given again.
   lease_ptr if_same = nullptr;
+  /// It was given to its owner: only while that is somebody else. Its new owner
+  /// may have given it back to us meanwhile, and count on what we have.
+  bool given = false;
 };
 
 /// Changes custom metadata in place.
@@ -166,7 +178,8 @@ struct verdict {
 // --------------------------------------------------------------------
 
 /// The SHARD actor interface. All may fail with errc::io_error; those that name
-/// an object with errc::object_not_found and errc::corrupted.
+/// an object with errc::object_not_found and errc::corrupted; changes with
+/// errc::not_ready where the object belongs elsewhere by now.
 using shard_actor = caf::typed_actor<
   // Returns a lease; a verified one if the object is small and `verify` is set.
   caf::replies_to<open_object>::with<lease_ptr>,
@@ -198,6 +211,9 @@ struct shard_config {
   std::string name;               ///< for logs and handles: "<target id>|<n>"
   size_t cached_objects = 32'768; ///< attributes kept in memory
   size_t cached_leases = 1024;    ///< open files kept for leases
+  /// Who owns what; null: everything is ours.
+  std::shared_ptr<board<smap>> map;
+  std::string node_id; ///< of the target
 };
 
 class shard_state;

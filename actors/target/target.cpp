@@ -50,6 +50,7 @@ struct target_state {
       c.root = root;
       c.node_id = config.node_id;
       c.shards = config.shards;
+      c.map = config.map;
       c.cached_leases
         = std::max<size_t>(config.cached_leases / config.mountpaths.size(), 1);
       mountpaths.push_back(spawn_mountpath(self->system(), c));

@@ -95,7 +95,8 @@ struct target_config {
   std::vector<std::string> mountpaths; ///< absolute paths
   size_t shards = 4;                   ///< per mountpath
   size_t listers = 2;
-  size_t cached_leases = 4096; ///< open files, all mountpaths together
+  size_t cached_leases = 4096;      ///< open files, all mountpaths together
+  std::shared_ptr<board<smap>> map; ///< of shard_config
   /// Where the bucket list is shown once the buckets in it are there.
   std::shared_ptr<board<bmd>> buckets;
 };

@@ -122,6 +122,14 @@ struct delete_state {
     object_key key{*bucket, object};
     auto shard = place->shard_of(digest);
     ++under_way;
+    self
+      ->request(node.settler, std::chrono::minutes{copy_timeout},
+                settle_object{key})
+      .then([this, key, shard](ack) { look_at(key, shard); },
+            [this](error& e) { done(fail(code_of(e), message_of(e))); });
+  }
+
+  void look_at(const object_key& key, const shard_actor& shard) {
     self->request(shard, shard_timeout, head_object{key})
       .then(
         [this, key, shard](lom_ptr& x) { remove(key, shard, x->size_bytes); },

@@ -79,6 +79,10 @@ struct xactions_state {
     if (req.kind != "delete-listrange")
       return fail(errc::unsupported, "\"" + req.kind.substr(0, 40)
                                        + "\" is no job of this version");
+    if (req.what.names.empty() && req.what.name_template.empty()
+        && moving(*config.sync->read()->state->map))
+      return fail(errc::busy, "objects are being moved between targets"
+                              " (rebalance): begin when that has ended");
     auto progress = std::make_shared<xact_progress>();
     auto job = spawn_delete_objects(
       self->system(),
@@ -142,6 +146,10 @@ struct xactions_state {
     for (auto& x : kept)
       if (fits(x.snap, req.id, req.kind, req.bucket))
         out.snaps.push_back(x.now());
+    if (config.rebalances)
+      for (auto& x : *config.rebalances->read())
+        if (fits(x, req.id, req.kind, req.bucket))
+          out.snaps.push_back(x);
     return out;
   }
 };

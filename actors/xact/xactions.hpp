@@ -5,7 +5,7 @@
 // xact_kept at most.
 #pragma once
 
-#include "actors/cluster/keepalive.hpp"
+#include "actors/mover/mover.hpp"
 #include "actors/target/target.hpp"
 #include "actors/xact/xaction.hpp"
 
@@ -24,7 +24,7 @@ inline constexpr std::chrono::hours xact_kept{1};
 using xactions_actor = caf::typed_actor<
   // Returns when it is on its way; the same id again is the same job.
   // errc::unsupported: no such kind; invalid_argument: the template;
-  // bucket_not_found, too_many_requests.
+  // bucket_not_found, too_many_requests; busy: not while objects move.
   caf::replies_to<start_xact>::with<ack>,
   // Returns at once; what has ended or is not there is no error.
   caf::replies_to<stop_xact>::with<ack>,
@@ -38,6 +38,9 @@ struct xactions_config {
   std::shared_ptr<board<bmd>> buckets;
   std::shared_ptr<board<target_view>> view;
   std::shared_ptr<fence> gate_fence;
+  settler_actor settler;
+  /// Parts of rebalances, which REBALANCE runs by itself; null: none.
+  std::shared_ptr<board<std::vector<xact_snap>>> rebalances;
 };
 
 /// Spawns XACTIONS.

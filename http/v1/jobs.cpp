@@ -394,6 +394,27 @@ task<> query_jobs(edge& e, call& c, std::string_view what) {
   co_await reply_snaps(e, c, *q);
 }
 
+namespace {
+
+task<> start_moves(edge& e, call& c, const json::object& o) {
+  auto bucket = bucket_in(e, o);
+  if (!bucket || !bucket->empty()) {
+    auto why = bucket ? fail(errc::unsupported,
+                             "rebalancing one bucket only is not available in"
+                             " this version: leave the bucket out")
+                      : bucket.error();
+    co_return co_await e.reply_error(c.x, why);
+  }
+  start_rebalance req;
+  auto started
+    = co_await e.actors().ask(e.node().proxy, change_timeout, std::move(req));
+  if (!started)
+    co_return co_await e.reply_error(c.x, started.error());
+  co_await e.reply_text(c.x, rebalance_id(started->generation));
+}
+
+} // namespace
+
 task<> start_job(edge& e, call& c, json::value value) {
   auto* o = value.if_object();
   auto name = o ? text(*o, {"Kind", "kind"}) : std::string{};
@@ -407,6 +428,8 @@ task<> start_job(edge& e, call& c, json::value value) {
     why = fail(errc::invalid_argument,
                "initiating " + std::string{kind->name}
                  + " must be done via a separate documented API");
+  else if (kind->name == "rebalance")
+    co_return co_await start_moves(e, c, *o);
   else
     why = fail(errc::unsupported, '"' + std::string{kind->name}
                                     + "\" is not available in this version");

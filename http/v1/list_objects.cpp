@@ -48,11 +48,9 @@ void merge(std::vector<part>& parts, size_t page_size, list_reply& page) {
 
 /// Asks all targets for their parts of the page. A target that does not answer
 /// is an error: a part must not be taken for the whole.
-task<error> collect(edge& e, const bucket& b, const list_request& req,
-                    list_reply& page, std::vector<std::string>& where) {
+task<error> ask_targets(edge& e, list_part ask, std::vector<part>& parts,
+                        std::vector<std::string>& where) {
   std::vector<question<gate_actor, list_part>> all;
-  list_part ask{b.ref.bck, b.ref.bid, req.options,
-                page.uuid, req.token, req.page_size};
   auto peers = e.shared().boards->peers->read();
   for (auto& [id, node] : e.map().targets) {
     auto gate = peers->gates.find(id);
@@ -64,7 +62,6 @@ task<error> collect(edge& e, const bucket& b, const list_request& req,
     all.push_back({gate->second, ask});
   }
   auto answers = co_await e.actors().ask_many(std::move(all), page_timeout);
-  std::vector<part> parts;
   for (auto& got : answers) {
     if (!got)
       co_return got.error();
@@ -74,6 +71,30 @@ task<error> collect(edge& e, const bucket& b, const list_request& req,
     where.insert(where.end(), x.got.places.begin(), x.got.places.end());
     parts.push_back(std::move(x));
   }
+  co_return error{};
+}
+
+/// All parts of the page, merged.
+task<error> collect(edge& e, const bucket& b, const list_request& req,
+                    list_reply& page, std::vector<std::string>& where) {
+  list_part ask{b.ref.bck, b.ref.bid, req.options,
+                page.uuid, req.token, req.page_size};
+  std::vector<part> parts;
+  auto began = e.map_ptr();
+  // While objects move, one that leaves a target before that is read arrives
+  // at another before it is read a second time. Walks of earlier pages may
+  // have read ahead: begin new ones.
+  auto rounds = moving(*began) ? 2 : 1;
+  for (auto i = 0; i < rounds; ++i) {
+    if (moving(*began))
+      ask.uuid = make_id(e.env());
+    auto failed = co_await ask_targets(e, ask, parts, where);
+    if (failed)
+      co_return failed;
+  }
+  if (generation_of(e.map()) != generation_of(*began))
+    co_return fail(errc::not_ready,
+                   "objects were placed anew meanwhile: try again");
   merge(parts, req.page_size, page);
   co_return error{};
 }

@@ -141,6 +141,11 @@ task<> reply_done(call& c) {
   co_await c.x.reply(std::move(r));
 }
 
+/// The rebalance that a change has begun; empty: nothing moves.
+std::string rebalance_of(edge& e) {
+  return moving(e.map()) ? rebalance_id(generation_of(e.map())) : "";
+}
+
 } // namespace
 
 std::optional<node_action> node_action_of(std::string_view action) {
@@ -158,7 +163,7 @@ task<> change_members(edge& e, call& c, node_action what, json::value value) {
                                       std::move(*req));
   if (!done)
     co_return co_await e.reply_error(c.x, done.error());
-  co_await reply_done(c);
+  co_await e.reply_text(c.x, rebalance_of(e));
 }
 
 task<> end_of_cluster(edge& e, call& c, end_cluster req) {
@@ -209,7 +214,7 @@ task<> join_by_admin(edge& e, call& c) {
       id = x.id;
   json::object out;
   out["daemon_id"] = id;
-  out["rebalance_id"] = "";
+  out["rebalance_id"] = rebalance_of(e);
   co_await e.reply_json(c.x, std::move(out));
 }
 

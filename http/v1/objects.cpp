@@ -52,9 +52,9 @@ struct located {
   shard_actor shard;
 };
 
-expected<located> locate(edge& e, object_key key) {
+expected<located> locate(edge& e, const call& c, object_key key) {
   uint64_t digest = 0;
-  auto mpath = e.place(key, digest);
+  auto mpath = e.place(key, c.settled, digest);
   if (!mpath)
     return mpath.error();
   auto shard = (*mpath)->shard_of(digest);
@@ -65,7 +65,7 @@ expected<located> locate(edge& e, const call& c, access wanted) {
   auto key = e.object_of(c, wanted);
   if (!key)
     return key.error();
-  return locate(e, std::move(*key));
+  return locate(e, c, std::move(*key));
 }
 
 task<> fail_with(edge& e, call& c, error why) {
@@ -819,6 +819,29 @@ task<> turn_away(edge& e, call& c, error why) {
                               e.target_name(), direct && !reads ? 400 : 403);
 }
 
+task<> dispatch(edge& e, call& c) {
+  auto m = c.req.method;
+  if (m == "GET")
+    return get(e, c);
+  if (m == "HEAD")
+    return head(e, c);
+  if (m == "PUT")
+    return put_by_kind(e, c);
+  if (m == "DELETE")
+    return remove(e, c);
+  if (m == "PATCH")
+    return patch(e, c);
+  return post(e, c);
+}
+
+/// The same, once the object is surely here, or nowhere.
+task<> settled(edge& e, call& c) {
+  auto failed = co_await e.settle(c);
+  if (failed)
+    co_return co_await fail_with(e, c, std::move(failed));
+  co_await dispatch(e, c);
+}
+
 } // namespace
 
 std::string object_head(const storage::lom& x) {
@@ -835,18 +858,9 @@ task<> objects(edge& e, call& c) {
     return turn_away(e, c, ok.error());
   if (auto to = e.elsewhere(c))
     return hand_over(e, c, std::move(*to));
-  auto m = c.req.method;
-  if (m == "GET")
-    return get(e, c);
-  if (m == "HEAD")
-    return head(e, c);
-  if (m == "PUT")
-    return put_by_kind(e, c);
-  if (m == "DELETE")
-    return remove(e, c);
-  if (m == "PATCH")
-    return patch(e, c);
-  return post(e, c);
+  if (moving(e.map()))
+    return settled(e, c);
+  return dispatch(e, c);
 }
 
 } // namespace ais::http::v1

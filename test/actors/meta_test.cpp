@@ -1,6 +1,7 @@
 #include "actors/meta/bmd.hpp"
 #include "actors/meta/meta_store.hpp"
 #include "actors/meta/smap.hpp"
+#include "storage/base/hrw.hpp"
 #include "storage/memory_disk.hpp"
 
 #include <catch2/catch.hpp>
@@ -64,6 +65,68 @@ TEST_CASE("smap: as clients read it", "[actors][smap]") {
   auto back = parse_smap(to_text(to_json(x)));
   REQUIRE(back);
   CHECK(to_json(**back) == tree);
+}
+
+TEST_CASE("smap: objects are placed anew, and stay findable",
+          "[actors][smap]") {
+  smap x;
+  auto add = [&](const char* id) {
+    x.targets[id] = {id, node_role::target, {}, {}, {}, 0};
+  };
+  x.proxies["p1"] = {"p1", node_role::proxy, {}, {}, {}, 0};
+  x.primary = "p1";
+  add("t1");
+  place_anew(x, false);
+  CHECK(generation_of(x) == 1);
+  add("t2");
+  place_anew(x, true);
+  place_anew(x, true); // nothing new
+  CHECK(generation_of(x) == 2);
+  CHECK(moving(x));
+  size_t stay = 0;
+  for (uint64_t i = 0; i < 1000; ++i) {
+    auto digest = placement_digest("ais/@#/b/o" + std::to_string(i));
+    auto id = owner_of(x, digest)->id;
+    // What was t1's and is t2's may be at either; nothing was ever only t2's.
+    CHECK(owned_throughout(x, id, digest) == (id == "t1"));
+    stay += id == "t1";
+  }
+  CHECK(stay > 400);
+  CHECK(stay < 600);
+  SECTION("maintenance while objects move adds a placement") {
+    x.targets["t1"].flags = snode_maintenance;
+    place_anew(x, false); // those on their way must be found
+    CHECK(x.placements.size() == 3);
+    CHECK(owner_of(x, 1)->id == "t2");
+  }
+  SECTION("in rest, objects stay where they are if that is wanted") {
+    end_moves(x);
+    CHECK_FALSE(moving(x));
+    x.targets["t1"].flags = snode_maintenance;
+    place_anew(x, false);
+    CHECK(x.placements == std::vector<placement_set>{{3, {"t2"}}});
+  }
+  SECTION("a search takes nothing for granted") {
+    end_moves(x);
+    search_anew(x);
+    CHECK(moving(x));
+    CHECK_FALSE(owned_throughout(x, "t1", 1));
+    CHECK_FALSE(owned_throughout(x, "t2", 1));
+  }
+  SECTION("of many placements the oldest become one that says nothing") {
+    for (size_t i = 0; i < max_placements; ++i) {
+      x.targets["t1"].flags = i % 2 ? 0 : snode_maintenance;
+      place_anew(x, true);
+    }
+    CHECK(x.placements.size() <= max_placements);
+    CHECK(x.placements.front().targets.empty());
+    CHECK(generation_of(x) == 2 + max_placements);
+  }
+  SECTION("it is kept") {
+    auto back = parse_smap(to_text(to_json(x)));
+    REQUIRE(back);
+    CHECK((*back)->placements == x.placements);
+  }
 }
 
 TEST_CASE("smap: loopback addresses and others do not mix", "[actors][smap]") {

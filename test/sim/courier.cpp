@@ -35,6 +35,7 @@ struct stream_end {
   std::map<uint32_t, segment> waiting; ///< came too early
   // Sender.
   std::shared_ptr<storage::object_reader> content;
+  lease_ptr valid;
   caf::typed_response_promise<carried> answer;
   bool begun = false; ///< content is on its way
   // Receiver.
@@ -69,6 +70,7 @@ struct courier_state {
     auto& x = out[number];
     x.peer = peer;
     x.content = req.content;
+    x.valid = req.valid;
     x.answer = self->make_response_promise<carried>();
     auto answer = x.answer;
     self->monitor(caf::actor_cast<segment_door>(peer));
@@ -103,6 +105,10 @@ struct courier_state {
       if (w->chance(w->net.corrupt))
         piece[w->random() % piece.size()] ^= std::byte{1} << (w->random() % 8);
       send(x, number, false, 0, text_of(piece));
+    }
+    if (x.valid && x.valid->revoked) {
+      x.answer.deliver(source_changed());
+      return give_up(number, x);
     }
     send(x, number, false, static_cast<uint8_t>(frame_kind::end), {});
   }

@@ -391,8 +391,8 @@ private:
     };
     auto other = any_node();
     auto proxy = proxy_of(other);
-    if (proxy.empty())
-      return next_operation(k);
+    if (proxy.empty() || (c_.options(other).target && w_.chance(0.5)))
+      return administer_target(k, id, other);
     change_nodes req;
     req.ids = {proxy};
     // The first node remains electable: the others may restart as not.
@@ -429,6 +429,23 @@ private:
     }
   }
 
+  /// The same for targets: objects move.
+  void administer_target(size_t k, node_t id, node_t other) {
+    if (!c_.active(other) || !c_.options(other).target)
+      return next_operation(k);
+    change_nodes req;
+    req.ids = {c_.handles(other).target_id};
+    req.what = w_.chance(0.5) ? node_action::start_maintenance
+                              : node_action::stop_maintenance;
+    if (w_.chance(0.2) && !c_.options(other).proxy)
+      req.what
+        = w_.chance(0.5) ? node_action::shutdown : node_action::decommission;
+    change(id, req, [this, k](const expected<ack>& x) {
+      nemesis_.counts["a target comes or goes"] += bool(x);
+      next_operation(k);
+    });
+  }
+
   std::string proxy_of(node_t id) const {
     return c_.active(id) && c_.options(id).proxy ? c_.handles(id).proxy_id
                                                  : std::string{};
@@ -443,12 +460,13 @@ private:
     auto& map = *c_.view(*first).state->map;
     change_nodes req;
     req.what = node_action::stop_maintenance;
-    for (auto& [id, node] : map.proxies)
-      if (!ais::active(node))
-        req.ids.push_back(id);
+    for (auto* nodes : {&map.proxies, &map.targets})
+      for (auto& [id, node] : *nodes)
+        if (!ais::active(node))
+          req.ids.push_back(id);
     std::optional<node_t> absent;
     for (node_t n = 0; n < c_.size(); ++n)
-      if (auto id = proxy_of(n); !id.empty() && !map.find(id))
+      if (w_.up(n) && !c_.failure(n) && absent_from(map, n))
         absent = n;
     if (req.ids.empty() && !absent)
       return true;
@@ -463,6 +481,14 @@ private:
       c_.ask<admitted>(*first, c_.handles(*first).proxy,
                        admit_node{c_.address(*absent)},
                        [again](const expected<admitted>&) { again(); });
+    return false;
+  }
+
+  /// Whether the process runs outside of the map.
+  bool absent_from(const smap& map, node_t n) const {
+    for (auto& x : *c_.boards(n).own->read())
+      if (!map.find(x.id))
+        return true;
     return false;
   }
 
@@ -526,10 +552,39 @@ private:
     return place{n, {*bucket, name}, mp->shard_of(digest)};
   }
 
+  /// Has the object brought there, if it may be elsewhere; `then` is told
+  /// whether it is there.
+  void settle(const place& at, std::function<void(bool)> then) {
+    auto& map = *c_.boards(at.node).map->read();
+    auto digest
+      = placement_digest(uname_of(at.key.bucket->ref.bck, at.key.name));
+    if (!moving(map)
+        || owned_throughout(map, c_.handles(at.node).target_id, digest))
+      return then(true);
+    ++open_;
+    c_.ask<ack>(at.node, c_.handles(at.node).settler, settle_object{at.key},
+                [this, then](const expected<ack>& x) {
+                  --open_;
+                  settled_ += bool(x);
+                  then(bool(x));
+                });
+  }
+
   void write(node_t id, int key, int value, std::function<void()> then) {
     auto at = route(id, object_name(key), "data");
     if (!at || history_[key].size() >= max_key_operations)
       return then();
+    settle(*at, [this, at = *at, key, value, then](bool here) {
+      if (here)
+        write_at(at, key, value, then);
+      else
+        then();
+    });
+  }
+
+  void
+  write_at(const place& where, int key, int value, std::function<void()> then) {
+    auto* at = &where;
     auto index = history_[key].size();
     history_[key].push_back(
       {operation::kind::write, value, w_.now().count(), operation::never});
@@ -579,6 +634,12 @@ private:
     if (!at || from == to || history_[from].size() >= max_key_operations
         || history_[to].size() >= max_key_operations)
       return then();
+    copy_at(*at, from, to, rename, then);
+  }
+
+  void copy_at(const place& where, int from, int to, bool rename,
+               std::function<void()> then) {
+    auto* at = &where;
     auto began = w_.now().count();
     copy_object req{at->key, {at->key.bucket, object_name(to)}, rename};
     ++open_;
@@ -641,6 +702,16 @@ private:
     auto at = route(id, object_name(key), "data");
     if (!at)
       return then();
+    settle(*at, [this, at = *at, key, then](bool here) {
+      if (here)
+        read_at(at, key, then);
+      else
+        then();
+    });
+  }
+
+  void read_at(const place& where, int key, std::function<void()> then) {
+    auto* at = &where;
     auto from = w_.now().count();
     // A lease that is still good serves without asking the shard.
     auto& held = leases_[{at->node, key}];
@@ -697,6 +768,16 @@ private:
     auto at = route(id, "own", bucket);
     if (!at)
       return refused(k, bucket, at.error());
+    settle(*at, [this, at = *at, k, bucket](bool here) {
+      if (here)
+        write_own_at(at, k, bucket);
+      else
+        next_operation(k);
+    });
+  }
+
+  void write_own_at(const place& where, size_t k, const std::string& bucket) {
+    auto* at = &where;
     auto value = ++last_value_;
     put_object req;
     req.key = at->key;
@@ -724,6 +805,16 @@ private:
     auto at = route(id, "own", bucket);
     if (!at)
       return refused(k, bucket, at.error());
+    settle(*at, [this, at = *at, k, bucket](bool here) {
+      if (here)
+        read_own_at(at, k, bucket);
+      else
+        next_operation(k);
+    });
+  }
+
+  void read_own_at(const place& where, size_t k, const std::string& bucket) {
+    auto* at = &where;
     ++open_;
     c_.ask<lease_ptr>(
       at->node, at->shard, open_object{at->key, true},
@@ -778,7 +869,8 @@ private:
   std::map<stamp, known_state> states_;
   std::map<uint64_t, std::string> bids_;
   size_t operations_ = 0;
-  size_t copies_ = 0; ///< of these, copies and renames
+  size_t copies_ = 0;  ///< of these, copies and renames
+  size_t settled_ = 0; ///< objects brought to their owner on request
   size_t open_ = 0;
   int last_value_ = 0;
   size_t knob_turns_ = 0;

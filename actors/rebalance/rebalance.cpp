@@ -1,0 +1,543 @@
+#include "actors/rebalance/rebalance.hpp"
+
+#include "actors/base/gather.hpp"
+#include "actors/cluster/gate.hpp"
+#include "storage/base/crash.hpp"
+#include "storage/base/hrw.hpp"
+#include "storage/base/log.hpp"
+#include "storage/base/mutant.hpp"
+
+#include <caf/stateful_actor.hpp>
+
+#include <algorithm>
+#include <deque>
+#include <unordered_set>
+
+namespace ais {
+
+namespace {
+
+/// Asks all others once more.
+struct settle_again {
+  object_key key;
+};
+
+} // namespace
+
+} // namespace ais
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::settle_again)
+
+namespace ais {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto shard_timeout = 60s;
+constexpr auto list_timeout = 120s;
+constexpr auto walk_pause = 1s; ///< after one that was not complete
+constexpr uint64_t names_per_page = 1000;
+constexpr int max_tries = 8; ///< of an object that changes meanwhile
+/// Others may see the map a moment later.
+constexpr auto settle_pause = 50ms;
+constexpr int max_rounds = 60;
+
+using extended = rebalance_actor::extend<caf::reacts_to<atom::next>,
+                                         caf::reacts_to<settle_again>>;
+using answer_fn = std::function<void(const error&)>;
+
+std::string uname_of(const object_key& x) {
+  return ais::uname_of(x.bucket->ref.bck, x.name);
+}
+
+/// The walk over our buckets under one generation.
+struct walk {
+  uint64_t number = 0; ///< tells late answers of earlier ones
+  uint64_t generation = 0;
+  std::deque<bucket_ptr> buckets;
+  std::deque<std::string> page; ///< names to look at
+  std::string token;            ///< the last name of it
+  bool last_page = false;
+  bool listing = false;
+  size_t under_way = 0;
+  std::string failure; ///< the first
+};
+
+struct rebalance_state {
+  static inline const char* name = "rebalance";
+
+  extended::pointer self = nullptr;
+  rebalance_config config;
+  smap_ptr map = std::make_shared<const smap>();
+  bmd_ptr wanted = std::make_shared<const bmd>(); ///< of the same state
+  bool enabled = true;                            ///< by the configuration
+
+  // Settling.
+  std::unordered_set<std::string> settled; ///< unames, with their bid
+  struct request {
+    std::vector<answer_fn> waiting;
+    int rounds = 0;
+  };
+  std::map<std::string, request> settling;
+
+  // Giving away.
+  walk at;
+  uint64_t done_generation = 0;
+  uint64_t objects = 0, bytes = 0; ///< sent under the generation
+  std::vector<xact_snap> kept;     ///< oldest first; the last one may run
+  std::string last_failure;
+  rare_warnings warnings;
+
+  // -- helpers
+
+  static std::string settled_key(const object_key& x) {
+    return std::to_string(x.bucket->ref.bid) + '/' + uname_of(x);
+  }
+
+  const snode* owner(const smap& by, const object_key& x) const {
+    return owner_of(by, placement_digest(uname_of(x)));
+  }
+
+  expected<shard_actor> shard_of(const object_key& x) const {
+    auto digest = placement_digest(uname_of(x));
+    auto* place = config.view->read()->place(digest);
+    if (!place)
+      return fail(errc::not_ready, "this node has no usable mountpath");
+    return place->shard_of(digest);
+  }
+
+  template <class R, class Handle, class Message, class F, class G>
+  void
+  ask(const Handle& to, caf::timespan timeout, Message&& what, F then, G no) {
+    self->request(to, timeout, std::forward<Message>(what))
+      .then([then](R& x) mutable { then(x); },
+            [no](error& e) mutable { no(fail(code_of(e), message_of(e))); });
+  }
+
+  /// The map that the shards look at: what it says holds for their next change.
+  smap_ptr current() const { return config.map->read(); }
+
+  void see(const sync_view& x) {
+    enabled = x.state->config->values.flag("rebalance.enabled");
+    auto other = generation_of(*x.state->map) != generation_of(*map);
+    map = x.state->map;
+    wanted = x.state->buckets;
+    if (other) {
+      settled.clear();
+      objects = bytes = 0;
+      last_failure.clear();
+    }
+    keep_book(other);
+    begin_walk();
+  }
+
+  // -- as jobs
+
+  void keep_book(bool other) {
+    auto runs = !kept.empty() && kept.back().end_ns == 0;
+    if (runs && (other || !moving(*map))) {
+      kept.back().end_ns = config.env.wall_ns();
+      kept.back().aborted = other; // a later one does its work, too
+      runs = false;
+    }
+    if (!runs && moving(*map) && enabled
+        && (kept.empty()
+            || kept.back().id != rebalance_id(generation_of(*map)))) {
+      if (kept.size() == max_kept_rebalances)
+        kept.erase(kept.begin());
+      xact_snap snap;
+      snap.id = rebalance_id(generation_of(*map));
+      snap.kind = "rebalance";
+      snap.start_ns = config.env.wall_ns();
+      kept.push_back(std::move(snap));
+    }
+    show_book();
+  }
+
+  void show_book() {
+    if (!kept.empty() && kept.back().end_ns == 0) {
+      kept.back().objects = objects;
+      kept.back().bytes = bytes;
+      kept.back().error = last_failure;
+    }
+    if (config.snaps)
+      config.snaps->show(std::make_shared<const std::vector<xact_snap>>(kept));
+  }
+
+  // -- settling: all of an object of ours is to be here
+
+  caf::result<ack> settle(const settle_object& req) {
+    auto now = current();
+    auto* who = owner(*now, req.key);
+    if (!who || who->id != config.node_id)
+      return fail(errc::not_ready, req.key.name
+                                     + " belongs elsewhere by now:"
+                                       " try again");
+    if (!moving(*now)
+        || owned_throughout(*now, config.node_id,
+                            placement_digest(uname_of(req.key))))
+      return ack{};
+    auto key = settled_key(req.key);
+    if (generation_of(*map) == generation_of(*now) && settled.count(key))
+      return ack{};
+    if (settling.size() >= max_settling && !settling.count(key))
+      return fail(errc::too_many_requests,
+                  "too many objects are being moved at once; try again");
+    auto answer = self->make_response_promise<ack>();
+    auto& waiting = settling[key].waiting;
+    waiting.push_back([answer](const error& e) mutable {
+      if (e)
+        answer.deliver(e);
+      else
+        answer.deliver(ack{});
+    });
+    if (waiting.size() == 1)
+      ask_all(req.key, now);
+    return answer;
+  }
+
+  void ask_all(const object_key& key, const smap_ptr& by) {
+    auto generation = generation_of(*by);
+    auto peers = config.peers->read();
+    struct round {
+      size_t left = 1;
+      error first;
+    };
+    auto it = std::make_shared<round>();
+    auto one_less = [this, it, key, generation](const error& e) {
+      if (e && !it->first)
+        it->first = e;
+      if (--it->left == 0)
+        asked_all(key, generation, it->first);
+    };
+    for (auto& [id, node] : by->targets) {
+      if (id == config.node_id || AIS_MUTANT("neighbours-unasked"))
+        continue;
+      auto gate = peers->gates.find(id);
+      ++it->left;
+      if (gate == peers->gates.end()) {
+        one_less(fail(errc::not_ready, name_of(node) + ", which may have "
+                                         + key.name
+                                         + ", does not answer: try again"));
+        continue;
+      }
+      surrender req{generation, key.bucket->ref.bck, key.bucket->ref.bid,
+                    key.name, config.node_id};
+      ask<ack>(
+        gate->second, settle_timeout, std::move(req),
+        [one_less](ack) { one_less({}); }, one_less);
+    }
+    one_less({});
+  }
+
+  void asked_all(const object_key& key, uint64_t generation, error e) {
+    auto id = settled_key(key);
+    auto now = current();
+    if (!e && generation_of(*now) != generation)
+      e = fail(errc::not_ready,
+               key.name + " may belong elsewhere by now: try again");
+    auto& it = settling[id];
+    auto* who = owner(*now, key);
+    if (e == errc::not_ready && who && who->id == config.node_id
+        && ++it.rounds < max_rounds) {
+      self->delayed_send(self, settle_pause, settle_again{key});
+      return;
+    }
+    if (!e && generation_of(*map) == generation) {
+      if (settled.size() >= max_settled)
+        settled.clear();
+      settled.insert(id);
+    }
+    auto waiting = std::move(it.waiting);
+    settling.erase(id);
+    for (auto& f : waiting)
+      f(e);
+  }
+
+  // -- surrender: the object is another's
+
+  caf::result<ack> give_up(const surrender& req) {
+    auto now = current();
+    if (generation_of(*now) != req.generation)
+      return fail(errc::not_ready, config.node_id + " has placement "
+                                     + std::to_string(generation_of(*now))
+                                     + ", not " + std::to_string(req.generation)
+                                     + ": try again");
+    // A bucket that is not there is perhaps not there yet: after a start.
+    auto bucket = config.buckets->read()->find(req.bucket);
+    if (!bucket || (*bucket)->ref.bid != req.bid)
+      return fail(errc::not_ready, config.node_id + " has no bucket "
+                                     + cname_of(req.bucket) + " of that id at"
+                                     + " the moment: try again");
+    object_key key{*bucket, req.name};
+    auto* who = owner(*now, key);
+    if (!who || who->id != req.to)
+      return fail(errc::not_ready, req.name + " is not " + req.to + "'s");
+    auto answer = self->make_response_promise<ack>();
+    give(key, req.to, max_tries, [answer](const error& e) mutable {
+      if (e)
+        answer.deliver(e);
+      else
+        answer.deliver(ack{});
+    });
+    return answer;
+  }
+
+  /// Sends an object to its owner, then removes it here. What is not here is
+  /// no error.
+  void give(const object_key& key, const std::string& to, int tries,
+            const answer_fn& end) {
+    if (auto* who = owner(*current(), key); !who || who->id != to)
+      return end(fail(errc::not_ready, key.name + " is not " + to
+                                         + "'s any"
+                                           " more: try again"));
+    auto shard = shard_of(key);
+    if (!shard)
+      return end(shard.error());
+    ask<lease_ptr>(
+      *shard, shard_timeout, open_object{key, false, true},
+      [this, key, to, tries, shard = *shard, end](const lease_ptr& x) {
+        send(key, to, tries, shard, x, end);
+      },
+      [end](const error& e) {
+        end(e == errc::object_not_found ? error{} : e);
+      });
+  }
+
+  void
+  send(const object_key& key, const std::string& to, int tries,
+       const shard_actor& shard, const lease_ptr& what, const answer_fn& end) {
+    if (AIS_MUTANT("given-unsent"))
+      return remove(key, to, tries, shard, what, end);
+    auto size = what->object->attrs.size_bytes;
+    ask<sent_object>(
+      config.mover, copy_timeout, send_object{to, what, key},
+      [=, this](const sent_object& x) {
+        AIS_CRASH_POINT("rebalance.sent");
+        if (x.stored) {
+          ++objects;
+          bytes += size;
+          show_book();
+        }
+        remove(key, to, tries, shard, what, end);
+      },
+      [=, this](const error& e) {
+        // It went by another way meanwhile, or has changed.
+        if (what->revoked && tries > 0)
+          give(key, to, tries - 1, end);
+        else
+          end(e);
+      });
+  }
+
+  void remove(const object_key& key, const std::string& to, int tries,
+              const shard_actor& shard, const lease_ptr& what,
+              const answer_fn& end) {
+    ask<ack>(
+      shard, shard_timeout, delete_object{key, what, true},
+      [end](ack) {
+        AIS_CRASH_POINT("rebalance.source_gone");
+        end({});
+      },
+      [=, this](const error& e) {
+        if (e == errc::object_not_found)
+          end({});
+        else if (e == errc::conflict && tries > 0)
+          give(key, to, tries - 1, end);
+        else
+          end(e);
+      });
+  }
+
+  // -- the walk
+
+  void begin_walk() {
+    auto generation = generation_of(*map);
+    if (!moving(*map) || !enabled || done_generation == generation
+        || at.generation == generation)
+      return;
+    at = {at.number + 1, generation, {}, {}, {}, false, false, 0, {}};
+    if (!ready())
+      return walk_later();
+    for (auto& [which, b] : config.buckets->read()->buckets)
+      at.buckets.push_back(b);
+    log_info("rebalance " + rebalance_id(generation) + " begins: "
+             + std::to_string(at.buckets.size()) + " buckets to walk");
+    // What the shards accepted under an earlier placement is on disk before we
+    // look there.
+    std::vector<shard_actor> shards;
+    for (auto& mp : config.view->read()->mountpaths)
+      shards.insert(shards.end(), mp->shards.begin(), mp->shards.end());
+    struct go {
+      rebalance_state* st;
+      uint64_t number;
+      void deliver(ack) { st->go_on(number); }
+      void deliver(const error& e) {
+        if (number != st->at.number)
+          return;
+        st->note(e);
+        st->walk_later();
+      }
+    };
+    gather(self, shards, shard_timeout, atom::tick_v, go{this, at.number});
+  }
+
+  /// Whether all buckets are at hand, as far as they are on our disks.
+  bool ready() const {
+    auto have = config.buckets->read();
+    return !config.view->read()->mountpaths.empty()
+           && std::all_of(wanted->buckets.begin(), wanted->buckets.end(),
+                          [&](auto& x) {
+                            auto i = have->buckets.find(x.first);
+                            return i != have->buckets.end()
+                                   && i->second->ref.bid == x.second->ref.bid;
+                          });
+  }
+
+  void walk_later() {
+    at.generation = 0;
+    self->delayed_send(self, walk_pause, atom::next_v);
+  }
+
+  void go_on(uint64_t number) {
+    if (number == at.number && at.generation != 0)
+      pump();
+  }
+
+  void pump() {
+    while (at.under_way < max_giving && !at.page.empty()) {
+      auto object = std::move(at.page.front());
+      at.page.pop_front();
+      look_at({at.buckets.front(), std::move(object)});
+    }
+    if (!at.page.empty() || at.listing || at.buckets.empty()) {
+      if (at.buckets.empty() && at.under_way == 0)
+        end_walk();
+      return;
+    }
+    if (at.last_page) {
+      at.buckets.pop_front();
+      at.last_page = false;
+      at.token.clear();
+      return pump();
+    }
+    next_page();
+  }
+
+  void next_page() {
+    at.listing = true;
+    auto& b = at.buckets.front()->ref;
+    list_part req;
+    req.bucket = b.bck;
+    req.bid = b.bid;
+    req.options.no_dirs = true;
+    req.uuid = "rebalance" + std::to_string(at.number);
+    req.token = at.token;
+    req.page_size = names_per_page;
+    ask<listed_part>(
+      config.target, list_timeout, std::move(req),
+      [this, number = at.number](listed_part& x) {
+        if (number != at.number)
+          return;
+        at.listing = false;
+        for (auto& entry : x.entries)
+          at.page.push_back(std::move(entry.name));
+        at.last_page = !x.more || at.page.empty();
+        if (!at.page.empty())
+          at.token = at.page.back();
+        pump();
+      },
+      [this, number = at.number](const error& e) {
+        if (number != at.number)
+          return;
+        at.listing = false;
+        at.last_page = true;
+        if (there(*at.buckets.front()))
+          note(e);
+        pump();
+      });
+  }
+
+  void look_at(const object_key& key) {
+    auto* who = owner(*map, key);
+    if (!who)
+      return note(fail(errc::not_ready, "nobody owns " + key.name));
+    if (who->id == config.node_id)
+      return;
+    ++at.under_way;
+    give(key, who->id, max_tries,
+         [this, key, number = at.number](const error& e) {
+           if (number != at.number)
+             return;
+           --at.under_way;
+           // Others may not know the bucket yet; ours decides.
+           if (e && there(*key.bucket))
+             note(e);
+           pump();
+         });
+  }
+
+  bool there(const bucket& x) const {
+    auto now = config.buckets->read()->find(x.ref.bck);
+    return now && (*now)->ref.bid == x.ref.bid;
+  }
+
+  void note(const error& e) {
+    warnings.warn(config.env.steady_ns(),
+                  "rebalance: an object stays for now: " + message_of(e));
+    if (at.failure.empty())
+      at.failure = message_of(e);
+  }
+
+  void end_walk() {
+    auto generation = at.generation;
+    last_failure = at.failure;
+    show_book();
+    if (at.failure.empty() || AIS_MUTANT("walk-failures-ignored")) {
+      done_generation = generation;
+      at.generation = 0;
+      log_info("rebalance " + rebalance_id(generation) + " is done here, "
+               + std::to_string(objects) + " objects sent");
+      return;
+    }
+    walk_later();
+  }
+
+  moves_state state(const query_moves& req) const {
+    return {done_generation == req.generation
+              && generation_of(*current()) == req.generation,
+            objects, bytes, last_failure};
+  }
+};
+
+extended::behavior_type
+rebalance(extended::stateful_pointer<rebalance_state> self,
+          rebalance_config config) {
+  auto& st = self->state;
+  st.self = self;
+  st.config = std::move(config);
+  self->send(st.config.mover,
+             use_settler{caf::actor_cast<settler_actor>(self)});
+  return {
+    [&st](const settle_object& x) { return st.settle(x); },
+    [&st](const surrender& x) { return st.give_up(x); },
+    [&st](const query_moves& x) { return st.state(x); },
+    [&st](const sync_view& x) { st.see(x); },
+    [&st](atom::next) { st.begin_walk(); },
+    [&st](const settle_again& x) { st.ask_all(x.key, st.current()); },
+  };
+}
+
+} // namespace
+
+std::string rebalance_id(uint64_t generation) {
+  return 'g' + std::to_string(generation);
+}
+
+rebalance_actor
+spawn_rebalance(caf::actor_system& sys, const rebalance_config& config) {
+  return spawn_plain(sys, config.env, rebalance, config);
+}
+
+} // namespace ais

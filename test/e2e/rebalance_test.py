@@ -1,0 +1,234 @@
+"""Objects move between the targets of real processes, and nothing is lost."""
+
+import concurrent.futures
+import hashlib
+import itertools
+import random
+import threading
+import time
+
+import pytest
+import requests
+
+from conftest import Cluster
+
+TIMEOUT = 60
+
+
+def act(node, action, value):
+    body = {"action": action, "value": value}
+    return requests.put(f"{node.url}/v1/cluster", json=body, timeout=TIMEOUT)
+
+
+def id_of(cluster, node):
+    smap = cluster.smap(cluster.first)
+    for nodes in (smap["tmap"], smap["pmap"]):
+        for id, si in nodes.items():
+            if int(si["public_net"]["daemon_port"]) == node.port:
+                return id
+    raise RuntimeError("not in the map")
+
+
+def content(name):
+    size = random.Random(name).choice([0, 1, 100, 5000, 70_000, 1_500_000])
+    return hashlib.sha256(name.encode()).digest() * (size // 32) + b"x" * (size % 32)
+
+
+def store(node, name, data=None):
+    data = content(name) if data is None else data
+    url = f"{node.url}/v1/objects/b/{name}"
+    return requests.put(url, data=data, timeout=TIMEOUT)
+
+
+def load(node, name):
+    return requests.get(f"{node.url}/v1/objects/b/{name}", timeout=TIMEOUT)
+
+
+def patient(ask, *args):
+    """A node that sees a map later than others says 503: try again."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            r = ask(*args)
+            if r.status_code != 503:
+                return r
+        except requests.ConnectionError:
+            pass
+        assert time.monotonic() < deadline, "503 for too long"
+        time.sleep(0.05)
+
+
+def names_of(node):
+    url = f"{node.url}/v1/buckets/b"
+    names, token, uuid = [], "", ""
+    while True:
+        value = {"pagesize": 100, "continuation_token": token, "uuid": uuid}
+        r = requests.get(url, json={"action": "list", "value": value}, timeout=TIMEOUT)
+        if r.status_code == 503:  # placed anew meanwhile
+            names, token, uuid = [], "", ""
+            time.sleep(0.05)
+            continue
+        assert r.ok, r.text
+        page = r.json()
+        names += [e["name"] for e in page["entries"] or []]
+        token, uuid = page["continuation_token"], page["uuid"]
+        if not token:
+            return names
+
+
+def files(node):
+    return [p for p in node.dir.rglob("%ob/*") if p.is_file()]
+
+
+def moves_end(cluster):
+    def ended():
+        return len(cluster.smap(cluster.first)["placements"]) == 1
+
+    cluster.first.wait_until(ended)
+
+
+@pytest.fixture
+def three(tmp_path):
+    """One proxy, three targets, a bucket of 300 objects."""
+    it = Cluster(tmp_path, 1, 3).start()
+    r = requests.post(f"{it.first.url}/v1/buckets/b", json={"action": "create-bck"})
+    assert r.ok, r.text
+    it.names = [f"o{i:03}" for i in range(300)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for r in pool.map(lambda n: store(it.first, n), it.names):
+            assert r.ok, r.text
+    yield it
+    it.stop()
+
+
+def check(cluster, names):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for name, r in zip(
+            names, pool.map(lambda n: patient(load, cluster.first, n), names)
+        ):
+            assert r.status_code == 200, f"{name}: {r.text}"
+            assert r.content == content(name), name
+
+
+def test_a_new_target_gets_its_share(three):
+    more = three.make("t3", "target")
+    more.start()
+    # From now on: every read, by whichever way, while objects move.
+    check(three, three.names)
+    assert names_of(three.first) == three.names
+    moves_end(three)
+    three.targets.append(more)
+    three.wait_healthy()
+    count = [len(files(t)) for t in three.targets]
+    assert sum(count) == 300  # each once
+    assert 40 < count[3] < 120, count  # about a quarter
+    check(three, three.names)
+    assert names_of(three.first) == three.names
+
+
+def test_maintenance_and_back(three):
+    target = three.targets[1]
+    id = id_of(three, target)
+    before = {p.name for p in files(target)}
+    assert 60 < len(before) < 140
+    assert act(three.first, "start-maintenance", {"sid": id}).ok
+    check(three, three.names)
+    moves_end(three)
+    assert not files(target)
+    # What is written and deleted meanwhile stays so.
+    new, gone = sorted(before)[0], sorted(before)[1]
+    assert store(three.first, new, b"new").ok
+    url = f"{three.first.url}/v1/objects/b/{gone}"
+    assert requests.delete(url, timeout=TIMEOUT).ok
+    assert act(three.first, "stop-maintenance", {"sid": id}).ok
+    assert patient(load, three.first, new).content == b"new"
+    assert patient(load, three.first, gone).status_code == 404
+    moves_end(three)
+    assert {p.name for p in files(target)} == before - {gone}
+    assert load(three.first, new).content == b"new"
+    assert load(three.first, gone).status_code == 404
+    check(three, [n for n in three.names if n not in (new, gone)])
+
+
+@pytest.mark.parametrize("what", ["shutdown-node", "decommission-node"])
+def test_a_target_leaves_when_it_is_empty(three, what):
+    target = three.targets[0]
+    id = id_of(three, target)
+    r = act(three.first, what, {"sid": id})
+    assert r.ok, r.text
+    assert target.process.wait(timeout=60) == 0
+    assert not files(target)
+    check(three, three.names)
+    smap = three.smap(three.first)
+    assert (id in smap["tmap"]) == (what == "shutdown-node")
+
+
+def test_kills_in_the_middle(three):
+    """Sender, receiver and primary die; everybody goes on where they were."""
+    more = three.make("t3", "target")
+    more.start()
+    for victim in (three.targets[0], more, three.first, three.targets[2]):
+        victim.kill()
+        victim.start()
+    three.targets.append(more)
+    three.wait_healthy()
+    moves_end(three)
+    check(three, three.names)
+    assert names_of(three.first) == three.names
+    assert sum(len(files(t)) for t in three.targets) == 300
+
+
+def test_writers_and_deleters_meanwhile(three):
+    """What is acknowledged while objects move is never undone."""
+    stop = threading.Event()
+    state, failures = {}, []
+
+    def work(k):
+        numbers = itertools.count()
+        names = [n for i, n in enumerate(three.names) if i % 4 == k]
+        some = random.Random(k)
+        while not stop.is_set():
+            name = some.choice(names)
+            if some.random() < 0.3:
+                url = f"{three.first.url}/v1/objects/b/{name}"
+                r = requests.delete(url, timeout=TIMEOUT)
+                value = None
+                ok = r.ok or r.status_code == 404
+            else:
+                value = f"{k}-{next(numbers)}".encode()
+                r = store(three.first, name, value)
+                ok = r.ok
+            if ok:
+                state[name] = {value}
+            else:  # it may be, or not
+                state.setdefault(name, {content(name)}).add(value)
+            r = load(three.first, name)
+            seen = None if r.status_code == 404 else r.content
+            if r.status_code in (200, 404) and seen not in state.get(
+                name, {content(name)}
+            ):
+                failures.append((name, seen, state[name]))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    try:
+        ids = [id_of(three, t) for t in three.targets]
+        for id in ids:
+            assert act(three.first, "start-maintenance", {"sid": id}).ok
+            moves_end(three)
+            assert act(three.first, "stop-maintenance", {"sid": id}).ok
+            moves_end(three)
+        more = three.make("t3", "target")
+        more.start()
+        moves_end(three)
+        three.targets.append(more)
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    assert not failures
+    for name in three.names:
+        r = patient(load, three.first, name)
+        seen = None if r.status_code == 404 else r.content
+        assert seen in state.get(name, {content(name)}), name
