@@ -1,6 +1,7 @@
 #include "http/edge.hpp"
 
 #include "http/error_body.hpp"
+#include "http/s3/service.hpp"
 #include "storage/base/hrw.hpp"
 #include "storage/base/metrics.hpp"
 
@@ -46,10 +47,14 @@ edge::edge(caf::actor_system& sys, worker& w,
   : shared_(std::move(shared)), bridge_(sys, w.get_executor()),
     handles_(shared_->handles), map_(*shared_->boards->map),
     buckets_(*shared_->boards->buckets), config_(*shared_->boards->config),
-    target_(*shared_->boards->target), leases_(shared_->leases_per_edge) {}
+    target_(*shared_->boards->target), leases_(shared_->leases_per_edge),
+    s3_access_(*shared_->env.disk,
+               shared_->dir + '/' + std::string{s3::access_file},
+               shared_->loopback_only) {}
 
 void edge::tick() {
   bridge_.expire(std::chrono::steady_clock::now());
+  s3_access_.refresh();
 }
 
 void edge::stop() {
@@ -143,7 +148,10 @@ task<> edge::handle(exchange& x) {
       if (q) {
         call c{x, req, segments(parts->path, 4), {}, std::move(*q)};
         c.rest = parts->path;
-        co_await route(c);
+        if (s3::wants(*this, c, parts->path))
+          co_await s3::serve(*this, c, parts->path);
+        else
+          co_await route(c);
         co_return;
       }
       wrong = q.error();

@@ -10,6 +10,7 @@
 #include "http/bridge.hpp"
 #include "http/handler.hpp"
 #include "http/lease_cache.hpp"
+#include "http/s3/access.hpp"
 #include "http/scout.hpp"
 #include "http/url.hpp"
 #include "storage/base/json.hpp"
@@ -31,6 +32,8 @@ struct edge_shared {
   std::string dir;      ///< of the node
   std::vector<std::string> mountpaths;
   size_t leases_per_edge = 1024;
+  /// Only programs of this machine reach the node: S3 needs no keys.
+  bool loopback_only = false;
 };
 
 /// One request on its way through http/v1.
@@ -73,6 +76,7 @@ public:
   const cluster_config& config() { return *config_.get(); }
   board<target_view>::value_ptr target() { return target_.get(); }
   lease_cache& leases() { return leases_; }
+  const s3::access_book& s3_access() const { return s3_access_; }
 
   /// Clients are served.
   bool ready() {
@@ -123,6 +127,7 @@ private:
   board<cluster_config>::view config_;
   board<target_view>::view target_;
   lease_cache leases_;
+  s3::access_book s3_access_;
   /// Own buckets by name, for fast(): refilled when the bmd changes.
   std::unordered_map<std::string_view, const bucket*> by_name_;
   bmd_ptr by_name_of_;

@@ -273,6 +273,7 @@ int run(const arguments& args) {
   auto threads = args.threads
                    ? args.threads
                    : std::max<size_t>(std::thread::hardware_concurrency(), 1);
+  shared->loopback_only = is_loopback(args.net.host);
   shared->leases_per_edge = std::min<size_t>(files / 8 / threads, 16'384);
 
   http::server::options options;

@@ -1,6 +1,7 @@
 #include "storage/lom.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <xxhash.h>
 
@@ -132,6 +133,24 @@ expected<decoded_lom> decode_lom(std::span<const std::byte> raw) {
   if (!in.complete() || !well_formed(out.attrs.cksum))
     return corrupted();
   return out;
+}
+
+std::string etag_of(const lom& x) {
+  if (auto own = x.custom.find("ETag"); own != x.custom.end())
+    return own->second;
+  if (x.cksum.type == cksum_type::md5)
+    return x.cksum.value;
+  char mtime[20];
+  auto [end, ec] = std::to_chars(mtime, mtime + sizeof(mtime), x.mtime_ns, 36);
+  auto when = std::string{mtime, ec == std::errc{} ? end : mtime};
+  auto what
+    = x.cksum.value.empty() ? std::to_string(x.size_bytes) : x.cksum.value;
+  return "v1-" + what + '-' + when;
+}
+
+bool of_content(std::string_view key) {
+  constexpr std::string_view checksums = "X-Amz-Checksum-";
+  return key == "ETag" || key.substr(0, checksums.size()) == checksums;
 }
 
 expected<void> check_custom(const custom_map& x) {

@@ -5,6 +5,7 @@
 #include "storage/base/metrics.hpp"
 #include "storage/base/mutant.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <unordered_map>
 
@@ -256,6 +257,8 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
   auto known = current(req.key);
   if (!known && known.error() != errc::corrupted)
     return known.error();
+  if (auto ok = check_conditions(req.options, req.key, known); !ok)
+    return ok.error();
   auto attrs = known ? *known : nullptr;
   auto& expect = req.options.expected;
   if (attrs && expect && !req.options.skip_vc
@@ -293,6 +296,9 @@ caf::result<lom_ptr>
 shard_state::enqueue(const object_key& key, const write_options& options,
                      storage::writer_ptr writer) {
   auto known = current(key);
+  // Again: it may have changed since the write began.
+  if (auto ok = check_conditions(options, key, known); !ok)
+    return ok.error();
   auto& attrs = writer->attrs();
   attrs.bid = key.bucket->ref.bid;
   attrs.custom = options.custom;
@@ -346,7 +352,9 @@ void shard_state::flush_group() {
     auto& entry = cache_->insert(key);
     if (!AIS_MUTANT("lease-kept"))
       cache_->revoke(entry);
-    entry.attrs = std::make_shared<storage::lom>(items[i].writer->attrs());
+    auto attrs = std::make_shared<storage::lom>(items[i].writer->attrs());
+    attrs->mtime_ns = results[i]->mtime_ns; // what the file will say later
+    entry.attrs = std::move(attrs);
     entry.atime_ns = entry.disk_atime_ns = entry.attrs->atime_ns;
     entry.stamp = *results[i];
     entry.verified = true;
@@ -377,8 +385,9 @@ expected<lom_ptr> shard_state::change(const set_custom& req) {
   if (!*known)
     return fail(errc::object_not_found, cname_of(req.key) + " does not exist");
   auto next = std::make_shared<storage::lom>(**known);
-  if (req.replace)
-    next->custom.clear();
+  if (req.replace) // what the content is stays true
+    std::erase_if(next->custom,
+                  [](auto& x) { return !storage::of_content(x.first); });
   for (auto& [k, v] : req.custom)
     next->custom[k] = v;
   if (auto ok = storage::check_custom(next->custom); !ok)
@@ -466,6 +475,8 @@ caf::result<lom_ptr> shard_state::append_flush(const flush_append& req) {
   }
   write_options options;
   options.custom = writer->attrs().custom;
+  std::erase_if(options.custom,
+                [](auto& x) { return storage::of_content(x.first); });
   return enqueue(req.key, options, std::move(writer));
 }
 
@@ -499,6 +510,32 @@ void shard_state::tick() {
   std::erase_if(appends_, [&](auto& x) {
     return !x.second.lent && now - x.second.used_ns > limit;
   });
+}
+
+// -- conditions
+// -----------------------------------------------------------------------
+
+expected<void> check_conditions(const write_options& x, const object_key& key,
+                                const expected<lom_ptr>& known) {
+  if (x.if_match.empty() && x.if_none_match.empty())
+    return caf::unit;
+  if (!known)
+    return known.error();
+  auto* current = known->get();
+  auto tag = current ? storage::etag_of(*current) : std::string{};
+  auto among = [&](const std::vector<std::string>& list) {
+    return current && std::any_of(list.begin(), list.end(), [&](auto& t) {
+             return t == "*" || t == tag;
+           });
+  };
+  if (!x.if_match.empty() && !current)
+    return fail(errc::object_not_found, cname_of(key) + " does not exist");
+  if ((!x.if_match.empty() && !among(x.if_match)) || among(x.if_none_match))
+    return fail(errc::precondition_failed,
+                cname_of(key)
+                  + " is not what the request's condition wants: look at it"
+                    " again");
+  return caf::unit;
 }
 
 // -- behaviour

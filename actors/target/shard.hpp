@@ -80,7 +80,18 @@ struct write_options {
   storage::custom_map custom;             ///< replaces the former set
   std::optional<storage::cksum> expected; ///< the client's checksum
   bool skip_vc = false; ///< neither compare nor count: overwrite blindly
+  /// Only over an object with one of these entity tags; "*": any object.
+  std::vector<std::string> if_match;
+  /// Only where there is no object with one of these; "*": none at all.
+  std::vector<std::string> if_none_match;
 };
+
+/// Whether an object (null: none) is what the conditions of a write want; what
+/// cannot be read is neither there nor absent.
+/// @returns errc::precondition_failed; errc::object_not_found where if_match
+///          finds nothing; the error of `known` if it is one.
+expected<void> check_conditions(const write_options& x, const object_key& key,
+                                const expected<lom_ptr>& known);
 
 /// Writes a whole object whose bytes are here.
 struct put_object {
@@ -166,7 +177,8 @@ using shard_actor = caf::typed_actor<
   // Returns the attributes.
   caf::replies_to<head_object>::with<lom_ptr>,
   // Returns the new attributes once the write is as durable as the bucket
-  // wants; errc::bad_checksum, no_space, bucket_not_found change nothing.
+  // wants; errc::bad_checksum, no_space, bucket_not_found and
+  // precondition_failed change nothing.
   caf::replies_to<put_object>::with<lom_ptr>,
   caf::replies_to<begin_put>::with<put_begun>,
   caf::replies_to<commit_put>::with<lom_ptr>,
