@@ -4,6 +4,7 @@
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
 #include "http/v1/list_objects.hpp"
+#include "storage/base/log.hpp"
 #include "storage/base/metrics.hpp"
 
 #include <algorithm>
@@ -44,7 +45,8 @@ task<> list_buckets(context& c) {
   add_owner(xml, "Owner");
   xml.open("Buckets");
   for (auto& [b, value] : c.e.buckets().buckets) {
-    if (b.name.front() == '.' || (c.owner && !c.owner->covers(b.name)))
+    if (b.name.front() == '.' || b.ns == uploads_ns()
+        || (c.owner && !c.owner->covers(b.name)))
       continue;
     xml.open("Bucket")
       .text("Name", b.name)
@@ -108,6 +110,16 @@ task<> delete_bucket(context& c) {
                                         std::move(msg));
   if (!done)
     co_return co_await reply_fault(c, fault_of(done.error()));
+  // Uploads that were never completed go with it.
+  bck uploads{provider::ais, uploads_ns(), (*b)->ref.bck.name};
+  if (c.e.buckets().find(uploads)) {
+    destroy_bucket rest{uploads};
+    done = co_await c.e.actors().ask(c.e.node().proxy, proxy_timeout,
+                                     std::move(rest));
+    if (!done && done.error() != errc::bucket_not_found)
+      log_warning("S3: the uploads to " + c.bucket
+                  + " are left: " + message_of(done.error()));
+  }
   co_await reply_empty(c, 204);
 }
 

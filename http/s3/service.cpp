@@ -71,12 +71,18 @@ constexpr operation operations[] = {
   {"GET", what::bucket, "versioning", level::read, get_versioning},
   {"GET", what::bucket, "versions", level::read, list_versions},
   {"GET", what::bucket, "acl", level::read, get_acl},
+  {"GET", what::bucket, "uploads", level::read, list_uploads},
   {"POST", what::bucket, "delete", level::write, delete_objects},
   {"GET", what::object, "", level::read, get_object},
   {"GET", what::object, "acl", level::read, get_acl},
   {"HEAD", what::object, "", level::read, head_object},
   {"PUT", what::object, "", level::write, put_object},
   {"DELETE", what::object, "", level::write, delete_object},
+  {"POST", what::object, "uploads", level::write, create_upload},
+  {"PUT", what::object, "uploadId", level::write, put_part},
+  {"GET", what::object, "uploadId", level::read, list_parts},
+  {"POST", what::object, "uploadId", level::write, complete_upload},
+  {"DELETE", what::object, "uploadId", level::write, abort_upload},
 };
 
 bool begins(std::string_view x, std::string_view with) {
@@ -259,7 +265,7 @@ bucket_named(edge& e, std::string_view name, access wanted) {
   auto found = e.buckets().find(b);
   if (!found)
     for (auto& [x, value] : e.buckets().buckets)
-      if (x.name == name) {
+      if (x.name == name && x.ns != uploads_ns()) {
         if (found)
           return fault{no_such_bucket,
                        "several buckets have this name: S3 cannot tell them"

@@ -66,6 +66,9 @@ task<> reply_empty(context& c, int status, header_list headers = {});
 /// "x-amz-request-id" for replies that are sent by hand.
 void add_request_id(const context& c, header_list& out);
 
+/// The namespace of the buckets that keep the parts of uploads.
+const ns& uploads_ns();
+
 // -- operations
 // -------------------------------------------------------------------
 
@@ -84,5 +87,11 @@ task<> head_object(context& c);
 task<> put_object(context& c);
 task<> copy_object(context& c);
 task<> delete_object(context& c);
+task<> create_upload(context& c);
+task<> put_part(context& c);
+task<> list_parts(context& c);
+task<> complete_upload(context& c);
+task<> abort_upload(context& c);
+task<> list_uploads(context& c);
 
 } // namespace ais::http::s3

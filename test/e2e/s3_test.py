@@ -415,6 +415,146 @@ def test_listing_details(s3, name):
     assert [x["Key"] for x in versions] == NAMES
 
 
+# -- multipart ----------------------------------------------------------------------
+
+MIN = 5 << 20
+
+
+def begin(s3, bucket, key="k", **more):
+    made = s3.create_multipart_upload(Bucket=bucket, Key=key, **more)
+    return {"Bucket": bucket, "Key": key, "UploadId": made["UploadId"]}
+
+
+def put_part(s3, up, number, body):
+    return {
+        "PartNumber": number,
+        "ETag": s3.upload_part(**up, PartNumber=number, Body=body)["ETag"],
+    }
+
+
+def complete(s3, up, parts, **more):
+    return s3.complete_multipart_upload(
+        **up, MultipartUpload={"Parts": parts}, **more
+    )
+
+
+def test_multipart_out_of_order_and_sent_again(s3, name):
+    up = begin(s3, name, "a b/ü", Metadata={"k": "v"}, ContentType="text/x")
+    first, last = b"a" * MIN, b"end"
+    three = put_part(s3, up, 10000, last)
+    put_part(s3, up, 2, b"wrong" * MIN)
+    two = put_part(s3, up, 2, first)
+    put_part(s3, up, 7, b"never named")
+    refused("NoSuchKey", s3.get_object, Bucket=name, Key="a b/ü")
+    listed = s3.list_parts(**up)["Parts"]
+    assert [(p["PartNumber"], p["Size"]) for p in listed] == [
+        (2, MIN),
+        (7, 11),
+        (10000, 3),
+    ]
+    page = s3.list_parts(**up, MaxParts=1, PartNumberMarker=2)
+    assert page["IsTruncated"] and page["Parts"][0]["PartNumber"] == 7
+    done = complete(s3, up, [two, three])
+    whole = hashlib.md5(
+        hashlib.md5(first).digest() + hashlib.md5(last).digest()
+    ).hexdigest()
+    assert done["ETag"] == f'"{whole}-2"'
+    got = s3.get_object(Bucket=name, Key="a b/ü")
+    assert got["Body"].read() == first + last
+    assert got["ETag"] == done["ETag"]
+    assert got["Metadata"] == {"k": "v"} and got["ContentType"] == "text/x"
+    refused("NoSuchUpload", s3.list_parts, **up)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=name)
+
+
+def test_multipart_refusals(s3, name):
+    up = begin(s3, name)
+    one = put_part(s3, up, 1, b"small")
+    two = put_part(s3, up, 2, b"small, too")
+    refused("EntityTooSmall", complete, s3=s3, up=up, parts=[one, two])
+    refused("InvalidPartOrder", complete, s3=s3, up=up, parts=[two, one])
+    other = {**one, "ETag": two["ETag"]}
+    refused("InvalidPart", complete, s3=s3, up=up, parts=[other])
+    missing = {**one, "PartNumber": 3}
+    refused("InvalidPart", complete, s3=s3, up=up, parts=[missing])
+    refused("MalformedXML", complete, s3=s3, up=up, parts=[])
+    for number in (0, 10001):
+        refused("InvalidArgument", put_part, s3=s3, up=up, number=number, body=b"")
+    elsewhere = {**up, "Key": "another"}
+    refused("NoSuchUpload", put_part, s3=s3, up=elsewhere, number=1, body=b"")
+    s3.put_object(Bucket=name, Key="k", Body=b"sooner")
+    refused(
+        "PreconditionFailed",
+        s3.complete_multipart_upload,
+        **up,
+        MultipartUpload={"Parts": [one]},
+        IfNoneMatch="*",
+    )
+    assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"sooner"
+    s3.abort_multipart_upload(**up)
+    refused("NoSuchUpload", s3.abort_multipart_upload, **up)
+    refused("NoSuchUpload", put_part, s3=s3, up=up, number=1, body=b"x")
+
+
+def test_multipart_listing(s3, name):
+    keys = ["b", "a/1", "a/2", "a/1"]
+    uploads = [begin(s3, name, k) for k in keys]
+    listed = s3.list_multipart_uploads(Bucket=name)["Uploads"]
+    assert [x["Key"] for x in listed] == sorted(keys)
+    below = s3.list_multipart_uploads(Bucket=name, Prefix="a/", MaxUploads=1)
+    assert below["IsTruncated"] and len(below["Uploads"]) == 1
+    pages = s3.get_paginator("list_multipart_uploads").paginate(
+        Bucket=name, PaginationConfig={"PageSize": 1}
+    )
+    ids = [x["UploadId"] for page in pages for x in page["Uploads"]]
+    assert sorted(ids) == sorted(x["UploadId"] for x in uploads)
+    assert "Contents" not in s3.list_objects_v2(Bucket=name)
+    assert len(s3.list_buckets()["Buckets"]) == len(
+        {b["Name"] for b in s3.list_buckets()["Buckets"]}
+    )
+    for up in uploads:
+        s3.abort_multipart_upload(**up)
+
+
+def test_upload_and_download_of_large_files(s3, name, tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(os.urandom(20 << 20))
+    s3.upload_file(str(path), name, "large")
+    s3.download_file(name, "large", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_bytes() == path.read_bytes()
+
+
+def test_parts_survive_a_crash(fresh_node):
+    fresh_node.start()
+    s3 = connect(fresh_node.url)
+    s3.create_bucket(Bucket="bck")
+    up, other = begin(s3, "bck"), begin(s3, "bck", "other")
+    parts = [put_part(s3, up, 1, b"a" * MIN)]
+    put_part(s3, other, 1, b"x")
+    fresh_node.kill()
+    fresh_node.start()
+    s3 = connect(fresh_node.url)
+    assert len(s3.list_multipart_uploads(Bucket="bck")["Uploads"]) == 2
+    parts.append(put_part(s3, up, 2, b"b"))
+    complete(s3, up, parts)
+    got = s3.get_object(Bucket="bck", Key="k")["Body"].read()
+    assert got == b"a" * MIN + b"b"
+    s3.abort_multipart_upload(**other)
+    left = [
+        p
+        for p in fresh_node.dir.rglob("*")
+        if p.is_file() and "@#s3-uploads" in str(p)
+    ]
+    assert left == []
+    # Uploads go with their bucket.
+    up = begin(s3, "bck")
+    s3.delete_object(Bucket="bck", Key="k")
+    s3.delete_bucket(Bucket="bck")
+    s3.create_bucket(Bucket="bck")
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="bck")
+    refused("NoSuchUpload", s3.list_parts, **up)
+
+
 # -- one object, two views ----------------------------------------------------------
 
 
