@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <compare>
+#include <cstring>
 #include <xxhash.h>
 
 namespace ais::storage {
@@ -103,6 +104,24 @@ order order_of(const lom& x, const lom& y) {
   if (by_number == by_time && by_number != 0)
     return by_number < 0 ? order::older : order::newer;
   return order::unclear;
+}
+
+std::string etag_of(const lom& x) {
+  if (auto own = x.custom.find("ETag"); own != x.custom.end())
+    return own->second;
+  if (x.cksum.type == cksum_type::md5)
+    return x.cksum.value;
+  char mtime[20];
+  auto [end, ec] = std::to_chars(mtime, mtime + sizeof(mtime), x.mtime_ns, 36);
+  auto when = std::string{mtime, ec == std::errc{} ? end : mtime};
+  auto what
+    = x.cksum.value.empty() ? std::to_string(x.size_bytes) : x.cksum.value;
+  return "v1-" + what + '-' + when;
+}
+
+bool of_content(std::string_view key) {
+  constexpr std::string_view checksums = "X-Amz-Checksum-";
+  return key == "ETag" || key.substr(0, checksums.size()) == checksums;
 }
 
 expected<void> check_custom(const custom_map& x) {

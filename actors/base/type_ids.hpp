@@ -41,6 +41,8 @@ struct node_question;
 struct listed_part;
 struct override_config;
 struct query_xacts;
+struct remove_objects;
+struct removed_objects;
 struct set_bucket_props;
 struct set_config;
 struct set_primary;
@@ -108,6 +110,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(ais, first_custom_type_id)
   CAF_ADD_TYPE_ID(ais, (ais::stop_xact))
   CAF_ADD_TYPE_ID(ais, (ais::query_xacts))
   CAF_ADD_TYPE_ID(ais, (ais::xact_snaps))
+  CAF_ADD_TYPE_ID(ais, (ais::remove_objects))
+  CAF_ADD_TYPE_ID(ais, (ais::removed_objects))
 
   CAF_ADD_ATOM(ais, ais::atom, get, "get")
   CAF_ADD_ATOM(ais, ais::atom, flush, "flush")

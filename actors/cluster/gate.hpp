@@ -7,6 +7,7 @@
 #include "actors/cluster/membership.hpp"
 #include "actors/meta/metasync.hpp"
 #include "actors/proxy/proxy.hpp"
+#include "actors/target/remover.hpp"
 #include "actors/xact/xactions.hpp"
 
 #include <map>
@@ -71,6 +72,8 @@ using gate_actor
                      caf::replies_to<begin_txn>::with<ack>, //
                      caf::replies_to<list_part>::with<listed_part>,
                      caf::replies_to<count_bucket>::with<bucket_totals>,
+                     // REMOVER; errc::unsupported where there is no target
+                     caf::replies_to<remove_objects>::with<removed_objects>,
                      // XACTIONS; errc::unsupported where there is no target
                      caf::replies_to<start_xact>::with<ack>,
                      caf::replies_to<stop_xact>::with<ack>,
@@ -99,6 +102,7 @@ struct gate_routes {
   informant_actor informant; ///< null where nobody provides it
   target_actor target;       ///< null on a node without
   xactions_actor xactions;   ///< the same
+  remover_actor remover;     ///< the same
 };
 
 /// Spawns the GATE.

@@ -1,6 +1,7 @@
 #include "actors/mover/mover.hpp"
 
 #include "storage/base/crash.hpp"
+#include "storage/base/home.hpp"
 #include "storage/base/hrw.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/metrics.hpp"
@@ -98,9 +99,16 @@ struct mover_state {
     return located{key, std::move(mpath), std::move(shard)};
   }
 
+  /// The id of the target that owns it; empty: the cluster has none.
+  std::string owner_id(const object_key& key) const {
+    auto view = config.sync->read();
+    auto* owner
+      = owner_of(*view->state->map, home_digest(key.bucket->ref.bck, key.name));
+    return owner ? owner->id : std::string{};
+  }
+
   bool mine(const object_key& key) const {
-    auto* owner = owner_of(*config.sync->read()->state->map, digest_of(key));
-    return owner && owner->id == config.node_id;
+    return owner_id(key) == config.node_id;
   }
 
   template <class R, class Handle, class Message, class F, class G>
@@ -161,27 +169,34 @@ struct mover_state {
     if (!from)
       return end(job, from.error());
     job->from = std::move(*from);
+    if (job->what.source)
+      return opened(job, job->what.source);
     ask<lease_ptr>(
       job->from.shard, shard_timeout, open_object{job->what.from, false},
-      [this, job](const lease_ptr& x) {
-        job->source = x;
-        if (job->what.rename && AIS_MUTANT("source-goes-first"))
-          remove_source(job, nullptr);
-        else
-          choose_way(job);
-      },
-      failing(job));
+      [this, job](const lease_ptr& x) { opened(job, x); }, failing(job));
+  }
+
+  void opened(const copying_ptr& job, const lease_ptr& x) {
+    job->source = x;
+    if (job->what.rename && AIS_MUTANT("source-goes-first"))
+      remove_source(job, nullptr);
+    else
+      choose_way(job);
   }
 
   void choose_way(const copying_ptr& job) {
     if (mine(job->what.to))
       return copy_here(job);
-    auto* owner
-      = owner_of(*config.sync->read()->state->map, digest_of(job->what.to));
-    if (!owner)
+    auto owner = owner_id(job->what.to);
+    if (owner.empty())
       return end(job, fail(errc::not_ready, "the cluster has no target"));
-    send_object req{owner->id, job->source, job->what.to, stream_write::copy,
-                    write_if::always};
+    send_object req{owner,
+                    job->source,
+                    job->what.to,
+                    stream_write::copy,
+                    write_if::always,
+                    false,
+                    job->what.custom};
     ask<sent_object>(
       caf::actor_cast<mover_actor>(self), copy_timeout, std::move(req),
       [this, job](sent_object& x) {
@@ -209,7 +224,7 @@ struct mover_state {
       return end(job, to.error());
     auto& attrs = job->source->object->attrs;
     write_options options;
-    options.custom = attrs.custom;
+    options.custom = job->what.custom.value_or(attrs.custom);
     ask<put_begun>(
       to->shard, shard_timeout, begin_put{to->key, options, attrs.size_bytes},
       [this, job, to = *to, options](put_begun& x) {
@@ -327,6 +342,8 @@ struct mover_state {
     offer.when = req.when;
     offer.anywhere = req.anywhere;
     offer.attrs = req.what->object->attrs;
+    if (req.custom)
+      offer.attrs.custom = *req.custom;
     auto raw = encode_offer(offer, view->state->secret);
     if (!raw)
       return raw.error();

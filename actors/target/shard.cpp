@@ -62,7 +62,7 @@ private:
     object_key key;
     promise answer;
   };
-  /// A write under a condition that has begun.
+  /// A write under write_if that has begun.
   struct arrival {
     std::weak_ptr<storage::object_writer> writer;
     uint64_t bid = 0;
@@ -93,13 +93,13 @@ private:
   caf::result<lom_ptr>
   enqueue(const object_key& key, const write_options& options,
           storage::writer_ptr writer);
-  /// Whether a write under a condition may replace `now` (null: nothing).
+  /// Whether an object (null: none) is what the conditions of a write want.
   static expected<void>
-  may_replace(const lom_ptr& now, const write_options& options,
-              const object_key& key);
-  /// Decides what becomes of writes under a condition that are under way.
+  check_conditions(const write_options& x, const object_key& key,
+                   const expected<lom_ptr>& now);
+  /// Decides what becomes of writes under write_if that are under way.
   void decide(const object_key& key, errc fate);
-  /// The end of such a write: whether it may be committed.
+  /// The end of a write: whether it may be committed.
   expected<void>
   admit(const object_key& key, const write_options& options,
         const storage::writer_ptr& writer, const expected<lom_ptr>& now);
@@ -279,13 +279,9 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
   auto known = current(req.key);
   if (!known && known.error() != errc::corrupted)
     return known.error();
+  if (auto ok = check_conditions(req.options, req.key, known); !ok)
+    return ok.error();
   auto attrs = known ? *known : nullptr;
-  auto conditional = req.options.when != write_if::always;
-  if (conditional && !known)
-    return known.error();
-  if (conditional)
-    if (auto ok = may_replace(attrs, req.options, req.key); !ok)
-      return ok.error();
   auto& expect = req.options.expected;
   if (attrs && expect && !req.options.skip_vc
       && expect->type == req.key.bucket->cksum
@@ -300,7 +296,7 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
   if (expect && !req.options.skip_vc
       && req.key.bucket->cksum != storage::cksum_type::none)
     (*writer)->expect(*expect);
-  if (conditional) {
+  if (req.options.when != write_if::always) {
     std::erase_if(arrivals_, [](auto& x) { return x.writer.expired(); });
     arrivals_.push_back(
       {*writer, req.key.bucket->ref.bid, req.key.name, errc::none});
@@ -308,12 +304,13 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
   return put_begun{std::move(*writer), nullptr};
 }
 
+namespace {
+
 // What is there may only be replaced by what is surely newer: a source that was
 // forgotten somewhere must not undo a later write.
-expected<void>
-shard_state::may_replace(const lom_ptr& now, const write_options& options,
-                         const object_key& key) {
-  if (!now)
+expected<void> check_write_if(const lom_ptr& now, const write_options& options,
+                              const object_key& key) {
+  if (!now || options.when == write_if::always)
     return caf::unit;
   auto where = options.when == write_if::older && options.moved
                  ? storage::order_of(*now, *options.moved)
@@ -326,6 +323,40 @@ shard_state::may_replace(const lom_ptr& now, const write_options& options,
                   + now->version + ") or the one that arrives (version "
                   + options.moved->version + ") is newer: both stay");
   return fail(errc::exists, cname_of(key) + " here is not older");
+}
+
+expected<void> check_tags(const lom_ptr& now, const write_options& options,
+                          const object_key& key) {
+  auto tag = now ? storage::etag_of(*now) : std::string{};
+  auto among = [&](const std::vector<std::string>& list) {
+    return now && std::any_of(list.begin(), list.end(), [&](auto& x) {
+             return x == "*" || x == tag;
+           });
+  };
+  auto& wanted = options.if_match;
+  if (!wanted.empty() && !now)
+    return fail(errc::object_not_found, cname_of(key) + " does not exist");
+  if ((!wanted.empty() && !among(wanted)) || among(options.if_none_match))
+    return fail(errc::precondition_failed,
+                cname_of(key)
+                  + " is not what the request's condition wants: look at it"
+                    " again");
+  return caf::unit;
+}
+
+} // namespace
+
+expected<void>
+shard_state::check_conditions(const write_options& x, const object_key& key,
+                              const expected<lom_ptr>& now) {
+  if (x.when == write_if::always && x.if_match.empty()
+      && x.if_none_match.empty())
+    return caf::unit;
+  if (!now)
+    return now.error();
+  if (auto ok = check_tags(*now, x, key); !ok)
+    return ok;
+  return check_write_if(*now, x, key);
 }
 
 void shard_state::decide(const object_key& key, errc fate) {
@@ -345,15 +376,11 @@ shard_state::admit(const object_key& key, const write_options& options,
   auto fate = it == arrivals_.end() ? errc::none : it->fate;
   if (it != arrivals_.end())
     arrivals_.erase(it);
-  if (options.when == write_if::always)
-    return caf::unit;
-  if (!now)
-    return now.error();
   if (fate == errc::exists)
     return fail(fate, cname_of(key) + " was written meanwhile");
   if (fate == errc::conflict)
     return fail(fate, cname_of(key) + " was deleted meanwhile");
-  return may_replace(*now, options, key);
+  return check_conditions(options, key, now);
 }
 
 caf::result<lom_ptr> shard_state::commit(const commit_put& req) {
@@ -375,6 +402,7 @@ caf::result<lom_ptr>
 shard_state::enqueue(const object_key& key, const write_options& options,
                      storage::writer_ptr writer) {
   auto known = current(key);
+  // Again: it may have changed since the write began.
   if (auto ok = admit(key, options, writer, known); !ok)
     return ok.error();
   auto& attrs = writer->attrs();
@@ -437,7 +465,9 @@ void shard_state::flush_group() {
     auto& entry = cache_->insert(key);
     if (!AIS_MUTANT("lease-kept"))
       cache_->revoke(entry);
-    entry.attrs = std::make_shared<storage::lom>(items[i].writer->attrs());
+    auto attrs = std::make_shared<storage::lom>(items[i].writer->attrs());
+    attrs->mtime_ns = results[i]->mtime_ns; // what the file will say later
+    entry.attrs = std::move(attrs);
     entry.atime_ns = entry.disk_atime_ns = entry.attrs->atime_ns;
     entry.stamp = *results[i];
     entry.verified = true;
@@ -486,8 +516,9 @@ expected<lom_ptr> shard_state::change(const set_custom& req) {
   if (!*known)
     return fail(errc::object_not_found, cname_of(req.key) + " does not exist");
   auto next = std::make_shared<storage::lom>(**known);
-  if (req.replace)
-    next->custom.clear();
+  if (req.replace) // what the content is stays true
+    std::erase_if(next->custom,
+                  [](auto& x) { return !storage::of_content(x.first); });
   for (auto& [k, v] : req.custom)
     next->custom[k] = v;
   if (auto ok = storage::check_custom(next->custom); !ok)
@@ -575,6 +606,8 @@ caf::result<lom_ptr> shard_state::append_flush(const flush_append& req) {
   }
   write_options options;
   options.custom = writer->attrs().custom;
+  std::erase_if(options.custom,
+                [](auto& x) { return storage::of_content(x.first); });
   return enqueue(req.key, options, std::move(writer));
 }
 

@@ -81,11 +81,16 @@ struct write_options {
   storage::custom_map custom;             ///< replaces the former set
   std::optional<storage::cksum> expected; ///< the client's checksum
   bool skip_vc = false; ///< neither compare nor count: overwrite blindly
-  /// Looked at when the write begins and again when it is committed.
+  /// Conditions are looked at when the write begins and again when it is
+  /// committed; what cannot be read is neither there nor absent.
   write_if when = write_if::always;
   /// Set: the content is this version, made elsewhere, and keeps its number and
   /// times.
   std::optional<storage::lom> moved;
+  /// Only over an object with one of these entity tags; "*": any object.
+  std::vector<std::string> if_match;
+  /// Only where there is no object with one of these; "*": none at all.
+  std::vector<std::string> if_none_match;
 };
 
 /// Writes a whole object whose bytes are here.
@@ -174,8 +179,9 @@ using shard_actor = caf::typed_actor<
   caf::replies_to<head_object>::with<lom_ptr>,
   // Returns the new attributes once the write is as durable as the bucket
   // wants; errc::bad_checksum, no_space, bucket_not_found change nothing. Nor
-  // do, under a condition: errc::exists: what is there stays, it is not older;
-  // conflict: which is newer is unclear, or it was deleted meanwhile.
+  // do, under write_if: errc::exists: what is there stays, it is not older;
+  // conflict: which is newer is unclear, or it was deleted meanwhile; under
+  // entity tags: precondition_failed; object_not_found: if_match finds nothing.
   caf::replies_to<put_object>::with<lom_ptr>,
   caf::replies_to<begin_put>::with<put_begun>,
   caf::replies_to<commit_put>::with<lom_ptr>,

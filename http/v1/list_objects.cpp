@@ -1,6 +1,5 @@
 #include "http/v1/list_objects.hpp"
 
-#include "http/v1/list_request.hpp"
 #include "storage/base/metrics.hpp"
 
 namespace ais::http::v1 {
@@ -46,10 +45,10 @@ void merge(std::vector<part>& parts, size_t page_size, list_reply& page) {
       page.token = page.entries.back().name;
 }
 
-/// Asks all targets for their parts of the page. A target that does not answer
-/// is an error: a part must not be taken for the whole.
-task<error> collect(edge& e, const bucket& b, const list_request& req,
-                    list_reply& page, std::vector<std::string>& where) {
+} // namespace
+
+task<error> list_page(edge& e, const bucket& b, const list_request& req,
+                      list_reply& page, std::vector<std::string>& where) {
   std::vector<question<gate_actor, list_part>> all;
   list_part ask{b.ref.bck, b.ref.bid, req.options,
                 page.uuid, req.token, req.page_size};
@@ -78,8 +77,6 @@ task<error> collect(edge& e, const bucket& b, const list_request& req,
   co_return error{};
 }
 
-} // namespace
-
 task<> list_objects(edge& e, call& c, bucket_ptr b, const json::value& msg) {
   auto start = std::chrono::steady_clock::now();
   auto req = parse_list_request(msg);
@@ -90,7 +87,7 @@ task<> list_objects(edge& e, call& c, bucket_ptr b, const json::value& msg) {
   list_reply page{req->uuid.empty() ? make_id(e.env()) : req->uuid, {}, {}};
   std::vector<std::string> where;
   if (!req->nothing) {
-    auto failed = co_await collect(e, *b, *req, page, where);
+    auto failed = co_await list_page(e, *b, *req, page, where);
     if (failed) {
       count(stat::err_lst_n);
       co_return co_await e.reply_error(c.x, failed);

@@ -1,65 +1,16 @@
 // /v1/objects: GET, HEAD, PUT (plain, append, copy), DELETE, PATCH (custom
 // metadata) and POST (rename, check-lock). Source: api-data 2.
-#include "http/edge.hpp"
 #include "http/error_body.hpp"
-#include "http/range.hpp"
+#include "http/object_io.hpp"
 #include "storage/base/metrics.hpp"
 #include "storage/base/units.hpp"
-
-#include <charconv>
 
 namespace ais::http::v1 {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-/// A shard may sit behind a group of durable writes on a slow disk.
-constexpr auto shard_timeout = 60s;
-/// Bodies up to this go to the shard in one message, larger ones stream.
-constexpr size_t one_message_bytes = 64 << 10;
-
 /// Of a body that came to the wrong node.
 constexpr uint64_t redirect_drain_bytes = 64 << 20;
-
-/// Of a body at once where no block is at hand.
-constexpr size_t own_piece_bytes = 16 << 10;
-
-int64_t clock_ns() {
-  return std::chrono::steady_clock::now().time_since_epoch().count();
-}
-
-/// Counts an operation, its duration and its failure.
-class op_stats {
-public:
-  op_stats(stat n, stat ns, stat err)
-    : n_(n), ns_(ns), err_(err), start_(clock_ns()) {}
-  void ok() {
-    count(n_);
-    count(ns_, static_cast<uint64_t>(clock_ns() - start_));
-  }
-  void bad() { count(err_); }
-
-private:
-  stat n_, ns_, err_;
-  int64_t start_;
-};
-
-/// Everything a handler needs to address one object.
-struct located {
-  object_key key;
-  mountpath_ptr mpath;
-  shard_actor shard;
-};
-
-expected<located> locate(edge& e, object_key key) {
-  uint64_t digest = 0;
-  auto mpath = e.place(key, digest);
-  if (!mpath)
-    return mpath.error();
-  auto shard = (*mpath)->shard_of(digest);
-  return located{std::move(key), std::move(*mpath), std::move(shard)};
-}
 
 expected<located> locate(edge& e, const call& c, access wanted) {
   auto key = e.object_of(c, wanted);
@@ -90,19 +41,6 @@ void add_attrs(header_list& out, const storage::lom& x) {
     out.emplace_back("Ais-Custom-Md", k + '=' + v);
   if (auto etag = x.custom.find("ETag"); etag != x.custom.end())
     out.emplace_back("ETag", etag->second);
-}
-
-std::string etag_of(const storage::lom& x) {
-  if (auto own = x.custom.find("ETag"); own != x.custom.end())
-    return own->second;
-  if (x.cksum.type == storage::cksum_type::md5)
-    return x.cksum.value;
-  if (x.cksum.value.empty())
-    return {};
-  char mtime[20];
-  auto [end, ec] = std::to_chars(mtime, mtime + sizeof(mtime), x.mtime_ns, 36);
-  return "v1-" + x.cksum.value + '-'
-         + std::string{mtime, ec == std::errc{} ? end : mtime};
 }
 
 std::string location_of(edge& e, const located& at) {
@@ -158,53 +96,6 @@ expected<write_options> write_options_of(const call& c) {
 // -- GET
 // --------------------------------------------------------------------------
 
-/// Sends part of an object; from memory where the disk has no descriptor.
-task<bool> send_part(call& c, storage::object_reader& object, uint64_t offset,
-                     uint64_t length) {
-  auto fd = object.content->native_handle();
-  if (fd >= 0)
-    co_return co_await c.x.send_file(fd, offset, length);
-  auto block = co_await c.x.thread().lease();
-  while (length > 0) {
-    auto piece
-      = block.bytes().first(std::min<uint64_t>(length, block.bytes().size()));
-    auto n = object.content->read_at(piece, offset);
-    if (!n || *n == 0)
-      co_return false;
-    std::span<const char> part{reinterpret_cast<const char*>(piece.data()), *n};
-    auto sent = co_await c.x.send(part);
-    if (!sent)
-      co_return false;
-    offset += *n;
-    length -= *n;
-  }
-  co_return true;
-}
-
-/// Sends a large object that is not verified yet: each piece once it is hashed,
-/// the last one only if the checksum holds. On a mismatch the reply stays
-/// incomplete: the client sees a broken transfer, never wrong bytes as good.
-task<bool> send_proving(edge& e, call& c, const located& at, lease_ptr lease) {
-  auto work = std::make_shared<proof>(lease);
-  auto& io = at.mpath->io[lease->object->stamp.ino % at.mpath->io.size()];
-  auto size = lease->object->attrs.size_bytes;
-  for (uint64_t sent = 0; sent < size;) {
-    prove_next step{work};
-    auto proven = co_await e.actors().ask(io, shard_timeout, std::move(step));
-    if (!proven) {
-      if (proven.error() == errc::corrupted)
-        e.actors().tell(at.shard, verdict{at.key, lease, false});
-      co_return false;
-    }
-    auto ok = co_await send_part(c, *lease->object, sent, *proven - sent);
-    if (!ok)
-      co_return false;
-    sent = *proven;
-  }
-  e.actors().tell(at.shard, verdict{at.key, lease, true});
-  co_return true;
-}
-
 task<> get(edge& e, call& c) {
   op_stats stats{stat::get_n, stat::get_ns_total, stat::err_get_n};
   for (auto unsupported : {"etl_name", "archpath", "archregx"})
@@ -253,23 +144,15 @@ task<> get(edge& e, call& c) {
                            + std::to_string(range.offset + range.length - 1)
                            + '/' + std::to_string(attrs.size_bytes));
   }
-  auto whole = range.length == attrs.size_bytes;
   auto verified = (*lease)->verified.load();
   auto begun = co_await c.x.begin(status, headers, range.length);
   if (!begun)
     co_return stats.bad();
-  auto sent = true;
-  if (range.length == 0)
-    ;
-  else if (whole && !verified)
-    sent = co_await send_proving(e, c, *at, *lease);
-  else
-    sent = co_await send_part(c, object, range.offset, range.length);
+  auto sent = co_await send_object(e, c.x, *at, *lease, range);
   if (!sent) {
     c.x.abort();
     co_return stats.bad();
   }
-  (*lease)->atime_ns.store(e.env().wall_ns(), std::memory_order_relaxed);
   if (verified && !(*lease)->revoked.load()
       && object.content->native_handle() >= 0)
     e.leases().put(
@@ -303,7 +186,7 @@ bool add_prop(edge& e, header_list& out, std::string_view prop,
   } else if (prop == "last-modified") {
     out.emplace_back("Last-Modified", format_http_date(x.mtime_ns));
   } else if (prop == "etag") {
-    if (auto etag = etag_of(x); !etag.empty())
+    if (auto etag = storage::etag_of(x); !etag.empty())
       out.emplace_back("ETag", '"' + etag + '"');
   } else if (prop == "location") {
     out.emplace_back("Ais-Location", location_of(e, at));
@@ -401,83 +284,6 @@ task<> reply_written(call& c, const storage::lom& x) {
   co_await c.x.reply(std::move(r));
 }
 
-/// Reads one piece of the body into the writer. @returns false after the last.
-task<expected<bool>>
-stream_piece(call& c, storage::object_writer& to, std::span<std::byte> room) {
-  auto n = co_await c.x.fill(room);
-  if (!n)
-    co_return n.error();
-  if (*n > 0)
-    if (auto ok = to.append(room.first(*n)); !ok)
-      co_return ok.error();
-  co_return *n == room.size();
-}
-
-/// Reads the body into the writer: by blocks, or, lest peers that stand still
-/// keep all blocks from the others, by small pieces while blocks are short.
-task<expected<void>> stream_body(call& c, storage::object_writer& to) {
-  auto& thread = c.x.thread();
-  storage::bytes own;
-  for (;;) {
-    if (thread.blocks_short()) {
-      own.resize(own_piece_bytes);
-      auto more = co_await stream_piece(c, to, own);
-      if (!more)
-        co_return more.error();
-      if (!*more)
-        co_return caf::unit;
-      continue;
-    }
-    auto block = co_await thread.lease();
-    do {
-      auto more = co_await stream_piece(c, to, block.bytes());
-      if (!more)
-        co_return more.error();
-      if (!*more)
-        co_return caf::unit;
-    } while (!thread.blocks_short());
-  }
-}
-
-task<expected<void>> drop_body(call& c) {
-  storage::bytes sink(own_piece_bytes);
-  for (;;) {
-    auto n = co_await c.x.read_body(sink);
-    if (!n)
-      co_return n.error();
-    if (*n == 0)
-      co_return caf::unit;
-  }
-}
-
-task<expected<lom_ptr>> put_streaming(edge& e, call& c, const located& at,
-                                      const write_options& options) {
-  begin_put first{at.key, options, c.req.content_length.value_or(0)};
-  auto begun
-    = co_await e.actors().ask(at.shard, shard_timeout, std::move(first));
-  if (!begun)
-    co_return begun.error();
-  if (begun->unchanged) {
-    if (auto ok = co_await drop_body(c); !ok)
-      co_return ok.error();
-    co_return begun->unchanged;
-  }
-  if (auto ok = co_await stream_body(c, *begun->writer); !ok)
-    co_return ok.error();
-  commit_put last{at.key, options, std::move(begun->writer)};
-  co_return co_await e.actors().ask(at.shard, shard_timeout, std::move(last));
-}
-
-task<expected<lom_ptr>>
-put_small(edge& e, call& c, const located& at, const write_options& options) {
-  auto content = std::make_shared<storage::bytes>(*c.req.content_length);
-  auto n = co_await c.x.fill(*content);
-  if (!n)
-    co_return n.error();
-  put_object req{at.key, options, std::move(content)};
-  co_return co_await e.actors().ask(at.shard, shard_timeout, std::move(req));
-}
-
 task<> put(edge& e, call& c) {
   op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
   error why;
@@ -488,18 +294,13 @@ task<> put(edge& e, call& c) {
   } else if (!options) {
     why = options.error();
   } else {
-    auto small
-      = !c.req.chunked && c.req.content_length.value_or(0) <= one_message_bytes;
-    if (small && !c.req.content_length) {
+    if (!c.req.chunked && !c.req.content_length) {
       why = fail(errc::invalid_argument,
                  "PUT needs Content-Length or a chunked body (a size of 0 is"
                  " fine)");
     } else {
-      expected<lom_ptr> stored{error{}};
-      if (small) // not ?: g++ 12 destroys awaited operands of it twice
-        stored = co_await put_small(e, c, *at, *options);
-      else
-        stored = co_await put_streaming(e, c, *at, *options);
+      auto stored = co_await put_body(e, c.x, *at, *options,
+                                      c.req.content_length.value_or(0));
       if (stored) {
         stats.ok();
         count(stat::put_size, (*stored)->size_bytes);
@@ -533,7 +334,7 @@ task<> append(edge& e, call& c) {
     auto begun
       = co_await e.actors().ask(at->shard, shard_timeout, std::move(first));
     if (begun) {
-      auto stored = co_await stream_body(c, *begun->writer);
+      auto stored = co_await stream_body(c.x, *begun->writer);
       e.actors().tell(at->shard,
                       end_append{at->key, begun->handle, bool(stored)});
       if (stored) {
@@ -569,14 +370,6 @@ task<> append(edge& e, call& c) {
 // -- copy and rename
 // --------------------------------------------------------------
 
-/// What the mover does; here it is only asked.
-task<expected<lom_ptr>>
-ask_mover(edge& e, object_key from, object_key to, bool rename) {
-  copy_object req{std::move(from), std::move(to), rename};
-  co_return co_await e.actors().ask(e.node().mover, copy_timeout,
-                                    std::move(req));
-}
-
 task<> copy(edge& e, call& c) {
   op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
   error why;
@@ -602,8 +395,8 @@ task<> copy(edge& e, call& c) {
                && object == from->key.name) {
       why = fail(errc::invalid_argument, "source and destination are the same");
     } else {
-      object_key to{*bucket, object};
-      auto done = co_await ask_mover(e, from->key, std::move(to), false);
+      copy_object req{from->key, object_key{*bucket, object}};
+      auto done = co_await ask_mover(e, std::move(req));
       if (done) {
         stats.ok();
         co_return co_await reply_written(c, **done);
@@ -627,8 +420,8 @@ task<> rename(edge& e, call& c, const std::string& new_name) {
   } else if (new_name == from->key.name) {
     why = fail(errc::invalid_argument, "the new name is the old one");
   } else {
-    object_key to{from->key.bucket, new_name};
-    auto done = co_await ask_mover(e, from->key, std::move(to), true);
+    copy_object req{from->key, object_key{from->key.bucket, new_name}, true};
+    auto done = co_await ask_mover(e, std::move(req));
     if (done) {
       count(stat::ren_n);
       reply r;
@@ -777,9 +570,8 @@ task<> redirect(call& c, std::string location) {
 
 /// Has the node that owns the object answer.
 task<> relay_to(edge& e, call& c, handover to) {
-  auto by = e.node().proxy_id.empty() ? e.node().target_id : e.node().proxy_id;
-  auto done
-    = co_await e.relay().pass(c.x, to.owner.pub, std::move(to.target), by);
+  auto done = co_await e.relay().pass(c.x, to.owner.pub, std::move(to.target),
+                                      e.own_id());
   if (!done)
     co_await e.reply_error_from(
       c.x, with_context(done.error(), name_of(to.owner)), e.own_name(), 0);
