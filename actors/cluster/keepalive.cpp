@@ -26,6 +26,11 @@ struct keepalive_state {
   sync_view view;
   int64_t answered_ns = 0; ///< when the last answered beat was sent
   bool beating = false;    ///< a beat is under way
+  /// The clock of the primary at its last answer, and its epoch.
+  struct {
+    uint64_t epoch = 0;
+    int64_t clock_ns = 0;
+  } echo;
   /// No verdict on the primary before a lease of it.
   int64_t watch_since_ns = 0;
 
@@ -45,7 +50,7 @@ struct keepalive_state {
                  || x.promised != view.promised;
     view = x;
     if (became)
-      book.clear();
+      book.clear(now());
     if (x.primary) {
       book.see(*view.accepted, *view.state, now());
       renew_own(times()); // who decides may have changed
@@ -90,7 +95,7 @@ struct keepalive_state {
           gate->second,
           std::chrono::duration_cast<std::chrono::milliseconds>(t.lease),
           beat{view.accepted->uuid(), config.seats, view.promised,
-               view.state->at})
+               view.state->at, echo.epoch == view.promised ? echo.clock_ns : 0})
         .then([this, sent, t, to = map().primary](
                 beat_answer& x) { answered(x, to, sent, t); },
               [this](error&) { beating = false; });
@@ -116,6 +121,7 @@ struct keepalive_state {
     if (!x.member)
       return config.events.stranger();
     answered_ns = sent;
+    echo = {x.promised, x.clock_ns};
     if (x.lease_ns > 0)
       config.gate_fence->open_until(sent
                                     + std::min(x.lease_ns, t.lease.count()));
@@ -147,25 +153,32 @@ struct keepalive_state {
     beat_answer out;
     out.promised = view.promised;
     out.primary = view.primary;
-    if (view.primary && x.promised <= view.promised)
-      out.lease_ns = book.lease_for(x, times(), now());
+    out.clock_ns = now();
     for (auto& id : x.seats) {
       auto known = map().find(id) != nullptr;
       out.member = out.member || known;
       if (!view.primary || !known || x.promised > view.promised)
         continue;
       book.heard(id, now());
+      if (x.promised == view.promised)
+        book.vouched(id, x.echo_ns);
       self->send(config.metasync, member_shows{id, x.shown});
+    }
+    if (view.primary && x.promised <= view.promised) {
+      renew_own(times());
+      out.lease_ns = book.lease_for(x, times(), now());
     }
     return out;
   }
 
   void lead(const keepalive_times& t) {
     auto at = now();
-    for (auto& id : config.seats)
+    for (auto& id : config.seats) {
       book.heard(id, at);
+      book.vouched(id, at);
+    }
     renew_own(t);
-    if (book.trusted_until_ns() < at) {
+    if (book.patient_until_ns(t) < at) {
       self->send(config.metasync, atom::stop_v);
       return;
     }

@@ -42,6 +42,9 @@ struct beat {
   std::vector<std::string> seats;
   uint64_t promised = 0; ///< the highest epoch the sender obeys
   stamp shown;
+  /// beat_answer::clock_ns of the last answer of the primary of that epoch; 0:
+  /// none yet.
+  int64_t echo_ns = 0;
 };
 
 struct beat_answer {
@@ -49,15 +52,16 @@ struct beat_answer {
   bool primary = false;  ///< it is primary of that epoch
   bool member = false;   ///< the sender is in its map
   int64_t lease_ns = 0;  ///< from when the beat was sent; 0: none
+  int64_t clock_ns = 0;  ///< the answering node's, at the answer
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, beat& x) {
-  return f(x.cluster, x.seats, x.promised, x.shown);
+  return f(x.cluster, x.seats, x.promised, x.shown, x.echo_ns);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, beat_answer& x) {
-  return f(x.promised, x.primary, x.member, x.lease_ns);
+  return f(x.promised, x.primary, x.member, x.lease_ns, x.clock_ns);
 }
 
 // -- messages (in-process)

@@ -6,8 +6,11 @@
 
 namespace ais {
 
-void lease_book::clear() {
+void lease_book::clear(int64_t now_ns) {
   heard_ns_.clear();
+  vouched_ns_.clear();
+  began_ns_ = now_ns;
+  majority_ns_ = trusted_until_ns_ = 0;
   back_.clear();
   marked_.clear();
   away_.clear();
@@ -16,10 +19,13 @@ void lease_book::clear() {
 
 void lease_book::see(const cluster_state& accepted,
                      const cluster_state& committed, int64_t now_ns) {
-  // Whoever is new has a lease's time to be heard.
+  // Whoever is new has a lease's time to be heard, and takes nothing from the
+  // majority's word.
   for (auto* nodes : {&accepted.map->proxies, &accepted.map->targets})
-    for (auto& [id, node] : *nodes)
+    for (auto& [id, node] : *nodes) {
       heard_ns_.emplace(id, now_ns);
+      vouched_ns_.emplace(id, majority_ns_);
+    }
   for (auto* nodes : {&committed.map->proxies, &committed.map->targets})
     for (auto& [id, node] : *nodes) {
       if ((node.flags & snode_silent) != 0) {
@@ -34,6 +40,15 @@ void lease_book::see(const cluster_state& accepted,
       else if (resting_.erase(id) > 0)
         back_[id] = committed.at;
     }
+}
+
+void lease_book::vouched(const std::string& id, int64_t at_ns) {
+  auto& last = vouched_ns_[id];
+  last = std::max(last, at_ns);
+}
+
+int64_t lease_book::patient_until_ns(const keepalive_times& t) const {
+  return std::max(trusted_until_ns_, began_ns_ + t.lease.count());
 }
 
 int64_t lease_book::lease_for(const beat& x, const keepalive_times& t,
@@ -51,8 +66,8 @@ int64_t lease_book::lease_for(const beat& x, const keepalive_times& t,
 
 int64_t lease_book::renew_own(const smap& map, const keepalive_times& t) {
   auto alone = !electorate_of(map).sole.empty();
-  trusted_until_ns_
-    = alone ? fence::always : majority_since(map) + t.lease.count();
+  majority_ns_ = majority_since(map);
+  trusted_until_ns_ = alone ? fence::always : majority_ns_ + t.lease.count();
   return trusted_until_ns_;
 }
 
@@ -78,7 +93,7 @@ lease_book::judge(const smap& map, const keepalive_times& t, int64_t now_ns) {
 
 int64_t lease_book::majority_since(const smap& map) const {
   std::vector<std::pair<int64_t, std::string>> order;
-  for (auto& [id, at] : heard_ns_)
+  for (auto& [id, at] : vouched_ns_)
     order.emplace_back(at, id);
   std::sort(order.rbegin(), order.rend());
   auto who = electorate_of(map);

@@ -35,12 +35,17 @@ struct members {
   beat of(const std::string& id) const { return {"", {id}, 1, state.at}; }
 };
 
-/// A book in which everybody was heard at `now`.
+void hear(lease_book& book, const std::string& id, int64_t now) {
+  book.heard(id, now);
+  book.vouched(id, now);
+}
+
+/// A book in which everybody was heard at `now`, and ours until then.
 lease_book heard_all(const members& m, int64_t now) {
   lease_book out;
   out.see(m.state, m.state, now);
   for (auto id : {"p1", "p2", "t1"})
-    out.heard(id, now);
+    hear(out, id, now);
   out.renew_own(*m.state.map, times);
   return out;
 }
@@ -55,10 +60,55 @@ TEST_CASE("lease_book: no lease outlives the majority's word", "[actors]") {
   CHECK(book.lease_for(m.of("t1"), times, 12 * second) == second);
   CHECK(book.lease_for(m.of("t1"), times, 14 * second) == 0);
   // Two of three are a majority; one is not.
-  book.heard("p1", 20 * second);
+  hear(book, "p1", 20 * second);
   CHECK(book.renew_own(*m.state.map, times) == 13 * second);
-  book.heard("t1", 19 * second);
+  hear(book, "t1", 19 * second);
   CHECK(book.renew_own(*m.state.map, times) == 22 * second);
+}
+
+TEST_CASE("lease_book: a beat that waited renews no lease", "[actors]") {
+  members m;
+  auto book = heard_all(m, 10 * second);
+  // We were stopped; what lay in the mailbox was sent long ago.
+  auto now = 30 * second;
+  hear(book, "p1", now);
+  for (auto id : {"p2", "t1"}) {
+    book.heard(id, now);
+    book.vouched(id, 11 * second);
+  }
+  CHECK(book.renew_own(*m.state.map, times) == 14 * second);
+  CHECK(book.lease_for(m.of("t1"), times, now) == 0);
+  CHECK(book.patient_until_ns(times) < now);
+  // One answer further they vouch for now.
+  book.vouched("t1", now);
+  CHECK(book.renew_own(*m.state.map, times) == 33 * second);
+}
+
+TEST_CASE(
+  "lease_book: a new primary has no lease before members vouch, and time"
+  " for that",
+  "[actors]") {
+  members m;
+  lease_book book;
+  book.clear(10 * second);
+  book.see(m.state, m.state, 10 * second);
+  book.vouched("p1", 10 * second);
+  CHECK(book.renew_own(*m.state.map, times) < 10 * second);
+  CHECK(book.patient_until_ns(times) == 13 * second);
+  book.vouched("p2", 11 * second);
+  CHECK(book.renew_own(*m.state.map, times) == 13 * second);
+}
+
+TEST_CASE("lease_book: newcomers do not weaken the majority's word",
+          "[actors]") {
+  members m;
+  auto book = heard_all(m, 10 * second);
+  auto map = std::make_shared<smap>(*m.state.map);
+  for (auto id : {"t2", "t3", "t4", "t5"})
+    map->targets[id] = {id, node_role::target, {}, {}, {}, 0};
+  m.state.map = map;
+  book.see(m.state, m.state, 11 * second);
+  CHECK(book.renew_own(*m.state.map, times) == 13 * second);
 }
 
 TEST_CASE("lease_book: who is called silent gets a lease only when it is back"
@@ -68,7 +118,7 @@ TEST_CASE("lease_book: who is called silent gets a lease only when it is back"
   auto book = heard_all(m, 10 * second);
   auto now = 14 * second;
   for (auto id : {"p1", "p2"})
-    book.heard(id, now);
+    hear(book, id, now);
   book.renew_own(*m.state.map, times);
   auto said = book.judge(*m.state.map, times, now);
   REQUIRE(said.size() == 1);
