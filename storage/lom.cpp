@@ -124,13 +124,18 @@ bool of_content(std::string_view key) {
   return key == "ETag" || key.substr(0, checksums.size()) == checksums;
 }
 
+bool internal(std::string_view key) {
+  return key.substr(0, 3) == "s3:";
+}
+
 expected<void> check_custom(const custom_map& x) {
   size_t total = 0;
   auto control = [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   };
   for (auto& [k, v] : x) {
-    total += k.size() + v.size();
+    if (!internal(k))
+      total += k.size() + v.size();
     if (k.empty() || k.find('=') != std::string::npos)
       return fail(errc::invalid_argument,
                   "custom metadata needs non-empty keys without '='");

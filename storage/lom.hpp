@@ -74,6 +74,10 @@ std::string etag_of(const lom& x);
 /// and so ends with it.
 bool of_content(std::string_view key);
 
+/// Whether custom metadata of that name is the S3 API's own: clients of the
+/// native API neither see nor set it, and it has its own limits.
+bool internal(std::string_view key);
+
 /// Checks custom metadata given by a client: total size, no control bytes in
 /// keys or values, no empty key.
 /// @returns errc::invalid_argument.

@@ -517,8 +517,11 @@ expected<lom_ptr> shard_state::change(const set_custom& req) {
     return fail(errc::object_not_found, cname_of(req.key) + " does not exist");
   auto next = std::make_shared<storage::lom>(**known);
   if (req.replace) // what the content is stays true
-    std::erase_if(next->custom,
-                  [](auto& x) { return !storage::of_content(x.first); });
+    std::erase_if(next->custom, [](auto& x) {
+      return !storage::of_content(x.first) && !storage::internal(x.first);
+    });
+  for (auto& k : req.erase)
+    next->custom.erase(k);
   for (auto& [k, v] : req.custom)
     next->custom[k] = v;
   if (auto ok = storage::check_custom(next->custom); !ok)

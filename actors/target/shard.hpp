@@ -133,6 +133,8 @@ struct set_custom {
   object_key key;
   storage::custom_map custom;
   bool replace = false; ///< else merge
+  /// Keys that go.
+  std::vector<std::string> erase = {};
 };
 
 /// Borrows the writer of an append; an empty handle starts one.

@@ -15,7 +15,6 @@ namespace ais::http::s3 {
 
 namespace {
 
-constexpr std::chrono::seconds proxy_timeout{60};
 /// Of up to 1000 objects of a target.
 constexpr std::chrono::seconds remove_timeout{120};
 constexpr std::string_view owner_id
@@ -61,9 +60,9 @@ task<> list_buckets(context& c) {
 }
 
 task<> create_bucket(context& c) {
-  auto body = co_await c.x.read_all(max_xml_bytes);
+  auto body = co_await read_body(c);
   if (!body)
-    co_return co_await reply_fault(c, fault_of(body.error()));
+    co_return co_await reply_fault(c, body.why());
   if (!good_name(c.bucket)) {
     fault why{invalid_bucket_name,
               "a bucket's name has 3 to 63 lower-case letters, digits, '-' and"
@@ -369,14 +368,12 @@ remove_all(context& c, const bucket& b, const std::vector<std::string>& keys) {
 
 task<> delete_objects(context& c) {
   constexpr size_t max_deletes = 1000;
-  auto body = co_await c.x.read_all(max_xml_bytes);
+  auto body = co_await read_body(c);
   if (!body)
-    co_return co_await reply_fault(c, fault_of(body.error()));
+    co_return co_await reply_fault(c, body.why());
   auto b = bucket_for(c, access::delete_object);
   if (!b)
     co_return co_await reply_fault(c, b.why());
-  if (auto ok = check_body(c, *body); !ok)
-    co_return co_await reply_fault(c, ok.why());
   auto doc = parse_xml(*body, "Delete");
   if (!doc)
     co_return co_await reply_fault(c, doc.why());

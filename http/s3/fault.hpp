@@ -17,11 +17,13 @@ struct fault_code {
 };
 
 inline constexpr fault_code access_denied{"AccessDenied", 403};
+inline constexpr fault_code access_forbidden{"AccessForbidden", 403};
 inline constexpr fault_code auth_header_malformed{
   "AuthorizationHeaderMalformed", 400};
 inline constexpr fault_code auth_query_error{
   "AuthorizationQueryParametersError", 400};
 inline constexpr fault_code bad_digest{"BadDigest", 400};
+inline constexpr fault_code bad_request{"BadRequest", 400};
 inline constexpr fault_code bucket_already_exists{"BucketAlreadyExists", 409};
 inline constexpr fault_code bucket_already_owned{"BucketAlreadyOwnedByYou",
                                                  409};
@@ -49,6 +51,7 @@ inline constexpr fault_code metadata_too_large{"MetadataTooLarge", 400};
 inline constexpr fault_code method_not_allowed{"MethodNotAllowed", 405};
 inline constexpr fault_code missing_content_length{"MissingContentLength", 411};
 inline constexpr fault_code no_such_bucket{"NoSuchBucket", 404};
+inline constexpr fault_code no_such_cors{"NoSuchCORSConfiguration", 404};
 inline constexpr fault_code no_such_key{"NoSuchKey", 404};
 inline constexpr fault_code no_such_tag_set{"NoSuchTagSet", 404};
 inline constexpr fault_code no_such_upload{"NoSuchUpload", 404};

@@ -1,6 +1,7 @@
 #include "http/s3/metadata.hpp"
 
 #include "http/s3/digest.hpp"
+#include "http/s3/tags.hpp"
 #include "http/s3/when.hpp"
 #include "storage/base/units.hpp"
 
@@ -36,9 +37,9 @@ std::string lower(std::string_view x) {
 bool refused(std::string_view name) {
   for (std::string_view x :
        {"x-amz-server-side-encryption", "x-amz-object-lock-", "x-amz-grant-",
-        "x-amz-website-redirect-location", "x-amz-tagging"})
+        "x-amz-website-redirect-location"})
     if (same_name(name.substr(0, x.size()), x))
-      return !same_name(name, "x-amz-tagging-directive");
+      return true;
   return false;
 }
 
@@ -101,6 +102,12 @@ outcome<storage::custom_map> read_metadata(const request& req) {
     return fault{metadata_too_large,
                  "user metadata may take 2048 bytes, names and values",
                  {}};
+  if (auto header = req.find("x-amz-tagging"); !header.empty()) {
+    auto tags = parse_tag_query(header, max_object_tags);
+    if (!tags)
+      return tags.why();
+    out[tags_key] = to_query(*tags);
+  }
   for (auto name : content_headers) {
     std::string value{req.find(name)};
     if (name == "Content-Encoding")
@@ -137,13 +144,18 @@ void add_metadata(header_list& out, const storage::lom& x, bool checksums) {
   if (x.custom.count("Content-Type") == 0)
     out.emplace_back("Content-Type", "binary/octet-stream");
   for (auto& [key, value] : x.custom) {
-    if (storage::of_content(key))
+    if (storage::of_content(key) || storage::internal(key))
       continue;
     if (is_content_header(key))
       out.emplace_back(key, value);
     else
       out.emplace_back(std::string{user_prefix} + lower(key), value);
   }
+  if (auto tags = x.custom.find(tags_key); tags != x.custom.end())
+    out.emplace_back(
+      "x-amz-tagging-count",
+      std::to_string(
+        1 + std::count(tags->second.begin(), tags->second.end(), '&')));
   if (checksums)
     add_checksums(out, x);
 }

@@ -34,7 +34,6 @@ constexpr uint64_t max_parts = 10'000;
 /// Of all parts but the last.
 constexpr uint64_t min_part_bytes = 5 << 20;
 constexpr size_t max_uploads_seen = 10'000;
-constexpr std::chrono::seconds proxy_timeout{60};
 constexpr std::string_view records = "uploads/";
 constexpr std::string_view parts_of = "parts/";
 
@@ -406,9 +405,9 @@ join_parts(context& c, const located& to, std::vector<lease_ptr> parts,
 
 task<> complete_upload(context& c) {
   op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
-  auto body = co_await c.x.read_all(max_xml_bytes);
+  auto body = co_await read_body(c);
   if (!body)
-    co_return co_await reply_fault(c, fault_of(body.error()));
+    co_return co_await reply_fault(c, body.why());
   auto up = co_await find_upload(c, access::put);
   if (!up)
     co_return co_await reply_fault(c, up.why());

@@ -1,6 +1,7 @@
 // Objects over S3: GET, HEAD, PUT, copy, DELETE.
 #include "http/s3/metadata.hpp"
 #include "http/s3/service.hpp"
+#include "http/s3/tags.hpp"
 #include "http/s3/upload.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
@@ -64,7 +65,7 @@ task<expected<lease_ptr>> open_lease(context& c, const located& at) {
 
 header_list shown(const context& c, const storage::lom& x) {
   header_list out;
-  add_request_id(c, out);
+  add_common(c, out);
   add_metadata(out, x, wants_checksums(c));
   // Who cannot prove who they are must not choose what a browser makes of it.
   if (!c.user.empty() || !c.e.s3_access().rules().verify)
@@ -246,9 +247,15 @@ task<outcome<lom_ptr>> copy_if(context& c, const located& from, object_key to,
   auto ok = check_read(c.req, attrs, "x-amz-copy-source-");
   if (!ok)
     co_return ok.why();
-  for (auto& x : attrs.custom)
-    if (!replace || storage::of_content(x.first))
-      custom[x.first] = x.second;
+  // Metadata and tags are copied or replaced each by itself.
+  auto new_tags = c.req.find("x-amz-tagging-directive") == "REPLACE";
+  if (!new_tags)
+    custom.erase(tags_key);
+  for (auto& [key, value] : attrs.custom) {
+    auto goes = storage::internal(key) ? new_tags : replace;
+    if (!goes || storage::of_content(key))
+      custom[key] = value;
+  }
   ais::copy_object req{from.key, std::move(to), false, *source,
                        std::move(custom)};
   auto done = co_await ask_mover(c.e, std::move(req));

@@ -1,5 +1,6 @@
 #include "http/s3/service.hpp"
 
+#include "http/s3/cors.hpp"
 #include "http/s3/upload.hpp"
 #include "http/s3/xml.hpp"
 #include "storage/base/home.hpp"
@@ -73,11 +74,20 @@ constexpr operation operations[] = {
   {"GET", what::bucket, "acl", level::read, get_acl},
   {"GET", what::bucket, "uploads", level::read, list_uploads},
   {"POST", what::bucket, "delete", level::write, delete_objects},
+  {"GET", what::bucket, "cors", level::read, get_cors},
+  {"PUT", what::bucket, "cors", level::admin, put_cors},
+  {"DELETE", what::bucket, "cors", level::admin, delete_cors},
+  {"GET", what::bucket, "tagging", level::read, get_bucket_tagging},
+  {"PUT", what::bucket, "tagging", level::admin, put_bucket_tagging},
+  {"DELETE", what::bucket, "tagging", level::admin, delete_bucket_tagging},
   {"GET", what::object, "", level::read, get_object},
   {"GET", what::object, "acl", level::read, get_acl},
   {"HEAD", what::object, "", level::read, head_object},
   {"PUT", what::object, "", level::write, put_object},
   {"DELETE", what::object, "", level::write, delete_object},
+  {"GET", what::object, "tagging", level::read, get_object_tagging},
+  {"PUT", what::object, "tagging", level::write, put_object_tagging},
+  {"DELETE", what::object, "tagging", level::write, delete_object_tagging},
   {"POST", what::object, "uploads", level::write, create_upload},
   {"PUT", what::object, "uploadId", level::write, put_part},
   {"GET", what::object, "uploadId", level::read, list_parts},
@@ -105,7 +115,7 @@ outcome<const operation*> operation_of(const context& c) {
   for (auto& x : operations)
     if (x.method == method && x.on == on && x.sub == sub)
       return &x;
-  if (!sub.empty() || method == "OPTIONS" || method == "POST")
+  if (!sub.empty() || method == "POST")
     return fault{not_implemented,
                  std::string{method.substr(0, 16)}
                    + (sub.empty() ? "" : " of ?" + std::string{sub})
@@ -223,6 +233,8 @@ task<> run(context& c, std::string_view path) {
     why = ok.why();
   } else if (!c.e.ready()) {
     why = {service_unavailable, "the node is starting: try again", {}};
+  } else if (c.req.method == "OPTIONS") {
+    co_return co_await preflight(c);
   } else {
     auto may = authenticate(c, path);
     auto op = operation_of(c);
@@ -375,31 +387,64 @@ outcome<source_name> parse_copy_source(std::string_view raw) {
                      std::string{name.substr(slash + 1)}};
 }
 
-checked check_body(const context& c, std::string_view body) {
+task<outcome<std::string>> read_body(context& c) {
+  auto body = co_await c.x.read_all(max_xml_bytes);
+  if (!body)
+    co_return fault_of(body.error());
   auto made = upload::make(c.req, c.payload, c.signer);
   if (!made)
-    return made.why();
-  std::vector<std::byte> raw(body.size());
-  std::memcpy(raw.data(), body.data(), body.size());
+    co_return made.why();
   write_options unused;
-  auto passed = (*made)->pass(raw);
-  auto ok = passed ? (*made)->finish(unused) : passed.error();
+  auto raw = std::as_writable_bytes(std::span{body->data(), body->size()});
+  auto content = (*made)->pass(raw);
+  auto ok = content ? (*made)->finish(unused) : content.error();
   if (!ok)
-    return *(*made)->why();
-  return std::monostate{};
+    co_return *(*made)->why();
+  body->resize(content->size()); // it was decoded in place
+  co_return std::move(*body);
+}
+
+task<> set_bucket_text(context& c, std::string_view name, std::string value,
+                       int status) {
+  auto b = bucket_for(c, access::patch);
+  if (!b)
+    co_return co_await reply_fault(c, b.why());
+  json::object section;
+  section[name] = value;
+  json::object props;
+  props["s3"] = std::move(section);
+  set_bucket_props req{(*b)->ref.bck, to_text(props)};
+  auto done = co_await c.e.actors().ask(c.e.node().proxy, proxy_timeout,
+                                        std::move(req));
+  if (!done)
+    co_return co_await reply_fault(c, fault_of(done.error()));
+  co_await reply_empty(c, status);
 }
 
 // -- replies
 // ----------------------------------------------------------------------
 
-void add_request_id(const context& c, header_list& out) {
+void add_common(const context& c, header_list& out) {
   out.emplace_back("x-amz-request-id", c.id);
+  auto origin = c.req.find("origin");
+  if (origin.empty() || c.req.method == "OPTIONS")
+    return;
+  auto b = find_bucket(c.e, c.bucket);
+  if (!b)
+    return;
+  auto text = (*b)->props->values.text(cors_property);
+  if (text.empty())
+    return;
+  auto rules = parse_cors(text);
+  cors_request asked{origin, c.req.method, {}};
+  if (auto* rule = rules ? find_rule(*rules, asked) : nullptr)
+    add_cors(out, *rule, asked, false);
 }
 
 task<> reply_fault(context& c, fault why) {
   reply r;
   r.status = why.code.status;
-  add_request_id(c, r.headers);
+  add_common(c, r.headers);
   r.headers.emplace_back("Content-Type", "application/xml");
   if (!why.endpoint.empty())
     r.headers.emplace_back("Location",
@@ -423,7 +468,7 @@ task<> reply_xml(context& c, std::string xml, header_list headers, int status) {
   reply r;
   r.status = status;
   r.headers = std::move(headers);
-  add_request_id(c, r.headers);
+  add_common(c, r.headers);
   r.headers.emplace_back("Content-Type", "application/xml");
   r.body = std::move(xml);
   co_await c.x.reply(std::move(r));
@@ -433,7 +478,7 @@ task<> reply_empty(context& c, int status, header_list headers) {
   reply r;
   r.status = status;
   r.headers = std::move(headers);
-  add_request_id(c, r.headers);
+  add_common(c, r.headers);
   co_await c.x.reply(std::move(r));
 }
 

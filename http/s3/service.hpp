@@ -16,6 +16,9 @@
 
 namespace ais::http::s3 {
 
+/// Of changes of buckets.
+inline constexpr std::chrono::seconds proxy_timeout{60};
+
 /// Whether a request is S3's: below /s3, or at the root and signed, from an S3
 /// client, or of a bucket there is.
 bool wants(edge& e, const call& c, std::string_view path);
@@ -62,18 +65,22 @@ outcome<source_name> parse_copy_source(std::string_view header);
 /// Whether a key can be stored.
 checked check_key(std::string_view key);
 
-/// Whether a body that was read whole is what its headers say: Content-MD5,
-/// checksums, x-amz-content-sha256.
-checked check_body(const context& c, std::string_view body);
-
+/// Reads the whole body, a document, and compares it with what the headers say:
+/// Content-MD5, checksums, x-amz-content-sha256.
+task<outcome<std::string>> read_body(context& c);
+/// Changes a property of the S3 section of the request's bucket, and answers
+/// with that status.
+task<> set_bucket_text(context& c, std::string_view name, std::string value,
+                       int status = 204);
 task<> reply_fault(context& c, fault why);
 task<> reply_xml(context& c, std::string xml, header_list headers = {},
                  int status = 200);
 /// A reply without content.
 task<> reply_empty(context& c, int status, header_list headers = {});
 
-/// "x-amz-request-id" for replies that are sent by hand.
-void add_request_id(const context& c, header_list& out);
+/// What every reply has, for those that are sent by hand: the request's id, and
+/// what the bucket's CORS rules say.
+void add_common(const context& c, header_list& out);
 
 // -- operations
 // -------------------------------------------------------------------
@@ -85,6 +92,14 @@ task<> delete_bucket(context& c);
 task<> get_location(context& c);
 task<> get_versioning(context& c);
 task<> get_acl(context& c);
+task<> get_bucket_tagging(context& c);
+task<> put_bucket_tagging(context& c);
+task<> delete_bucket_tagging(context& c);
+task<> get_cors(context& c);
+task<> put_cors(context& c);
+task<> delete_cors(context& c);
+/// OPTIONS: a browser asks for a page whether it may; nobody signs that.
+task<> preflight(context& c);
 task<> list_objects(context& c);
 task<> list_versions(context& c);
 task<> delete_objects(context& c);
@@ -93,6 +108,9 @@ task<> head_object(context& c);
 task<> put_object(context& c);
 task<> copy_object(context& c);
 task<> delete_object(context& c);
+task<> get_object_tagging(context& c);
+task<> put_object_tagging(context& c);
+task<> delete_object_tagging(context& c);
 task<> create_upload(context& c);
 task<> put_part(context& c);
 task<> list_parts(context& c);

@@ -110,10 +110,11 @@ outcome<xml_document> parse_xml(std::string_view body, std::string_view root) {
     return malformed("has more than " + std::to_string(max_xml_bytes)
                      + " bytes");
   auto out = std::make_shared<pugi::xml_document>();
-  auto done = out->load_buffer(body.data(), body.size(),
-                               pugi::parse_cdata | pugi::parse_escapes
-                                 | pugi::parse_eol,
-                               pugi::encoding_utf8);
+  auto done
+    = out->load_buffer(body.data(), body.size(),
+                       pugi::parse_cdata | pugi::parse_escapes | pugi::parse_eol
+                         | pugi::parse_ws_pcdata_single,
+                       pugi::encoding_utf8);
   if (!done)
     return malformed("is not well-formed at byte "
                      + std::to_string(done.offset));

@@ -30,6 +30,12 @@ task<> fail_with(edge& e, call& c, error why) {
 // -- attributes as headers
 // --------------------------------------------------------
 
+void add_custom(header_list& out, const storage::lom& x) {
+  for (auto& [k, v] : x.custom)
+    if (!storage::internal(k))
+      out.emplace_back("Ais-Custom-Md", k + '=' + v);
+}
+
 void add_attrs(header_list& out, const storage::lom& x) {
   if (x.cksum.type != storage::cksum_type::none) {
     out.emplace_back("Ais-Checksum-Type", to_string(x.cksum.type));
@@ -37,8 +43,7 @@ void add_attrs(header_list& out, const storage::lom& x) {
   }
   if (!x.version.empty())
     out.emplace_back("Ais-Version", x.version);
-  for (auto& [k, v] : x.custom)
-    out.emplace_back("Ais-Custom-Md", k + '=' + v);
+  add_custom(out, x);
   if (auto etag = x.custom.find("ETag"); etag != x.custom.end())
     out.emplace_back("ETag", etag->second);
 }
@@ -63,6 +68,15 @@ expected<std::optional<storage::cksum>> clients_cksum(const request& req) {
   return std::optional{std::move(out)};
 }
 
+expected<void> check_clients(const storage::custom_map& x) {
+  for (auto& [k, v] : x)
+    if (storage::internal(k))
+      return fail(errc::invalid_argument, "custom metadata \"" + k
+                                            + "\": names that begin with"
+                                              " \"s3:\" are the S3 API's own");
+  return storage::check_custom(x);
+}
+
 expected<storage::custom_map> clients_custom(const request& req) {
   storage::custom_map out;
   for (auto& h : req.headers) {
@@ -74,7 +88,7 @@ expected<storage::custom_map> clients_custom(const request& req) {
                   "header Ais-Custom-Md must be key=value");
     out[std::string{h.value.substr(0, eq)}] = h.value.substr(eq + 1);
   }
-  if (auto ok = storage::check_custom(out); !ok)
+  if (auto ok = check_clients(out); !ok)
     return ok.error();
   return out;
 }
@@ -181,8 +195,7 @@ bool add_prop(edge& e, header_list& out, std::string_view prop,
     if (!x.version.empty())
       out.emplace_back("Ais-Version", x.version);
   } else if (prop == "custom") {
-    for (auto& [k, v] : x.custom)
-      out.emplace_back("Ais-Custom-Md", k + '=' + v);
+    add_custom(out, x);
   } else if (prop == "last-modified") {
     out.emplace_back("Last-Modified", format_http_date(x.mtime_ns));
   } else if (prop == "etag") {
@@ -491,9 +504,12 @@ task<> patch(edge& e, call& c) {
           req.custom[std::string{m.key().data(), m.key().size()}]
             = std::string{s->data(), s->size()};
       }
+    auto allowed = check_clients(req.custom);
     if (!strings) {
       why = fail(errc::invalid_argument,
                  "\"value\" must be an object of strings");
+    } else if (!allowed) {
+      why = allowed.error();
     } else {
       auto done
         = co_await e.actors().ask(at->shard, shard_timeout, std::move(req));

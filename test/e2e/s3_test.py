@@ -582,6 +582,189 @@ def test_parts_survive_a_crash(fresh_node):
     refused("NoSuchUpload", s3.list_parts, **up)
 
 
+# -- tags -------------------------------------------------------------------------
+
+
+def tag_set(**tags):
+    return [{"Key": k, "Value": v} for k, v in tags.items()]
+
+
+def test_object_tags(s3, name):
+    at = {"Bucket": name, "Key": "k"}
+    refused("NoSuchKey", s3.get_object_tagging, **at)
+    s3.put_object(**at, Body=b"x", Metadata={"m": "v"})
+    before = s3.head_object(**at)
+    assert s3.get_object_tagging(**at)["TagSet"] == [] and "TagCount" not in before
+    tags = tag_set(a="1", b="", c="x=y&z +/ü")
+    s3.put_object_tagging(**at, Tagging={"TagSet": tags})
+    assert s3.get_object_tagging(**at)["TagSet"] == tags
+    got = s3.get_object(**at)
+    assert got["TagCount"] == 3 and got["Body"].read() == b"x"
+    # Neither the content nor the rest has changed.
+    for field in ("ETag", "LastModified", "Metadata"):
+        assert got[field] == before[field]
+    s3.put_object_tagging(**at, Tagging={"TagSet": tag_set(d="2")})
+    assert s3.get_object_tagging(**at)["TagSet"] == tag_set(d="2")
+    s3.delete_object_tagging(**at)
+    assert s3.get_object_tagging(**at)["TagSet"] == []
+    s3.delete_object_tagging(**at)
+
+
+def test_tags_come_with_objects(s3, name):
+    at = {"Bucket": name, "Key": "k"}
+    s3.put_object(**at, Body=b"x", Tagging="a=1&b=two%20words")
+    tags = tag_set(a="1", b="two words")
+    assert s3.get_object_tagging(**at)["TagSet"] == tags
+    source = f"{name}/k"
+
+    def tags_of_copy(**more):
+        s3.copy_object(Bucket=name, Key="copy", CopySource=source, **more)
+        return s3.get_object_tagging(Bucket=name, Key="copy")["TagSet"]
+
+    assert tags_of_copy() == tags
+    assert tags_of_copy(MetadataDirective="REPLACE", Metadata={"n": "1"}) == tags
+    assert tags_of_copy(Tagging="ignored=1") == tags
+    new = tags_of_copy(TaggingDirective="REPLACE", Tagging="c=3")
+    assert new == tag_set(c="3")
+    assert tags_of_copy(TaggingDirective="REPLACE") == []
+    s3.put_object(**at, Body=b"y")
+    assert s3.get_object_tagging(**at)["TagSet"] == []
+    up = begin(s3, name, "multi", Tagging="m=1")
+    complete(s3, up, [put_part(s3, up, 1, b"part")])
+    multi = s3.get_object_tagging(Bucket=name, Key="multi")["TagSet"]
+    assert multi == tag_set(m="1")
+
+
+def test_tags_that_are_refused(s3, name):
+    at = {"Bucket": name, "Key": "k"}
+    s3.put_object(**at, Body=b"x", Tagging="kept=1")
+    for tags in (
+        tag_set(**{f"k{i}": "v" for i in range(11)}),
+        tag_set(**{"k" * 129: "v"}),
+        tag_set(k="v" * 257),
+        tag_set(a="1") + tag_set(a="2"),
+        tag_set(**{"aws:x": "v"}),
+        tag_set(**{f"{i}" * 120: "v" * 256 for i in range(10)}),  # too long
+    ):
+        refused("InvalidTag", s3.put_object_tagging, **at, Tagging={"TagSet": tags})
+    long = tag_set(**{"ü" * 128: "€" * 256})
+    s3.put_object_tagging(Bucket=name, Key="k", Tagging={"TagSet": long})
+    assert s3.get_object_tagging(**at)["TagSet"] == long
+    refused("InvalidTag", s3.put_object, **at, Body=b"new", Tagging="a=1&a=2")
+    assert s3.get_object(**at)["Body"].read() == b"x"
+    refused(
+        "NoSuchKey",
+        s3.put_object_tagging,
+        Bucket=name,
+        Key="none",
+        Tagging={"TagSet": tag_set(a="1")},
+    )
+
+
+def test_bucket_tags(s3, name):
+    refused("NoSuchTagSet", s3.get_bucket_tagging, Bucket=name)
+    tags = tag_set(team="vision & sound", cost="<4711>")
+    s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
+    many = tag_set(**{f"k{i}": "v" for i in range(51)})
+    refused(
+        "InvalidTag", s3.put_bucket_tagging, Bucket=name, Tagging={"TagSet": many}
+    )
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
+    s3.delete_bucket_tagging(Bucket=name)
+    refused("NoSuchTagSet", s3.get_bucket_tagging, Bucket=name)
+    refused("NoSuchBucket", s3.get_bucket_tagging, Bucket="there-is-none")
+
+
+def test_tags_are_hidden_from_the_native_api(node, bucket):
+    s3 = connect(node.url)
+    url = f"{node.url}/v1/objects/{bucket}/k"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", Tagging="a=1", Metadata={"m": "v"})
+    for r in (requests.get(url), requests.head(url), requests.head(url + "?props=custom")):
+        assert "m=v" in r.headers["Ais-Custom-Md"]
+        assert "s3:" not in r.headers["Ais-Custom-Md"]
+    assert not requests.put(url, data=b"y", headers={"Ais-Custom-Md": "s3:tags=b"}).ok
+    patch = {"action": "", "value": {"n": "w"}}
+    assert requests.patch(url + "?set-new-custom=true", json=patch).ok
+    patch["value"] = {"s3:tags": "b=2"}
+    assert requests.patch(url, json=patch).status_code == 400
+    assert s3.head_object(Bucket=bucket, Key="k")["Metadata"] == {"n": "w"}
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == tag_set(a="1")
+
+
+# -- browsers -----------------------------------------------------------------------
+
+
+def test_cors(s3, name):
+    refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket=name)
+    rules = [
+        {
+            "ID": "one",
+            "AllowedOrigins": ["https://*.example.com"],
+            "AllowedMethods": ["GET", "PUT"],
+            "AllowedHeaders": ["x-amz-*"],
+            "ExposeHeaders": ["ETag"],
+            "MaxAgeSeconds": 60,
+        }
+    ]
+    s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": rules})
+    assert s3.get_bucket_cors(Bucket=name)["CORSRules"] == rules
+    s3.put_object(Bucket=name, Key="k", Body=b"content")
+    page = "https://a.example.com"
+    signer = connect(s3.meta.endpoint_url, signature_version="s3v4")
+    url = signer.generate_presigned_url("get_object", {"Bucket": name, "Key": "k"})
+    r = requests.get(url, headers={"Origin": page}, timeout=30)
+    assert r.content == b"content"
+    assert r.headers["Access-Control-Allow-Origin"] == page
+    assert r.headers["Access-Control-Expose-Headers"] == "ETag"
+    r = requests.get(url, headers={"Origin": "https://other.com"}, timeout=30)
+    assert r.content == b"content"
+    assert "Access-Control-Allow-Origin" not in r.headers
+
+    # Nobody signs what a browser asks first.
+    def ask(origin, method, headers="", key="/k"):
+        asked = {"Origin": origin, "Access-Control-Request-Method": method}
+        if headers:
+            asked["Access-Control-Request-Headers"] = headers
+        to = s3.meta.endpoint_url + f"/{name}{key}"
+        return requests.options(to, headers=asked, timeout=30)
+
+    for key in ("/k", "/none", ""):
+        r = ask(page, "PUT", "X-Amz-Date", key)
+        assert r.status_code == 200 and not r.content
+        assert r.headers["Access-Control-Allow-Methods"] == "GET, PUT"
+        assert r.headers["Access-Control-Allow-Headers"] == "x-amz-date"
+        assert r.headers["Access-Control-Max-Age"] == "60"
+    for args in ((page, "DELETE"), (page, "PUT", "range"), ("https://b.com", "GET")):
+        r = ask(*args)
+        assert r.status_code == 403 and b"AccessForbidden" in r.content
+        assert "Access-Control-Allow-Origin" not in r.headers
+    r = requests.options(f"{s3.meta.endpoint_url}/{name}/k", timeout=30)
+    assert r.status_code == 400 and b"BadRequest" in r.content
+    bad = [{"AllowedOrigins": ["*"], "AllowedMethods": ["PATCH"]}]
+    refused(
+        "InvalidRequest",
+        s3.put_bucket_cors,
+        Bucket=name,
+        CORSConfiguration={"CORSRules": bad},
+    )
+    assert s3.get_bucket_cors(Bucket=name)["CORSRules"] == rules
+    s3.delete_bucket_cors(Bucket=name)
+    refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket=name)
+    assert ask(page, "GET").status_code == 403
+
+
+# -- names --------------------------------------------------------------------------
+
+
+def test_names_of_white_space(s3, name):
+    for key in (" ", "\t", " a "):
+        s3.put_object(Bucket=name, Key=key, Body=b"x")
+    gone = {"Objects": [{"Key": k} for k in (" ", "\t", " a ")]}
+    assert len(s3.delete_objects(Bucket=name, Delete=gone)["Deleted"]) == 3
+    assert "Contents" not in s3.list_objects_v2(Bucket=name)
+
+
 # -- clusters -----------------------------------------------------------------------
 
 

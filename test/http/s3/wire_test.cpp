@@ -69,6 +69,9 @@ TEST_CASE("s3 xml: what is read", "[http][s3]") {
   auto top = (*doc)->document_element();
   CHECK(s3::child_text(top, "Quiet") == "true");
   CHECK(s3::child_text(top.first_child(), "Key") == "a&b \xc3\xa4");
+  auto blank = s3::parse_xml("<D> <Key> </Key>\n</D>", "D");
+  REQUIRE(blank);
+  CHECK(s3::child_text((*blank)->document_element(), "Key") == " ");
   std::string deep;
   for (int i = 0; i < 100'000; ++i)
     deep += "<a>";
