@@ -123,18 +123,20 @@ std::string quoted(std::string_view etag) {
 }
 
 void add_checksums(header_list& out, const storage::lom& x) {
-  auto some = false;
+  auto kind = std::string_view{};
   for (auto a : algorithms)
     if (auto i = x.custom.find(std::string{metadata_key(a)});
         i != x.custom.end()) {
       out.emplace_back(header_of(a), i->second);
-      some = true;
+      kind = checksum_kind(i->second);
     }
-  if (!some)
-    return;
-  auto composite = etag_of(x).find('-') != std::string::npos;
-  out.emplace_back("x-amz-checksum-type",
-                   composite ? "COMPOSITE" : "FULL_OBJECT");
+  if (!kind.empty())
+    out.emplace_back("x-amz-checksum-type", kind);
+}
+
+std::string_view checksum_kind(std::string_view value) {
+  return value.find('-') == std::string_view::npos ? "FULL_OBJECT"
+                                                   : "COMPOSITE";
 }
 
 void add_metadata(header_list& out, const storage::lom& x, bool checksums) {

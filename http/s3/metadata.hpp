@@ -27,6 +27,9 @@ void override_headers(header_list& out, const query& q);
 /// Adds the checksums of an object to the header of a reply.
 void add_checksums(header_list& out, const storage::lom& x);
 
+/// FULL_OBJECT, or COMPOSITE: then it ends with the number of parts.
+std::string_view checksum_kind(std::string_view value);
+
 /// "x" in quotes.
 std::string quoted(std::string_view etag);
 

@@ -13,6 +13,7 @@
 // continued in the next one of that name.
 #include "http/s3/list.hpp"
 #include "http/s3/metadata.hpp"
+#include "http/s3/parts_checksum.hpp"
 #include "http/s3/service.hpp"
 #include "http/s3/upload.hpp"
 #include "http/s3/when.hpp"
@@ -154,6 +155,26 @@ uint64_t number_of(const storage::walk_entry& part) {
     .value_or(0);
 }
 
+/// The checksums an upload was begun with.
+std::optional<parts_checksum> sums_of(const storage::lom& record) {
+  auto i = record.custom.find(parts_checksum_key);
+  if (i == record.custom.end())
+    return {};
+  return parse_parts_checksum(i->second);
+}
+
+/// The checksum of that kind, in base64; empty if there is none.
+std::string sum_of(const storage::lom& x, algorithm a) {
+  auto i = x.custom.find(std::string{metadata_key(a)});
+  return i == x.custom.end() ? std::string{} : i->second;
+}
+
+void add_sums(xml_writer& xml, const storage::lom& record) {
+  if (auto sums = sums_of(record))
+    xml.text("ChecksumAlgorithm", to_string(sums->type))
+      .text("ChecksumType", kind_of(*sums));
+}
+
 /// Removes parts, then the record.
 task<error> remove_upload(context& c, const upload_ref& up) {
   for (;;) {
@@ -205,10 +226,12 @@ task<> create_upload(context& c) {
   auto parent = bucket_for(c, access::put);
   auto valid = check_key(c.key);
   auto metadata = read_metadata(c.req);
-  if (!parent || !valid || !metadata)
-    co_return co_await reply_fault(c, !parent  ? parent.why()
-                                      : !valid ? valid.why()
-                                               : metadata.why());
+  auto sums = wanted_checksum(c.req);
+  if (!parent || !valid || !metadata || !sums)
+    co_return co_await reply_fault(c, !parent     ? parent.why()
+                                      : !valid    ? valid.why()
+                                      : !metadata ? metadata.why()
+                                                  : sums.why());
   auto b = co_await uploads_bucket(c, **parent);
   if (!b)
     co_return co_await reply_fault(c, b.why());
@@ -223,6 +246,12 @@ task<> create_upload(context& c) {
     co_return co_await reply_fault(c, fault_of(at.error()));
   write_options options;
   options.custom = std::move(*metadata);
+  header_list headers;
+  if (*sums) {
+    options.custom[parts_checksum_key] = to_text(**sums);
+    headers.emplace_back("x-amz-checksum-algorithm", to_string((*sums)->type));
+    headers.emplace_back("x-amz-checksum-type", kind_of(**sums));
+  }
   auto content = std::make_shared<storage::bytes>();
   ais::put_object req{at->key, std::move(options), std::move(content)};
   auto stored
@@ -231,7 +260,7 @@ task<> create_upload(context& c) {
     co_return co_await reply_fault(c, fault_of(stored.error()));
   xml_writer xml{"InitiateMultipartUploadResult"};
   xml.text("Bucket", c.bucket).text("Key", c.key).text("UploadId", id);
-  co_await reply_xml(c, xml.finish());
+  co_await reply_xml(c, xml.finish(), std::move(headers));
 }
 
 // -- parts
@@ -256,6 +285,9 @@ task<> put_part(context& c) {
   auto up = co_await find_upload(c, access::put);
   if (!up)
     co_return co_await reply_fault(c, up.why());
+  if (auto sums = sums_of(up->record->object->attrs))
+    if (auto ok = (*body)->want(sums->type); !ok)
+      co_return co_await reply_fault(c, ok.why());
   auto name = part_name(up->id, number);
   auto at = place_of(c, up->bucket, name);
   if (!at)
@@ -300,13 +332,18 @@ task<> list_parts(context& c) {
   xml.number("NextPartNumberMarker",
              parts->empty() ? after : number_of(parts->back()));
   xml.number("MaxParts", count).flag("IsTruncated", more);
-  for (auto& x : *parts)
+  add_sums(xml, up->record->object->attrs);
+  for (auto& x : *parts) {
     xml.open("Part")
       .number("PartNumber", number_of(x))
       .text("LastModified", format_xml_time(x.attrs.mtime_ns))
       .text("ETag", quoted(etag_of(x.attrs)))
-      .number("Size", x.attrs.size_bytes)
-      .close();
+      .number("Size", x.attrs.size_bytes);
+    for (auto a : algorithms)
+      if (auto sum = sum_of(x.attrs, a); !sum.empty())
+        xml.text(element_of(a), sum);
+    xml.close();
+  }
   co_await reply_xml(c, xml.finish());
 }
 
@@ -318,6 +355,8 @@ namespace {
 struct wanted_part {
   uint64_t number = 0;
   std::string etag;
+  /// By element_of(): as the client knows them.
+  std::vector<std::pair<algorithm, std::string>> sums;
 };
 
 outcome<std::vector<wanted_part>> parse_complete(const std::string& body) {
@@ -336,7 +375,11 @@ outcome<std::vector<wanted_part>> parse_complete(const std::string& body) {
     if (!out.empty() && *number <= out.back().number)
       return fault{
         invalid_part_order, "the parts must be in ascending order", {}};
-    out.push_back({*number, std::move(tags.front())});
+    out.push_back({*number, std::move(tags.front()), {}});
+    for (auto a : algorithms)
+      if (auto sum = child_text(x, std::string{element_of(a)}.c_str());
+          !sum.empty())
+        out.back().sums.emplace_back(a, std::move(sum));
   }
   if (out.empty() || out.size() > max_parts)
     return fault{malformed_xml, "name 1 to 10000 parts", {}};
@@ -352,10 +395,13 @@ open_parts(context& c, const upload_ref& up,
     auto part = co_await open_at(c, up.bucket, part_name(up.id, x.number));
     if (!part && part.error() != errc::object_not_found)
       co_return fault_of(part.error());
-    if (!part || etag_of((*part)->object->attrs) != x.etag)
+    auto same = part && etag_of((*part)->object->attrs) == x.etag;
+    for (auto& [a, sum] : x.sums)
+      same = same && sum_of((*part)->object->attrs, a) == sum;
+    if (!same)
       co_return fault{invalid_part,
                       "part " + std::to_string(x.number)
-                        + " was not uploaded, or has another ETag",
+                        + " was not uploaded, or has another ETag or checksum",
                       {}};
     if (&x != &wanted.back()
         && (*part)->object->attrs.size_bytes < min_part_bytes)
@@ -376,6 +422,33 @@ std::string tag_of(const std::vector<wanted_part>& parts) {
     md5.update(std::as_bytes(std::span{raw.data(), raw.size()}));
   }
   return md5.finish().value + '-' + std::to_string(parts.size());
+}
+
+/// The checksum of the whole, if the upload was begun with one, as metadata.
+/// @returns bad_digest if the client knows another one.
+checked
+add_whole_sum(const context& c, const upload_ref& up,
+              const std::vector<lease_ptr>& parts, storage::custom_map& out) {
+  auto how = sums_of(up.record->object->attrs);
+  out.erase(parts_checksum_key);
+  if (!how)
+    return std::monostate{};
+  std::vector<summed_part> sums;
+  for (auto& x : parts)
+    sums.push_back(
+      {sum_of(x->object->attrs, how->type), x->object->attrs.size_bytes});
+  auto whole = join_checksums(*how, sums);
+  if (!whole)
+    return fault{invalid_part, "a part has no checksum: upload it again", {}};
+  auto claimed = c.req.find(header_of(how->type));
+  if (!claimed.empty() && claimed != *whole
+      && claimed != std::string_view{*whole}.substr(0, whole->find('-')))
+    return fault{bad_digest,
+                 "the checksum of the whole object is " + *whole
+                   + ", not what the request says",
+                 {}};
+  out[std::string{metadata_key(how->type)}] = *whole;
+  return std::monostate{};
 }
 
 /// Writes the parts, one behind the other, as the object.
@@ -405,7 +478,8 @@ join_parts(context& c, const located& to, std::vector<lease_ptr> parts,
 
 task<> complete_upload(context& c) {
   op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
-  auto body = co_await read_body(c);
+  // Its checksum headers are the object's.
+  auto body = co_await read_body(c, false);
   if (!body)
     co_return co_await reply_fault(c, body.why());
   auto up = co_await find_upload(c, access::put);
@@ -423,6 +497,9 @@ task<> complete_upload(context& c) {
   write_options options;
   options.custom = up->record->object->attrs.custom;
   options.custom["ETag"] = tag_of(*wanted);
+  auto summed = add_whole_sum(c, *up, *parts, options.custom);
+  if (!summed)
+    co_return co_await reply_fault(c, summed.why());
   options.if_match = parse_tags(c.req.find("if-match"));
   options.if_none_match = parse_tags(c.req.find("if-none-match"));
   auto stored = co_await join_parts(c, *to, std::move(*parts), options);
@@ -442,6 +519,9 @@ task<> complete_upload(context& c) {
     .text("Bucket", c.bucket)
     .text("Key", c.key)
     .text("ETag", quoted(etag_of(**stored)));
+  for (auto a : algorithms)
+    if (auto sum = sum_of(**stored, a); !sum.empty())
+      xml.text(element_of(a), sum).text("ChecksumType", checksum_kind(sum));
   co_await reply_xml(c, xml.finish());
 }
 
@@ -463,7 +543,7 @@ namespace {
 struct shown_upload {
   std::string key;
   std::string id;
-  int64_t begun_ns = 0;
+  storage::lom record;
   auto place() const { return std::tie(key, id); }
 };
 
@@ -488,7 +568,7 @@ all_uploads(context& c, const bucket& parent) {
     auto rest = std::string_view{x.name}.substr(records.size());
     if (rest.size() > id_chars + 1)
       out.push_back({std::string{rest.substr(id_chars + 1)},
-                     std::string{rest.substr(0, id_chars)}, x.attrs.mtime_ns});
+                     std::string{rest.substr(0, id_chars)}, x.attrs});
   }
   std::sort(out.begin(), out.end(),
             [](auto& a, auto& b) { return a.place() < b.place(); });
@@ -531,13 +611,15 @@ task<> list_uploads(context& c) {
     xml.text("NextKeyMarker", shown(all->back().key))
       .text("NextUploadIdMarker", all->back().id);
   xml.number("MaxUploads", count).flag("IsTruncated", more);
-  for (auto& x : *all)
+  for (auto& x : *all) {
     xml.open("Upload")
       .text("Key", shown(x.key))
       .text("UploadId", x.id)
       .text("StorageClass", "STANDARD")
-      .text("Initiated", format_xml_time(x.begun_ns))
-      .close();
+      .text("Initiated", format_xml_time(x.record.mtime_ns));
+    add_sums(xml, x.record);
+    xml.close();
+  }
   co_await reply_xml(c, xml.finish());
 }
 

@@ -1,4 +1,5 @@
 // Objects over S3: GET, HEAD, PUT, copy, DELETE.
+#include "http/s3/digest.hpp"
 #include "http/s3/metadata.hpp"
 #include "http/s3/service.hpp"
 #include "http/s3/tags.hpp"
@@ -6,6 +7,9 @@
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
 #include "storage/base/units.hpp"
+
+#include <algorithm>
+#include <charconv>
 
 namespace ais::http::s3 {
 
@@ -146,6 +150,78 @@ task<> head_object(context& c) {
   r.headers = shown(c, **attrs);
   r.length = (*attrs)->size_bytes;
   co_await c.x.reply(std::move(r));
+}
+
+// -- attributes
+// -------------------------------------------------------------------
+
+namespace {
+
+/// How many parts the object was made of, as its tag tells; 0: it was not.
+uint64_t parts_of(const storage::lom& x) {
+  auto tag = etag_of(x);
+  auto dash = tag.rfind('-');
+  uint64_t n = 0;
+  if (dash == 32)
+    std::from_chars(tag.data() + dash + 1, tag.data() + tag.size(), n);
+  return n;
+}
+
+void add_attribute(xml_writer& xml, std::string_view name,
+                   const storage::lom& x) {
+  if (name == "ETag")
+    xml.text("ETag", etag_of(x));
+  else if (name == "StorageClass")
+    xml.text("StorageClass", "STANDARD");
+  else if (name == "ObjectSize")
+    xml.number("ObjectSize", x.size_bytes);
+  else if (name == "ObjectParts" && parts_of(x) > 0)
+    xml.open("ObjectParts").number("PartsCount", parts_of(x)).close();
+  if (name != "Checksum")
+    return;
+  for (auto a : algorithms)
+    if (auto i = x.custom.find(std::string{metadata_key(a)});
+        i != x.custom.end())
+      xml.open("Checksum")
+        .text(element_of(a), i->second)
+        .text("ChecksumType", checksum_kind(i->second))
+        .close();
+}
+
+} // namespace
+
+task<> get_attributes(context& c) {
+  constexpr std::string_view known[]
+    = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"};
+  std::vector<std::string> wanted;
+  for (auto list : c.req.find_all("x-amz-object-attributes"))
+    for (auto& x : parse_tags(list))
+      wanted.push_back(std::move(x));
+  auto strange = std::any_of(wanted.begin(), wanted.end(), [&](auto& x) {
+    return std::find(std::begin(known), std::end(known), x) == std::end(known);
+  });
+  auto at = object_for(c, access::head_object);
+  if (!at)
+    co_return co_await reply_fault(c, at.why());
+  if (wanted.empty() || strange) {
+    fault why{invalid_argument,
+              "x-amz-object-attributes must list some of ETag, Checksum,"
+              " ObjectParts, StorageClass and ObjectSize",
+              {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  ais::head_object req{at->key, false};
+  auto attrs
+    = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
+  if (!attrs)
+    co_return co_await reply_fault(c, fault_of(attrs.error()));
+  xml_writer xml{"GetObjectAttributesResponse"};
+  for (auto name : known)
+    if (std::find(wanted.begin(), wanted.end(), name) != wanted.end())
+      add_attribute(xml, name, **attrs);
+  header_list headers;
+  headers.emplace_back("Last-Modified", format_http_date((*attrs)->mtime_ns));
+  co_await reply_xml(c, xml.finish(), std::move(headers));
 }
 
 // -- PUT

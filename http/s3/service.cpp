@@ -83,6 +83,7 @@ constexpr operation operations[] = {
   {"GET", what::object, "", level::read, get_object},
   {"GET", what::object, "acl", level::read, get_acl},
   {"HEAD", what::object, "", level::read, head_object},
+  {"GET", what::object, "attributes", level::read, get_attributes},
   {"PUT", what::object, "", level::write, put_object},
   {"DELETE", what::object, "", level::write, delete_object},
   {"GET", what::object, "tagging", level::read, get_object_tagging},
@@ -387,11 +388,13 @@ outcome<source_name> parse_copy_source(std::string_view raw) {
                      std::string{name.substr(slash + 1)}};
 }
 
-task<outcome<std::string>> read_body(context& c) {
+task<outcome<std::string>> read_body(context& c, bool checksums) {
+  if (!c.req.has_body() && !c.req.content_length)
+    co_return std::string{};
   auto body = co_await c.x.read_all(max_xml_bytes);
   if (!body)
     co_return fault_of(body.error());
-  auto made = upload::make(c.req, c.payload, c.signer);
+  auto made = upload::make(c.req, c.payload, c.signer, checksums);
   if (!made)
     co_return made.why();
   write_options unused;

@@ -67,7 +67,8 @@ checked check_key(std::string_view key);
 
 /// Reads the whole body, a document, and compares it with what the headers say:
 /// Content-MD5, checksums, x-amz-content-sha256.
-task<outcome<std::string>> read_body(context& c);
+/// @param checksums  whether x-amz-checksum-* are those of the body
+task<outcome<std::string>> read_body(context& c, bool checksums = true);
 /// Changes a property of the S3 section of the request's bucket, and answers
 /// with that status.
 task<> set_bucket_text(context& c, std::string_view name, std::string value,
@@ -105,6 +106,7 @@ task<> list_versions(context& c);
 task<> delete_objects(context& c);
 task<> get_object(context& c);
 task<> head_object(context& c);
+task<> get_attributes(context& c);
 task<> put_object(context& c);
 task<> copy_object(context& c);
 task<> delete_object(context& c);

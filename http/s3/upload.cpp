@@ -27,7 +27,7 @@ bool payload_known(std::string_view x) {
 
 outcome<std::unique_ptr<upload>>
 upload::make(const request& req, std::string_view payload,
-             std::optional<chunk_signer> signer) {
+             std::optional<chunk_signer> signer, bool checksums) {
   auto out = std::make_unique<upload>();
   if (!payload_known(payload))
     return fault{invalid_argument,
@@ -75,7 +75,7 @@ upload::make(const request& req, std::string_view payload,
   }
   for (auto& h : req.headers) {
     auto a = algorithm_of_header(h.name);
-    if (!a)
+    if (!a || !checksums)
       continue;
     auto raw = from_base64(h.value);
     if (!raw || raw->size() != digest_bytes(*a))
@@ -104,6 +104,17 @@ upload::make(const request& req, std::string_view payload,
   if (wanted)
     out->digests_.emplace_back(*wanted);
   return out;
+}
+
+checked upload::want(algorithm x) {
+  if (digests_.empty())
+    digests_.emplace_back(x);
+  if (digests_.front().type() == x)
+    return std::monostate{};
+  return fault{invalid_request,
+               "the upload was begun with checksums of kind "
+                 + std::string{to_string(x)} + ": send parts with the same",
+               {}};
 }
 
 error upload::refuse(fault x) {

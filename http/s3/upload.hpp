@@ -18,9 +18,14 @@ class upload : public body_filter {
 public:
   /// Reads what the headers say of the body.
   /// @param signer  of its chunks, if signatures are verified
+  /// @param checksums  whether x-amz-checksum-* are those of the body
   static outcome<std::unique_ptr<upload>>
   make(const request& req, std::string_view payload,
-       std::optional<chunk_signer> signer);
+       std::optional<chunk_signer> signer, bool checksums = true);
+
+  /// Computes this checksum, too. @returns invalid_request if the client sends
+  /// another kind.
+  checked want(algorithm x);
 
   expected<std::span<std::byte>> pass(std::span<std::byte> raw) override;
   expected<void> finish(write_options& options) override;

@@ -543,6 +543,106 @@ def test_multipart_listing(s3, name):
         s3.abort_multipart_upload(**up)
 
 
+@pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT"])
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+def test_checksums_of_parts(s3, name, algorithm, kind):
+    asked = {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
+    kinds = {"SHA1": "COMPOSITE", "SHA256": "COMPOSITE", "CRC64NVME": "FULL_OBJECT"}
+    if kinds.get(algorithm, kind) != kind:
+        refused("InvalidRequest", begin, s3=s3, bucket=name, **asked)
+        return
+    field = f"Checksum{algorithm}"
+    plain = connect(
+        s3.meta.endpoint_url, request_checksum_calculation="when_required"
+    )
+
+    def sum_of(body):
+        """What the node computes; its digests have tests of their own."""
+        other = begin(s3, name, "other", ChecksumAlgorithm=algorithm)
+        done = plain.upload_part(**other, PartNumber=1, Body=body)
+        s3.abort_multipart_upload(**other)
+        return done[field]
+
+    contents = [os.urandom(MIN), os.urandom(MIN + 1), b"end"]
+    up = begin(s3, name, "k", **asked)
+    sums, parts = [], []
+    for n, body in enumerate(contents, 1):
+        at = {**up, "PartNumber": n, "Body": body}
+        if n == 2 or algorithm in ("CRC32C", "CRC64NVME"):  # not botocore's own
+            done = plain.upload_part(**at)
+        else:
+            done = s3.upload_part(**at, ChecksumAlgorithm=algorithm)
+            assert done[field] == sum_of(body)
+        sums.append(done[field])
+        parts.append({"PartNumber": n, "ETag": done["ETag"], field: done[field]})
+    listed = s3.list_parts(**up)
+    assert listed["ChecksumAlgorithm"] == algorithm
+    assert listed["ChecksumType"] == kind
+    assert [p[field] for p in listed["Parts"]] == sums
+    if kind == "FULL_OBJECT":
+        whole = sum_of(b"".join(contents))
+    else:
+        whole = sum_of(b"".join(base64.b64decode(x) for x in sums)) + "-3"
+    wrong = [{**p} for p in parts]
+    wrong[0][field] = sums[1]
+    refused("InvalidPart", complete, s3=s3, up=up, parts=wrong)
+    done = complete(s3, up, parts)
+    assert done[field] == whole and done["ChecksumType"] == kind
+    got = s3.get_object(Bucket=name, Key="k", ChecksumMode="ENABLED")
+    assert got[field] == whole and got["ChecksumType"] == kind
+    assert got["Body"].read() == b"".join(contents)
+    seen = s3.get_object_attributes(
+        Bucket=name,
+        Key="k",
+        ObjectAttributes=["ETag", "Checksum", "ObjectParts", "ObjectSize"],
+    )
+    assert seen["Checksum"] == {field: whole, "ChecksumType": kind}
+    assert seen["ObjectParts"]["TotalPartsCount"] == 3
+    assert seen["ObjectSize"] == 2 * MIN + 4
+    assert f'"{seen["ETag"]}"' == done["ETag"]
+    assert "StorageClass" not in seen
+
+
+def test_parts_with_other_checksums(s3, name):
+    up = begin(s3, name, "k", ChecksumAlgorithm="SHA256")
+    refused(
+        "InvalidRequest",
+        s3.upload_part,
+        **up,
+        PartNumber=1,
+        Body=b"x",
+        ChecksumAlgorithm="CRC32",
+    )
+    one = s3.upload_part(**up, PartNumber=1, Body=b"x", ChecksumAlgorithm="SHA256")
+    part = {"PartNumber": 1, "ETag": one["ETag"]}
+    refused(
+        "BadDigest",
+        s3.complete_multipart_upload,
+        **up,
+        MultipartUpload={"Parts": [part]},
+        ChecksumSHA256=one["ChecksumSHA256"],  # of the part, not of the parts
+    )
+    refused("NoSuchKey", s3.get_object, Bucket=name, Key="k")
+    complete(s3, up, [part])
+    attributes = ["StorageClass"]
+    seen = s3.get_object_attributes(Bucket=name, Key="k", ObjectAttributes=attributes)
+    assert seen["StorageClass"] == "STANDARD" and "ETag" not in seen
+    refused(
+        "InvalidArgument",
+        s3.get_object_attributes,
+        Bucket=name,
+        Key="k",
+        ObjectAttributes=["Strange"],
+    )
+    refused(
+        "NoSuchKey",
+        s3.get_object_attributes,
+        Bucket=name,
+        Key="none",
+        ObjectAttributes=attributes,
+    )
+
+
 def test_upload_and_download_of_large_files(s3, name, tmp_path):
     path = tmp_path / "large"
     path.write_bytes(os.urandom(20 << 20))
