@@ -16,6 +16,7 @@ constexpr auto shard_timeout = 60s;
 struct removal {
   bucket_ptr bucket;
   std::vector<std::string> names;
+  std::vector<std::string> etags; ///< of as many
   size_t next = 0;
   size_t under_way = 0;
   removed_objects out;
@@ -47,6 +48,8 @@ struct remover_state {
     auto job = std::make_shared<removal>();
     job->bucket = std::move(*bucket);
     job->names = std::move(req.names);
+    job->etags = std::move(req.etags);
+    job->etags.resize(job->names.size());
     job->answer = self->make_response_promise<removed_objects>();
     auto answer = job->answer;
     ++requests;
@@ -57,20 +60,23 @@ struct remover_state {
   void go_on(const removal_ptr& job) {
     while (job->next < job->names.size()
            && job->under_way < max_removals_at_once)
-      begin(job, job->names[job->next++]);
+      begin(job, job->next++);
     if (job->under_way > 0 || job->next < job->names.size())
       return;
     --requests;
     job->answer.deliver(std::move(job->out));
   }
 
-  void begin(const removal_ptr& job, const std::string& object) {
+  void begin(const removal_ptr& job, size_t i) {
+    auto& object = job->names[i];
     auto shard = shard_of(job->bucket->ref.bck, object);
     if (!shard)
       return note(job, object, shard.error());
     ++job->under_way;
-    object_key key{job->bucket, object};
-    self->request(*shard, shard_timeout, delete_object{key})
+    delete_object req{{job->bucket, object}};
+    if (auto& etag = job->etags[i]; !etag.empty())
+      req.if_match.push_back(etag);
+    self->request(*shard, shard_timeout, std::move(req))
       .then([this, job, object](ack) { done(job, object, leased()); },
             [this, job, object](error& e) {
               if (e == errc::object_not_found)

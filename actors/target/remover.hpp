@@ -21,6 +21,8 @@ struct remove_objects {
   bck bucket;
   uint64_t bid = 0;
   std::vector<std::string> names; ///< at most max_removed_names
+  /// By name: only an object with this entity tag. Empty, or missing: any.
+  std::vector<std::string> etags = {};
 };
 
 /// An object that is still there, as far as is known.
@@ -36,7 +38,7 @@ struct removed_objects {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, remove_objects& x) {
-  return f(x.bucket, x.bid, x.names);
+  return f(x.bucket, x.bid, x.names, x.etags);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, unremoved& x) {
@@ -54,7 +56,8 @@ typename Inspector::result_type inspect(Inspector& f, removed_objects& x) {
 using remover_actor = caf::typed_actor<
   // Returns when all are gone as durably as the bucket wants, or failed; names
   // without an object are gone. errc::bucket_not_found, too_many_requests,
-  // too_large; of names: not_ready: it belongs to another target.
+  // too_large; of names: not_ready: it belongs to another target;
+  // precondition_failed: its tag is another one.
   caf::replies_to<remove_objects>::with<removed_objects>>;
 
 struct remover_config {

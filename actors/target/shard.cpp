@@ -93,7 +93,8 @@ private:
   caf::result<lom_ptr>
   enqueue(const object_key& key, const write_options& options,
           storage::writer_ptr writer);
-  /// Whether an object (null: none) is what the conditions of a write want.
+  /// Whether an object (null: none) is what the conditions of a write, or of a
+  /// deletion, want.
   static expected<void>
   check_conditions(const write_options& x, const object_key& key,
                    const expected<lom_ptr>& now);
@@ -483,6 +484,10 @@ expected<ack> shard_state::remove(const delete_object& req) {
     decide(req.key, errc::conflict);
     return fail(errc::object_not_found, cname_of(req.key) + " does not exist");
   }
+  write_options wanted;
+  wanted.if_match = req.if_match;
+  if (auto ok = check_conditions(wanted, req.key, known); !ok)
+    return ok.error();
   if (req.if_same && !AIS_MUTANT("deleted-blindly"))
     if (auto ok = same_as(req.key, *req.if_same); !ok)
       return ok.error();

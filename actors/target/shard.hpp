@@ -126,6 +126,8 @@ struct delete_object {
   /// Only if the object is still the one of this lease, content and attributes;
   /// null: any. Surer than a version's number, which may be given again.
   lease_ptr if_same = nullptr;
+  /// Only an object with one of these entity tags; "*": any.
+  std::vector<std::string> if_match = {};
 };
 
 /// Changes custom metadata in place.
@@ -187,7 +189,8 @@ using shard_actor = caf::typed_actor<
   caf::replies_to<put_object>::with<lom_ptr>,
   caf::replies_to<begin_put>::with<put_begun>,
   caf::replies_to<commit_put>::with<lom_ptr>,
-  // Returns when the object is gone; errc::conflict if it is another one.
+  // Returns when the object is gone; errc::conflict if it is another one,
+  // precondition_failed if its tag is none of those named.
   caf::replies_to<delete_object>::with<ack>,
   caf::replies_to<set_custom>::with<lom_ptr>,
   // errc::not_found for an unknown handle, busy while another request has it,

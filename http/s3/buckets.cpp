@@ -1,5 +1,6 @@
 // Buckets over S3: create, remove, look at, list their objects.
 #include "http/s3/list.hpp"
+#include "http/s3/metadata.hpp"
 #include "http/s3/service.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
@@ -329,37 +330,48 @@ task<> list_versions(context& c) {
 
 namespace {
 
+/// A key to remove, and the tag it must have, if any.
+struct doomed {
+  std::string key;
+  std::string etag;
+};
+
 /// Has every target remove those of its keys. @returns what is left, and why.
 task<std::map<std::string, fault>>
-remove_all(context& c, const bucket& b, const std::vector<std::string>& keys) {
+remove_all(context& c, const bucket& b, const std::vector<doomed>& keys) {
   std::map<std::string, fault> failed;
-  std::map<std::string, std::vector<std::string>> by_owner;
-  for (auto& key : keys) {
+  std::map<std::string, remove_objects> by_owner;
+  for (auto& [key, etag] : keys) {
     auto* owner = owner_of(c.e.map(), home_digest(b.ref.bck, key));
     if (auto ok = check_key(key); !ok)
       failed.emplace(key, ok.why());
     else if (!owner)
       failed.emplace(
         key, fault{service_unavailable, "the cluster has no target", {}});
-    else
-      by_owner[owner->id].push_back(key);
+    else {
+      auto& req = by_owner[owner->id];
+      req.names.push_back(key);
+      req.etags.push_back(etag);
+    }
   }
   std::vector<question<gate_actor, remove_objects>> all;
-  for (auto& [id, names] : by_owner)
-    all.push_back(
-      {c.e.gate_of(id), remove_objects{b.ref.bck, b.ref.bid, names}});
+  for (auto& [id, req] : by_owner) {
+    req.bucket = b.ref.bck;
+    req.bid = b.ref.bid;
+    all.push_back({c.e.gate_of(id), req});
+  }
   auto answers = co_await c.e.actors().ask_many(std::move(all), remove_timeout);
-  auto names = by_owner.begin();
+  auto req = by_owner.begin();
   for (auto& got : answers) {
-    auto asked = names->second.size();
+    auto asked = req->second.names.size();
     if (!got)
-      for (auto& key : names->second)
+      for (auto& key : req->second.names)
         failed.emplace(key, fault_of(got.error()));
     else
       for (auto& x : got->failures)
         failed.emplace(x.name, fault_of(fail(x.code, x.text)));
     count(stat::del_n, got ? asked - got->failures.size() : 0);
-    ++names;
+    ++req;
   }
   co_return failed;
 }
@@ -378,11 +390,23 @@ task<> delete_objects(context& c) {
   if (!doc)
     co_return co_await reply_fault(c, doc.why());
   auto top = (*doc)->document_element();
-  std::vector<std::string> keys;
-  for (auto& x : top.children())
-    if (local_name(x) == "Object")
-      keys.push_back(child_text(x, "Key"));
-  auto empty = std::find(keys.begin(), keys.end(), "") != keys.end();
+  std::vector<doomed> keys;
+  auto empty = false;
+  auto versions = false;
+  for (auto& x : top.children()) {
+    if (local_name(x) != "Object")
+      continue;
+    auto tags = parse_tags(child_text(x, "ETag"));
+    keys.push_back({child_text(x, "Key"), tags.empty() ? "" : tags.front()});
+    empty = empty || keys.back().key.empty();
+    auto version = child_text(x, "VersionId");
+    versions = versions || (!version.empty() && version != "null");
+  }
+  if (versions) {
+    fault why{
+      no_such_version, "objects have no other versions than \"null\" here", {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
   if (keys.empty() || empty || keys.size() > max_deletes) {
     fault why{
       malformed_xml, "a <Delete> needs 1 to 1000 <Object> with a <Key>", {}};
@@ -391,7 +415,7 @@ task<> delete_objects(context& c) {
   auto quiet = child_text(top, "Quiet") == "true";
   auto failed = co_await remove_all(c, **b, keys);
   xml_writer xml{"DeleteResult"};
-  for (auto& key : keys) {
+  for (auto& [key, etag] : keys) {
     if (auto why = failed.find(key); why != failed.end())
       xml.open("Error")
         .text("Key", key)

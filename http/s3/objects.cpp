@@ -396,7 +396,7 @@ task<> delete_object(context& c) {
     stats.bad();
     co_return co_await reply_fault(c, at.why());
   }
-  ais::delete_object req{at->key, {}};
+  ais::delete_object req{at->key, {}, parse_tags(c.req.find("if-match"))};
   auto gone
     = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
   if (!gone && gone.error() != errc::object_not_found) {

@@ -72,6 +72,27 @@ TEST_CASE_METHOD(fixture, "remover: refusals", "[actors][remover]") {
     CHECK(done->failures[0].code == errc::not_ready);
     CHECK_FALSE(there(mine));
   }
+  SECTION("an object with another tag stays") {
+    auto attrs = ask<lom_ptr>(shard_of(mine), head_object{{b, mine}});
+    REQUIRE(attrs);
+    remove_objects req{b->ref.bck, b->ref.bid, {mine, "none"}, {"other"}};
+    auto done = ask<removed_objects>(remover, req);
+    REQUIRE(done);
+    REQUIRE_FALSE(done->failures.empty());
+    CHECK(done->failures[0].name == mine);
+    CHECK(done->failures[0].code == errc::precondition_failed);
+    CHECK(there(mine));
+    req.names = {mine};
+    req.etags = {storage::etag_of(**attrs)};
+    done = ask<removed_objects>(remover, req);
+    REQUIRE(done);
+    CHECK(done->failures.empty());
+    CHECK_FALSE(there(mine));
+    // Gone is what was wanted.
+    done = ask<removed_objects>(remover, req);
+    REQUIRE(done);
+    CHECK(done->failures.empty());
+  }
   SECTION("without a lease nothing is removed, nor said to be gone") {
     gate->open_until(0);
     auto done = remove({mine, "never there"});

@@ -682,6 +682,28 @@ def test_parts_survive_a_crash(fresh_node):
     refused("NoSuchUpload", s3.list_parts, **up)
 
 
+def test_conditional_deletes(s3, name):
+    at = {"Bucket": name, "Key": "k"}
+    tag = s3.put_object(**at, Body=b"x")["ETag"]
+    refused("PreconditionFailed", s3.delete_object, **at, IfMatch='"other"')
+
+    def batch(etag):
+        objects = [{"Key": "k", "ETag": etag}, {"Key": "other"}]
+        return s3.delete_objects(Bucket=name, Delete={"Objects": objects})
+
+    done = batch('"other"')
+    assert [x["Code"] for x in done["Errors"]] == ["PreconditionFailed"]
+    assert [x["Key"] for x in done["Deleted"]] == ["other"]
+    assert s3.get_object(**at)["Body"].read() == b"x"
+    assert "Errors" not in batch(tag)
+    refused("NoSuchKey", s3.get_object, **at)
+    assert "Errors" not in batch(tag)
+    s3.delete_object(**at, IfMatch=tag)
+    s3.put_object(**at, Body=b"y")
+    s3.delete_object(**at, IfMatch="*")
+    refused("NoSuchKey", s3.get_object, **at)
+
+
 # -- tags -------------------------------------------------------------------------
 
 
