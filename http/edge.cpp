@@ -1,6 +1,8 @@
 #include "http/edge.hpp"
 
 #include "http/error_body.hpp"
+#include "http/s3/service.hpp"
+#include "storage/base/home.hpp"
 #include "storage/base/hrw.hpp"
 #include "storage/base/metrics.hpp"
 
@@ -46,10 +48,14 @@ edge::edge(caf::actor_system& sys, worker& w,
     handles_(shared_->handles), map_(*shared_->boards->map),
     buckets_(*shared_->boards->buckets), config_(*shared_->boards->config),
     target_(*shared_->boards->target), leases_(shared_->leases_per_edge),
+    s3_access_(*shared_->env.disk,
+               shared_->dir + '/' + std::string{s3::access_file},
+               shared_->loopback_only),
     relay_(w) {}
 
 void edge::tick() {
   bridge_.expire(std::chrono::steady_clock::now());
+  s3_access_.refresh();
   relay_.tick();
 }
 
@@ -145,7 +151,10 @@ task<> edge::handle(exchange& x) {
       if (q) {
         call c{x, req, segments(parts->path, 4), {}, std::move(*q)};
         c.rest = parts->path;
-        co_await route(c);
+        if (s3::wants(*this, c, parts->path))
+          co_await s3::serve(*this, c, parts->path);
+        else
+          co_await route(c);
         co_return;
       }
       wrong = q.error();
@@ -382,10 +391,22 @@ bool edge::signing() {
   return signing_;
 }
 
-std::optional<handover> edge::elsewhere(const call& c) {
+bool edge::owns_all() {
   auto& targets = map().targets;
-  auto& me = node().target_id;
-  if (targets.size() == 1 && targets.begin()->first == me)
+  return targets.size() == 1 && targets.begin()->first == node().target_id;
+}
+
+std::optional<snode> edge::other_owner(const bck& b, std::string_view object) {
+  if (owns_all())
+    return {};
+  auto* owner = owner_of(map(), home_digest(b, object));
+  if (!owner || owner->id == node().target_id)
+    return {};
+  return *owner;
+}
+
+std::optional<handover> edge::elsewhere(const call& c) {
+  if (owns_all())
     return {};
   auto slash = c.rest.find('/');
   auto b = bucket_of(c, c.rest.substr(0, slash));
@@ -394,8 +415,8 @@ std::optional<handover> edge::elsewhere(const call& c) {
   auto name = percent_decode(c.rest.substr(slash + 1));
   if (!name)
     return {};
-  auto* owner = owner_of(map(), placement_digest(uname_of(*b, *name)));
-  if (!owner || owner->id == me)
+  auto owner = other_owner(*b, *name);
+  if (!owner)
     return {};
   // The client's own spelling of the path stays: it was decoded for placement
   // only.
@@ -407,10 +428,8 @@ std::optional<handover> edge::elsewhere(const call& c) {
     return {};
   auto secret
     = signing() ? shared_->boards->sync->read()->state->secret : std::string{};
-  return handover{*owner,
-                  sent_on(c.req.method, target, *path, c.q,
-                          node().proxy_id.empty() ? me : node().proxy_id,
-                          env().wall_ns(), secret)};
+  return handover{*owner, sent_on(c.req.method, target, *path, c.q, own_id(),
+                                  env().wall_ns(), secret)};
 }
 
 expected<void> edge::welcome(const call& c) {
@@ -434,29 +453,21 @@ expected<void> edge::leased() const {
               " seconds");
 }
 
-task<error> edge::settle(call& c) {
+task<expected<uint64_t>> edge::settle(object_key key) {
+  auto generation = generation_of(map());
   if (!moving(map()))
-    co_return error{};
-  auto slash = c.rest.find('/');
-  auto b = bucket_of(c, c.rest.substr(0, slash));
-  if (!b || slash == std::string_view::npos)
-    co_return error{};
-  auto name = percent_decode(c.rest.substr(slash + 1));
-  auto bucket = buckets().find(*b);
-  if (!name || !bucket)
-    co_return error{};
-  c.settled = generation_of(map());
-  auto digest = placement_digest(uname_of(*b, *name));
+    co_return generation;
+  auto digest = home_digest(key.bucket->ref.bck, key.name);
   if (auto* owner = owner_of(map(), digest);
       !owner || owner->id != node().target_id
       || owned_throughout(map(), owner->id, digest))
-    co_return error{};
-  settle_object req{{*bucket, std::move(*name)}};
+    co_return generation; // place() says what is wrong, if it is
+  settle_object req{std::move(key)};
   auto done
     = co_await bridge_.ask(node().settler, settle_timeout, std::move(req));
   if (!done)
     co_return done.error();
-  co_return error{};
+  co_return generation;
 }
 
 expected<mountpath_ptr>
@@ -471,13 +482,14 @@ edge::place(const object_key& key, uint64_t settled, uint64_t& digest) {
                     " joined"
                   : "this node has no usable mountpath");
   // elsewhere() sends such requests away; the map has changed since.
-  if (auto* owner = owner_of(map(), digest);
+  auto home = home_digest(key.bucket->ref.bck, key.name);
+  if (auto* owner = owner_of(map(), home);
       !owner || owner->id != node().target_id)
     return fail(errc::not_ready, key.name + " belongs to "
                                    + (owner ? name_of(*owner) : "nobody")
                                    + " by now: try again");
   if (moving(map()) && settled != generation_of(map())
-      && !owned_throughout(map(), node().target_id, digest))
+      && !owned_throughout(map(), node().target_id, home))
     return fail(errc::not_ready, "objects are being placed anew: try again");
   if (auto ok = leased(); !ok)
     return ok.error();

@@ -11,6 +11,7 @@
 #include "http/handler.hpp"
 #include "http/lease_cache.hpp"
 #include "http/relay.hpp"
+#include "http/s3/access.hpp"
 #include "http/scout.hpp"
 #include "http/signature.hpp"
 #include "http/url.hpp"
@@ -34,6 +35,9 @@ struct edge_shared {
   std::vector<std::string> mountpaths;
   size_t leases_per_edge = 1024;
   bool relay = false; ///< requests for others' objects, instead of redirecting
+  bool s3_redirect = false; ///< S3's, instead of relaying
+  /// Only programs of this machine reach the node: S3 needs no keys.
+  bool loopback_only = false;
 };
 
 /// One request on its way through http/v1.
@@ -43,8 +47,6 @@ struct call {
   std::vector<std::string_view> path; ///< raw segments after "/v1/"
   std::string_view rest;              ///< raw path after the first two segments
   query q;
-  /// The generation of the placement under which its object was settled.
-  uint64_t settled = 0;
 };
 
 /// Where a request belongs that is not ours.
@@ -84,6 +86,7 @@ public:
   const cluster_config& config() { return *config_.get(); }
   board<target_view>::value_ptr target() { return target_.get(); }
   lease_cache& leases() { return leases_; }
+  const s3::access_book& s3_access() const { return s3_access_; }
 
   /// Clients are served.
   bool ready() {
@@ -96,6 +99,9 @@ public:
   std::string own_name() {
     return node().proxy_id.empty() ? target_name() : proxy_name();
   }
+  const std::string& own_id() {
+    return node().proxy_id.empty() ? node().target_id : node().proxy_id;
+  }
 
   /// The bucket that path and query name; checks names, not existence.
   expected<bck> bucket_of(const call& c, std::string_view raw_name);
@@ -105,6 +111,8 @@ public:
   expected<object_key> object_of(const call& c, access wanted);
   /// The gate of a node, ours included; null while it does not answer.
   gate_actor gate_of(const std::string& id);
+  /// Who owns an object, unless it is us; none, too, if nobody does.
+  std::optional<snode> other_owner(const bck& b, std::string_view object);
   /// Who owns the object in the path, unless it is us. Errors are left to the
   /// handler.
   std::optional<handover> elsewhere(const call& c);
@@ -117,10 +125,10 @@ public:
   /// Whether this node may serve objects at the moment: see fence.
   /// errc::not_ready.
   expected<void> leased() const;
-  /// Has the object in the path brought here if it is ours and may be elsewhere
-  /// while objects move (actors/rebalance). What else is wrong with the request
-  /// is left to the handler.
-  task<error> settle(call& c);
+  /// Has an object brought here if it is ours and may be elsewhere while
+  /// objects move (actors/rebalance). @returns the generation under which it
+  /// is.
+  task<expected<uint64_t>> settle(object_key key);
   /// The mountpath that owns an object, settled under that generation.
   expected<mountpath_ptr>
   place(const object_key& key, uint64_t settled, uint64_t& digest);
@@ -136,6 +144,8 @@ public:
 
 private:
   task<> route(call& c);
+  /// This node is the only target.
+  bool owns_all();
   task<> method_not_allowed(exchange& x, std::string_view allow);
 
   std::shared_ptr<edge_shared> shared_;
@@ -146,6 +156,7 @@ private:
   board<cluster_config>::view config_;
   board<target_view>::view target_;
   lease_cache leases_;
+  s3::access_book s3_access_;
   http::relay relay_;
   bool signing_ = false;
   cluster_config_ptr signing_by_; ///< the configuration that says so

@@ -42,6 +42,8 @@ int status_of(errc code) {
     case errc::busy:
     case errc::conflict:
       return 409;
+    case errc::precondition_failed:
+      return 412;
     case errc::too_large:
       return 413;
     case errc::range_not_satisfiable:

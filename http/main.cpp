@@ -46,6 +46,7 @@ struct arguments {
   bool non_electable = false;
   bool standby = false;
   bool no_redirect = false;
+  bool s3_redirect = false;
   /// Whether it is part of a cluster of several processes.
   bool clustered() const {
     return !role.empty() || !join.empty() || net.control_port != 0
@@ -275,10 +276,12 @@ int run(const arguments& args) {
   shared->log_file = args.log_file.empty() ? "" : absolute(args.log_file);
   shared->dir = dir;
   shared->relay = args.no_redirect;
+  shared->s3_redirect = args.s3_redirect;
   shared->mountpaths = mountpaths;
   auto threads = args.threads
                    ? args.threads
                    : std::max<size_t>(std::thread::hardware_concurrency(), 1);
+  shared->loopback_only = is_loopback(args.net.host);
   shared->leases_per_edge = std::min<size_t>(files / 8 / threads, 16'384);
 
   http::server::options options;
@@ -417,6 +420,9 @@ int main(int argc, char** argv) {
   app.add_flag("--no-redirect", args.no_redirect,
                "pass requests for objects of other nodes on and their answers"
                " back, instead of redirecting clients");
+  app.add_flag("--s3-redirect", args.s3_redirect,
+               "redirect S3 clients to the node that has the object, instead of"
+               " passing their requests on");
   app
     .add_option("--host", args.net.host,
                 "IP address to listen on; 0.0.0.0 or :: for all")

@@ -25,11 +25,18 @@ constexpr size_t own_piece_bytes = 16 << 10;
 bool of_this_hop(std::string_view name) {
   for (std::string_view x :
        {"connection", "keep-alive", "proxy-connection", "te", "trailer",
-        "transfer-encoding", "upgrade", "host", "content-length", "expect",
-        "date", "server"})
+        "transfer-encoding", "upgrade", "content-length"})
     if (same_name(name, x))
       return true;
   return same_name(name, relayed_header);
+}
+
+/// What we make anew: of requests, and of answers.
+bool ours_in_request(std::string_view name) {
+  return same_name(name, "host") || same_name(name, "expect");
+}
+bool ours_in_answer(std::string_view name) {
+  return same_name(name, "date") || same_name(name, "server");
 }
 
 /// Whether a list of tokens (the header Connection) names it.
@@ -54,12 +61,15 @@ std::string head_of(const request& req, const net_info& to,
   std::string out{req.method};
   out.append(" ").append(target).append(" HTTP/1.1\r\nHost: ");
   auto url = to.url();
-  out.append(url, url.find("//") + 2);
+  auto host = req.find("host");
+  out.append(host.empty() ? std::string_view{url}.substr(url.find("//") + 2)
+                          : host);
   out.append("\r\n").append(relayed_header).append(": ").append(by);
   out.append("\r\n");
   auto listed = req.find("connection");
   for (auto& h : req.headers)
-    if (!of_this_hop(h.name) && !lists(listed, h.name))
+    if (!of_this_hop(h.name) && !ours_in_request(h.name)
+        && !lists(listed, h.name))
       out.append(h.name).append(": ").append(h.value).append("\r\n");
   if (req.chunked)
     out.append("Transfer-Encoding: chunked\r\n");
@@ -250,7 +260,7 @@ task<bool> relay::read_head(peer_stream& l, response& out) {
     out.length = *length;
   for (auto& field : head) {
     std::string name{field.name_string().data(), field.name_string().size()};
-    if (!of_this_hop(name))
+    if (!of_this_hop(name) && !ours_in_answer(name))
       out.headers.emplace_back(
         std::move(name),
         std::string{field.value().data(), field.value().size()});

@@ -23,7 +23,8 @@ public:
   explicit relay(worker& w) : worker_(w) {}
 
   /// Sends the request of `x` to `to` with the target `target`, and replies
-  /// what comes back. `by` is our id.
+  /// what comes back. `by` is our id. Host stays the client's: signatures of S3
+  /// cover it.
   /// @returns errc::not_ready when nobody answers there (nothing happened),
   ///          timed_out when it is not known whether something did; there is no
   ///          reply then.

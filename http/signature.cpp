@@ -69,8 +69,7 @@ check_sent_on(std::string_view method, std::string_view path, const query& q,
   auto& given = all.back().second;
   auto proof = base64url(hmac_sha256(
     secret, signed_text(method, path, all.first(all.size() - 3), pid, utm)));
-  if (!same_secret(std::as_bytes(std::span{given}),
-                   std::as_bytes(std::span{proof})))
+  if (!same_secret(given, proof))
     return fail(errc::access_denied,
                 "the redirect's signature does not fit the request");
   uint64_t at = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <xxhash.h>
 
 namespace ais::storage {
@@ -110,13 +111,36 @@ order order_of(const lom& x, const lom& y) {
   return order::unclear;
 }
 
+std::string etag_of(const lom& x) {
+  if (auto own = x.custom.find("ETag"); own != x.custom.end())
+    return own->second;
+  if (x.cksum.type == cksum_type::md5)
+    return x.cksum.value;
+  char mtime[20];
+  auto [end, ec] = std::to_chars(mtime, mtime + sizeof(mtime), x.mtime_ns, 36);
+  auto when = std::string{mtime, ec == std::errc{} ? end : mtime};
+  auto what
+    = x.cksum.value.empty() ? std::to_string(x.size_bytes) : x.cksum.value;
+  return "v1-" + what + '-' + when;
+}
+
+bool of_content(std::string_view key) {
+  constexpr std::string_view checksums = "X-Amz-Checksum-";
+  return key == "ETag" || key.substr(0, checksums.size()) == checksums;
+}
+
+bool internal(std::string_view key) {
+  return key.substr(0, 3) == "s3:";
+}
+
 expected<void> check_custom(const custom_map& x) {
   size_t total = 0;
   auto control = [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   };
   for (auto& [k, v] : x) {
-    total += k.size() + v.size();
+    if (!internal(k))
+      total += k.size() + v.size();
     if (k.empty() || k.find('=') != std::string::npos)
       return fail(errc::invalid_argument,
                   "custom metadata needs non-empty keys without '='");

@@ -69,6 +69,19 @@ struct decoded_lom {
 /// @returns errc::corrupted when format, checksum or lengths do not hold.
 expected<decoded_lom> decode_lom(std::span<const std::byte> raw);
 
+/// The entity tag of the content, without quotes: that of a custom "ETag", an
+/// MD5, or one made of the checksum and the time of the last change.
+/// Source: api-data 6.3.
+std::string etag_of(const lom& x);
+
+/// Whether custom metadata of that name tells of the content, as "ETag" does,
+/// and so ends with it.
+bool of_content(std::string_view key);
+
+/// Whether custom metadata of that name is the S3 API's own: clients of the
+/// native API neither see nor set it, and it has its own limits.
+bool internal(std::string_view key);
+
 /// Checks custom metadata given by a client: total size, no control bytes in
 /// keys or values, no empty key.
 /// @returns errc::invalid_argument.

@@ -44,6 +44,8 @@ struct moves_state;
 struct query_moves;
 struct query_xacts;
 struct rebalance_started;
+struct remove_objects;
+struct removed_objects;
 struct set_bucket_props;
 struct set_config;
 struct set_primary;
@@ -118,6 +120,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(ais, first_custom_type_id)
   CAF_ADD_TYPE_ID(ais, (ais::moves_state))
   CAF_ADD_TYPE_ID(ais, (ais::start_rebalance))
   CAF_ADD_TYPE_ID(ais, (ais::rebalance_started))
+  CAF_ADD_TYPE_ID(ais, (ais::remove_objects))
+  CAF_ADD_TYPE_ID(ais, (ais::removed_objects))
 
   CAF_ADD_ATOM(ais, ais::atom, get, "get")
   CAF_ADD_ATOM(ais, ais::atom, flush, "flush")

@@ -90,6 +90,11 @@ gate(gate_actor::pointer self, const gate_routes& to) {
         return fail(errc::unsupported, "this node is no target");
       return self->delegate(to.rebalance, std::move(x));
     },
+    [self, to](remove_objects& x) -> caf::result<removed_objects> {
+      if (!to.remover)
+        return fail(errc::unsupported, "this node is no target");
+      return self->delegate(to.remover, std::move(x));
+    },
     [self, to](start_xact& x) -> caf::result<ack> {
       if (!to.xactions)
         return fail(errc::unsupported, "this node is no target");

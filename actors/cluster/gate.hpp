@@ -8,6 +8,7 @@
 #include "actors/meta/metasync.hpp"
 #include "actors/proxy/proxy.hpp"
 #include "actors/rebalance/rebalance.hpp"
+#include "actors/target/remover.hpp"
 #include "actors/xact/xactions.hpp"
 
 #include <map>
@@ -76,6 +77,8 @@ using gate_actor
                      // REBALANCE; errc::unsupported where there is no target
                      caf::replies_to<surrender>::with<ack>,
                      caf::replies_to<query_moves>::with<moves_state>,
+                     // REMOVER; errc::unsupported where there is no target
+                     caf::replies_to<remove_objects>::with<removed_objects>,
                      // XACTIONS; errc::unsupported where there is no target
                      caf::replies_to<start_xact>::with<ack>,
                      caf::replies_to<stop_xact>::with<ack>,
@@ -105,6 +108,7 @@ struct gate_routes {
   target_actor target;       ///< null on a node without
   xactions_actor xactions;   ///< the same
   rebalance_actor rebalance; ///< the same
+  remover_actor remover;     ///< the same
 };
 
 /// Spawns the GATE.

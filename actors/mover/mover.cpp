@@ -1,6 +1,7 @@
 #include "actors/mover/mover.hpp"
 
 #include "storage/base/crash.hpp"
+#include "storage/base/home.hpp"
 #include "storage/base/hrw.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/metrics.hpp"
@@ -19,6 +20,10 @@ constexpr auto shard_timeout = 60s;
 
 uint64_t digest_of(const object_key& x) {
   return placement_digest(uname_of(x.bucket->ref.bck, x.name));
+}
+
+uint64_t home_of(const object_key& x) {
+  return home_digest(x.bucket->ref.bck, x.name);
 }
 
 std::string cname_of(const object_key& x) {
@@ -100,9 +105,15 @@ struct mover_state {
     return located{key, std::move(mpath), std::move(shard)};
   }
 
+  /// The id of the target that owns it; empty: the cluster has none.
+  std::string owner_id(const object_key& key) const {
+    auto view = config.sync->read();
+    auto* owner = owner_of(*view->state->map, home_of(key));
+    return owner ? owner->id : std::string{};
+  }
+
   bool mine(const object_key& key) const {
-    auto* owner = owner_of(*config.sync->read()->state->map, digest_of(key));
-    return owner && owner->id == config.node_id;
+    return owner_id(key) == config.node_id;
   }
 
   template <class R, class Handle, class Message, class F, class G>
@@ -121,7 +132,7 @@ struct mover_state {
               std::function<void(const error&)> no) {
     auto& map = *config.sync->read()->state->map;
     if (!settler || !moving(map)
-        || owned_throughout(map, config.node_id, digest_of(key)))
+        || owned_throughout(map, config.node_id, home_of(key)))
       return then();
     ask<ack>(
       settler, copy_timeout, settle_object{key}, [then](ack) { then(); }, no);
@@ -175,29 +186,36 @@ struct mover_state {
       return end(job, from.error());
     job->from = std::move(*from);
     auto open = [this, job] {
+      if (job->what.source)
+        return opened(job, job->what.source);
       ask<lease_ptr>(
         job->from.shard, shard_timeout, open_object{job->what.from, false},
-        [this, job](const lease_ptr& x) {
-          job->source = x;
-          if (job->what.rename && AIS_MUTANT("source-goes-first"))
-            remove_source(job, nullptr);
-          else
-            choose_way(job);
-        },
-        failing(job));
+        [this, job](const lease_ptr& x) { opened(job, x); }, failing(job));
     };
     settle(job->what.from, open, failing(job));
+  }
+
+  void opened(const copying_ptr& job, const lease_ptr& x) {
+    job->source = x;
+    if (job->what.rename && AIS_MUTANT("source-goes-first"))
+      remove_source(job, nullptr);
+    else
+      choose_way(job);
   }
 
   void choose_way(const copying_ptr& job) {
     if (mine(job->what.to))
       return copy_here(job);
-    auto* owner
-      = owner_of(*config.sync->read()->state->map, digest_of(job->what.to));
-    if (!owner)
+    auto owner = owner_id(job->what.to);
+    if (owner.empty())
       return end(job, fail(errc::not_ready, "the cluster has no target"));
-    send_object req{owner->id, job->source, job->what.to, stream_write::copy,
-                    write_if::always};
+    send_object req{owner,
+                    job->source,
+                    job->what.to,
+                    stream_write::copy,
+                    write_if::always,
+                    false,
+                    job->what.custom};
     ask<sent_object>(
       caf::actor_cast<mover_actor>(self), copy_timeout, std::move(req),
       [this, job](sent_object& x) {
@@ -225,7 +243,7 @@ struct mover_state {
       return end(job, to.error());
     auto& attrs = job->source->object->attrs;
     write_options options;
-    options.custom = attrs.custom;
+    options.custom = job->what.custom.value_or(attrs.custom);
     auto begin = [this, job, to = *to, options, size = attrs.size_bytes] {
       ask<put_begun>(
         to.shard, shard_timeout, begin_put{to.key, options, size},
@@ -347,6 +365,8 @@ struct mover_state {
     offer.when = req.when;
     offer.anywhere = req.anywhere;
     offer.attrs = req.what->object->attrs;
+    if (req.custom)
+      offer.attrs.custom = *req.custom;
     auto raw = encode_offer(offer, view->state->secret);
     if (!raw)
       return raw.error();

@@ -36,7 +36,10 @@ inline constexpr std::chrono::hours copy_timeout{1};
 struct copy_object {
   object_key from;
   object_key to;
-  bool rename = false; ///< then removes `from`
+  bool rename = false;        ///< then removes `from`
+  lease_ptr source = nullptr; ///< of `from`: this version; null: the current
+  /// Instead of the source's metadata.
+  std::optional<storage::custom_map> custom = {};
 };
 
 /// Sends an open object to another target.
@@ -47,6 +50,8 @@ struct send_object {
   stream_write how = stream_write::move;
   write_if when = write_if::older;
   bool anywhere = false; ///< the receiver need not own the object
+  /// Instead of the metadata that the object has.
+  std::optional<storage::custom_map> custom = {};
 };
 
 /// Has an object brought here, wherever it is: see actors/rebalance.

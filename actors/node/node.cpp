@@ -104,7 +104,8 @@ struct node_state {
   vault_actor vault;
   metasync_actor metasync;
   gate_actor gate;
-  mover_actor mover; ///< null without a target
+  mover_actor mover;     ///< null without a target
+  remover_actor remover; ///< the same
   std::shared_ptr<audience> others;
   summaries_actor jobs;
   promise starting;
@@ -249,6 +250,9 @@ struct node_state {
         sys, {env, who.target_id, others->target, boards->sync, boards->buckets,
               boards->target, boards->gate_fence,
               settler_actor{others->rebalance}, snaps});
+      remover = spawn_remover(
+        sys, {env, who.target_id, boards->sync, boards->buckets, boards->target,
+              boards->gate_fence, settler_actor{others->rebalance}});
     }
     others->keepalive = spawn_keepalive(
       sys, {env, seats(), metasync, peer_board, boards->gate_fence, events()});
@@ -258,7 +262,7 @@ struct node_state {
        [sync = boards->sync] { return sync->read()->accepted->uuid(); },
        metasync, others->keepalive, others->membership, others->proxy,
        dismissed_actor{node_actor{self}}, others->local, config.informant,
-       others->target, others->xactions, others->rebalance});
+       others->target, others->xactions, others->rebalance, remover});
     auto door = caf::actor_cast<caf::strong_actor_ptr>(gate);
     self->send(others->peers, own_gate{door});
     if (auto ok = config.publish(door); !ok)
@@ -526,6 +530,7 @@ struct node_state {
     if (config.courier)
       self->send(config.courier, receive_streams{});
     stop_one(mover);
+    stop_one(remover);
     if (others) {
       stop_one(others->election);
       stop_one(others->membership);

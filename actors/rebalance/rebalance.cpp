@@ -3,6 +3,7 @@
 #include "actors/base/gather.hpp"
 #include "actors/cluster/gate.hpp"
 #include "storage/base/crash.hpp"
+#include "storage/base/home.hpp"
 #include "storage/base/hrw.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/mutant.hpp"
@@ -96,7 +97,7 @@ struct rebalance_state {
   }
 
   const snode* owner(const smap& by, const object_key& x) const {
-    return owner_of(by, placement_digest(uname_of(x)));
+    return owner_of(by, home_digest(x.bucket->ref.bck, x.name));
   }
 
   expected<shard_actor> shard_of(const object_key& x) const {
@@ -176,7 +177,7 @@ struct rebalance_state {
                                        " try again");
     if (!moving(*now)
         || owned_throughout(*now, config.node_id,
-                            placement_digest(uname_of(req.key))))
+                            home_digest(req.key.bucket->ref.bck, req.key.name)))
       return ack{};
     auto key = settled_key(req.key);
     if (generation_of(*map) == generation_of(*now) && settled.count(key))

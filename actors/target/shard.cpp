@@ -1,7 +1,7 @@
 #include "actors/target/shard.hpp"
 
 #include "actors/target/object_cache.hpp"
-#include "storage/base/hrw.hpp"
+#include "storage/base/home.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/metrics.hpp"
 #include "storage/base/mutant.hpp"
@@ -68,7 +68,7 @@ private:
     object_key key;
     promise answer;
   };
-  /// A write under a condition that has begun.
+  /// A write under write_if that has begun.
   struct arrival {
     std::weak_ptr<storage::object_writer> writer;
     uint64_t bid = 0;
@@ -103,13 +103,14 @@ private:
   caf::result<lom_ptr>
   enqueue(const object_key& key, const write_options& options,
           storage::writer_ptr writer);
-  /// Whether a write under a condition may replace `now` (null: nothing).
+  /// Whether an object (null: none) is what the conditions of a write, or of a
+  /// deletion, want.
   static expected<void>
-  may_replace(const lom_ptr& now, const write_options& options,
-              const object_key& key);
-  /// Decides what becomes of writes under a condition that are under way.
+  check_conditions(const write_options& x, const object_key& key,
+                   const expected<lom_ptr>& now);
+  /// Decides what becomes of writes under write_if that are under way.
   void decide(const object_key& key, errc fate);
-  /// The end of such a write: whether it may be committed.
+  /// The end of a write: whether it may be committed.
   expected<void>
   admit(const object_key& key, const write_options& options,
         const storage::writer_ptr& writer, const expected<lom_ptr>& now);
@@ -143,8 +144,7 @@ expected<uint64_t> shard_state::owned(const object_key& key) {
   if (!map_ || AIS_MUTANT("written-anywhere"))
     return map_ ? generation_of(**map_) : 0;
   auto& map = **map_;
-  auto* owner
-    = owner_of(map, placement_digest(uname_of(key.bucket->ref.bck, key.name)));
+  auto* owner = owner_of(map, home_digest(key.bucket->ref.bck, key.name));
   if (owner && owner->id == config_.node_id)
     return generation_of(map);
   return fail(errc::not_ready, cname_of(key) + " belongs to "
@@ -312,13 +312,9 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
   auto known = current(req.key);
   if (!known && known.error() != errc::corrupted)
     return known.error();
+  if (auto ok = check_conditions(req.options, req.key, known); !ok)
+    return ok.error();
   auto attrs = known ? *known : nullptr;
-  auto conditional = req.options.when != write_if::always;
-  if (conditional && !known)
-    return known.error();
-  if (conditional)
-    if (auto ok = may_replace(attrs, req.options, req.key); !ok)
-      return ok.error();
   auto& expect = req.options.expected;
   if (attrs && expect && !req.options.skip_vc
       && expect->type == req.key.bucket->cksum
@@ -333,7 +329,7 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
   if (expect && !req.options.skip_vc
       && req.key.bucket->cksum != storage::cksum_type::none)
     (*writer)->expect(*expect);
-  if (conditional) {
+  if (req.options.when != write_if::always) {
     std::erase_if(arrivals_, [](auto& x) { return x.writer.expired(); });
     arrivals_.push_back(
       {*writer, req.key.bucket->ref.bid, req.key.name, errc::none});
@@ -341,12 +337,13 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
   return put_begun{std::move(*writer), nullptr};
 }
 
+namespace {
+
 // What is there may only be replaced by what is surely newer: a source that was
 // forgotten somewhere must not undo a later write.
-expected<void>
-shard_state::may_replace(const lom_ptr& now, const write_options& options,
-                         const object_key& key) {
-  if (!now)
+expected<void> check_write_if(const lom_ptr& now, const write_options& options,
+                              const object_key& key) {
+  if (!now || options.when == write_if::always)
     return caf::unit;
   auto where = options.when == write_if::older && options.moved
                  ? storage::order_of(*now, *options.moved)
@@ -359,6 +356,40 @@ shard_state::may_replace(const lom_ptr& now, const write_options& options,
                   + now->version + ") or the one that arrives (version "
                   + options.moved->version + ") is newer: both stay");
   return fail(errc::exists, cname_of(key) + " here is not older");
+}
+
+expected<void> check_tags(const lom_ptr& now, const write_options& options,
+                          const object_key& key) {
+  auto tag = now ? storage::etag_of(*now) : std::string{};
+  auto among = [&](const std::vector<std::string>& list) {
+    return now && std::any_of(list.begin(), list.end(), [&](auto& x) {
+             return x == "*" || x == tag;
+           });
+  };
+  auto& wanted = options.if_match;
+  if (!wanted.empty() && !now)
+    return fail(errc::object_not_found, cname_of(key) + " does not exist");
+  if ((!wanted.empty() && !among(wanted)) || among(options.if_none_match))
+    return fail(errc::precondition_failed,
+                cname_of(key)
+                  + " is not what the request's condition wants: look at it"
+                    " again");
+  return caf::unit;
+}
+
+} // namespace
+
+expected<void>
+shard_state::check_conditions(const write_options& x, const object_key& key,
+                              const expected<lom_ptr>& now) {
+  if (x.when == write_if::always && x.if_match.empty()
+      && x.if_none_match.empty())
+    return caf::unit;
+  if (!now)
+    return now.error();
+  if (auto ok = check_tags(*now, x, key); !ok)
+    return ok;
+  return check_write_if(*now, x, key);
 }
 
 void shard_state::decide(const object_key& key, errc fate) {
@@ -378,15 +409,11 @@ shard_state::admit(const object_key& key, const write_options& options,
   auto fate = it == arrivals_.end() ? errc::none : it->fate;
   if (it != arrivals_.end())
     arrivals_.erase(it);
-  if (options.when == write_if::always)
-    return caf::unit;
-  if (!now)
-    return now.error();
   if (fate == errc::exists)
     return fail(fate, cname_of(key) + " was written meanwhile");
   if (fate == errc::conflict)
     return fail(fate, cname_of(key) + " was deleted meanwhile");
-  return may_replace(*now, options, key);
+  return check_conditions(options, key, now);
 }
 
 caf::result<lom_ptr> shard_state::commit(const commit_put& req) {
@@ -411,6 +438,7 @@ shard_state::enqueue(const object_key& key, const write_options& options,
   if (!generation)
     return generation.error();
   auto known = current(key);
+  // Again: it may have changed since the write began.
   if (auto ok = admit(key, options, writer, known); !ok)
     return ok.error();
   auto& attrs = writer->attrs();
@@ -474,7 +502,9 @@ void shard_state::flush_group() {
     auto& entry = cache_->insert(key);
     if (!AIS_MUTANT("lease-kept"))
       cache_->revoke(entry);
-    entry.attrs = std::make_shared<storage::lom>(items[i].writer->attrs());
+    auto attrs = std::make_shared<storage::lom>(items[i].writer->attrs());
+    attrs->mtime_ns = results[i]->mtime_ns; // what the file will say later
+    entry.attrs = std::move(attrs);
     entry.atime_ns = entry.disk_atime_ns = entry.attrs->atime_ns;
     entry.stamp = *results[i];
     entry.verified = true;
@@ -495,6 +525,10 @@ expected<ack> shard_state::remove(const delete_object& req) {
     decide(req.key, errc::conflict);
     return not_found(req.key);
   }
+  write_options wanted;
+  wanted.if_match = req.if_match;
+  if (auto ok = check_conditions(wanted, req.key, known); !ok)
+    return ok.error();
   if (req.if_same && !AIS_MUTANT("deleted-blindly"))
     if (auto ok = same_as(req.key, *req.if_same); !ok)
       return ok.error();
@@ -532,8 +566,12 @@ expected<lom_ptr> shard_state::change(const set_custom& req) {
     return not_found(req.key);
   auto next = std::make_shared<storage::lom>(**known);
   next->generation = *generation;
-  if (req.replace)
-    next->custom.clear();
+  if (req.replace) // what the content is stays true
+    std::erase_if(next->custom, [](auto& x) {
+      return !storage::of_content(x.first) && !storage::internal(x.first);
+    });
+  for (auto& k : req.erase)
+    next->custom.erase(k);
   for (auto& [k, v] : req.custom)
     next->custom[k] = v;
   if (auto ok = storage::check_custom(next->custom); !ok)
@@ -621,6 +659,8 @@ caf::result<lom_ptr> shard_state::append_flush(const flush_append& req) {
   }
   write_options options;
   options.custom = writer->attrs().custom;
+  std::erase_if(options.custom,
+                [](auto& x) { return storage::of_content(x.first); });
   return enqueue(req.key, options, std::move(writer));
 }
 

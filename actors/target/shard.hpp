@@ -89,12 +89,17 @@ struct write_options {
   storage::custom_map custom;             ///< replaces the former set
   std::optional<storage::cksum> expected; ///< the client's checksum
   bool skip_vc = false; ///< neither compare nor count: overwrite blindly
-  /// Looked at when the write begins and again when it is committed.
+  /// Conditions are looked at when the write begins and again when it is
+  /// committed; what cannot be read is neither there nor absent.
   write_if when = write_if::always;
   /// Set: the content is this version, made elsewhere, and keeps its number and
   /// times.
   std::optional<storage::lom> moved;
   bool anywhere = false; ///< the object need not be ours
+  /// Only over an object with one of these entity tags; "*": any object.
+  std::vector<std::string> if_match;
+  /// Only where there is no object with one of these; "*": none at all.
+  std::vector<std::string> if_none_match;
 };
 
 /// Writes a whole object whose bytes are here.
@@ -133,6 +138,8 @@ struct delete_object {
   /// It was given to its owner: only while that is somebody else. Its new owner
   /// may have given it back to us meanwhile, and count on what we have.
   bool given = false;
+  /// Only an object with one of these entity tags; "*": any.
+  std::vector<std::string> if_match = {};
 };
 
 /// Changes custom metadata in place.
@@ -140,6 +147,8 @@ struct set_custom {
   object_key key;
   storage::custom_map custom;
   bool replace = false; ///< else merge
+  /// Keys that go.
+  std::vector<std::string> erase = {};
 };
 
 /// Borrows the writer of an append; an empty handle starts one.
@@ -187,12 +196,14 @@ using shard_actor = caf::typed_actor<
   caf::replies_to<head_object>::with<lom_ptr>,
   // Returns the new attributes once the write is as durable as the bucket
   // wants; errc::bad_checksum, no_space, bucket_not_found change nothing. Nor
-  // do, under a condition: errc::exists: what is there stays, it is not older;
-  // conflict: which is newer is unclear, or it was deleted meanwhile.
+  // do, under write_if: errc::exists: what is there stays, it is not older;
+  // conflict: which is newer is unclear, or it was deleted meanwhile; under
+  // entity tags: precondition_failed; object_not_found: if_match finds nothing.
   caf::replies_to<put_object>::with<lom_ptr>,
   caf::replies_to<begin_put>::with<put_begun>,
   caf::replies_to<commit_put>::with<lom_ptr>,
-  // Returns when the object is gone; errc::conflict if it is another one.
+  // Returns when the object is gone; errc::conflict if it is another one,
+  // precondition_failed if its tag is none of those named.
   caf::replies_to<delete_object>::with<ack>,
   caf::replies_to<set_custom>::with<lom_ptr>,
   // errc::not_found for an unknown handle, busy while another request has it,

@@ -1,5 +1,6 @@
 #include "actors/xact/delete_objects.hpp"
 
+#include "storage/base/home.hpp"
 #include "storage/base/hrw.hpp"
 #include "storage/base/name_template.hpp"
 
@@ -108,7 +109,8 @@ struct delete_state {
   void begin(const std::string& object) {
     auto& node = order.node;
     auto digest = placement_digest(uname_of(order.what.bucket, object));
-    auto* owner = owner_of(*node.sync->read()->state->map, digest);
+    auto* owner = owner_of(*node.sync->read()->state->map,
+                           home_digest(order.what.bucket, object));
     if (!owner || owner->id != node.node_id)
       return;
     auto bucket = node.buckets->read()->find(order.what.bucket);

@@ -1,6 +1,5 @@
 #include "http/v1/list_objects.hpp"
 
-#include "http/v1/list_request.hpp"
 #include "storage/base/metrics.hpp"
 
 namespace ais::http::v1 {
@@ -74,9 +73,10 @@ task<error> ask_targets(edge& e, list_part ask, std::vector<part>& parts,
   co_return error{};
 }
 
-/// All parts of the page, merged.
-task<error> collect(edge& e, const bucket& b, const list_request& req,
-                    list_reply& page, std::vector<std::string>& where) {
+} // namespace
+
+task<error> list_page(edge& e, const bucket& b, const list_request& req,
+                      list_reply& page, std::vector<std::string>& where) {
   list_part ask{b.ref.bck, b.ref.bid, req.options,
                 page.uuid, req.token, req.page_size};
   std::vector<part> parts;
@@ -99,8 +99,6 @@ task<error> collect(edge& e, const bucket& b, const list_request& req,
   co_return error{};
 }
 
-} // namespace
-
 task<> list_objects(edge& e, call& c, bucket_ptr b, const json::value& msg) {
   auto start = std::chrono::steady_clock::now();
   auto req = parse_list_request(msg);
@@ -111,7 +109,7 @@ task<> list_objects(edge& e, call& c, bucket_ptr b, const json::value& msg) {
   list_reply page{req->uuid.empty() ? make_id(e.env()) : req->uuid, {}, {}};
   std::vector<std::string> where;
   if (!req->nothing) {
-    auto failed = co_await collect(e, *b, *req, page, where);
+    auto failed = co_await list_page(e, *b, *req, page, where);
     if (failed) {
       count(stat::err_lst_n);
       co_return co_await e.reply_error(c.x, failed);

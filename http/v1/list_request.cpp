@@ -64,7 +64,8 @@ bool any_attr(const list_props& x) {
 std::string custom_text(const storage::custom_map& x) {
   std::string out;
   for (auto& [k, v] : x)
-    out.append(out.empty() ? "[" : " ").append(k).append(":").append(v);
+    if (!storage::internal(k))
+      out.append(out.empty() ? "[" : " ").append(k).append(":").append(v);
   return out.empty() ? out : out + ']';
 }
 

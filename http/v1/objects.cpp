@@ -1,71 +1,22 @@
 // /v1/objects: GET, HEAD, PUT (plain, append, copy), DELETE, PATCH (custom
 // metadata) and POST (rename, check-lock). Source: api-data 2.
-#include "http/edge.hpp"
 #include "http/error_body.hpp"
-#include "http/range.hpp"
+#include "http/object_io.hpp"
 #include "storage/base/metrics.hpp"
 #include "storage/base/units.hpp"
-
-#include <charconv>
 
 namespace ais::http::v1 {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-/// A shard may sit behind a group of durable writes on a slow disk.
-constexpr auto shard_timeout = 60s;
-/// Bodies up to this go to the shard in one message, larger ones stream.
-constexpr size_t one_message_bytes = 64 << 10;
-
 /// Of a body that came to the wrong node.
 constexpr uint64_t redirect_drain_bytes = 64 << 20;
 
-/// Of a body at once where no block is at hand.
-constexpr size_t own_piece_bytes = 16 << 10;
-
-int64_t clock_ns() {
-  return std::chrono::steady_clock::now().time_since_epoch().count();
-}
-
-/// Counts an operation, its duration and its failure.
-class op_stats {
-public:
-  op_stats(stat n, stat ns, stat err)
-    : n_(n), ns_(ns), err_(err), start_(clock_ns()) {}
-  void ok() {
-    count(n_);
-    count(ns_, static_cast<uint64_t>(clock_ns() - start_));
-  }
-  void bad() { count(err_); }
-
-private:
-  stat n_, ns_, err_;
-  int64_t start_;
-};
-
-/// Everything a handler needs to address one object.
-struct located {
-  object_key key;
-  mountpath_ptr mpath;
-  shard_actor shard;
-};
-
-expected<located> locate(edge& e, const call& c, object_key key) {
-  uint64_t digest = 0;
-  auto mpath = e.place(key, c.settled, digest);
-  if (!mpath)
-    return mpath.error();
-  auto shard = (*mpath)->shard_of(digest);
-  return located{std::move(key), std::move(*mpath), std::move(shard)};
-}
-
-expected<located> locate(edge& e, const call& c, access wanted) {
+task<expected<located>> locate(edge& e, const call& c, access wanted) {
   auto key = e.object_of(c, wanted);
   if (!key)
-    return key.error();
-  return locate(e, c, std::move(*key));
+    co_return key.error();
+  co_return co_await http::locate(e, std::move(*key));
 }
 
 task<> fail_with(edge& e, call& c, error why) {
@@ -79,6 +30,12 @@ task<> fail_with(edge& e, call& c, error why) {
 // -- attributes as headers
 // --------------------------------------------------------
 
+void add_custom(header_list& out, const storage::lom& x) {
+  for (auto& [k, v] : x.custom)
+    if (!storage::internal(k))
+      out.emplace_back("Ais-Custom-Md", k + '=' + v);
+}
+
 void add_attrs(header_list& out, const storage::lom& x) {
   if (x.cksum.type != storage::cksum_type::none) {
     out.emplace_back("Ais-Checksum-Type", to_string(x.cksum.type));
@@ -86,23 +43,9 @@ void add_attrs(header_list& out, const storage::lom& x) {
   }
   if (!x.version.empty())
     out.emplace_back("Ais-Version", x.version);
-  for (auto& [k, v] : x.custom)
-    out.emplace_back("Ais-Custom-Md", k + '=' + v);
+  add_custom(out, x);
   if (auto etag = x.custom.find("ETag"); etag != x.custom.end())
     out.emplace_back("ETag", etag->second);
-}
-
-std::string etag_of(const storage::lom& x) {
-  if (auto own = x.custom.find("ETag"); own != x.custom.end())
-    return own->second;
-  if (x.cksum.type == storage::cksum_type::md5)
-    return x.cksum.value;
-  if (x.cksum.value.empty())
-    return {};
-  char mtime[20];
-  auto [end, ec] = std::to_chars(mtime, mtime + sizeof(mtime), x.mtime_ns, 36);
-  return "v1-" + x.cksum.value + '-'
-         + std::string{mtime, ec == std::errc{} ? end : mtime};
 }
 
 std::string location_of(edge& e, const located& at) {
@@ -125,6 +68,15 @@ expected<std::optional<storage::cksum>> clients_cksum(const request& req) {
   return std::optional{std::move(out)};
 }
 
+expected<void> check_clients(const storage::custom_map& x) {
+  for (auto& [k, v] : x)
+    if (storage::internal(k))
+      return fail(errc::invalid_argument, "custom metadata \"" + k
+                                            + "\": names that begin with"
+                                              " \"s3:\" are the S3 API's own");
+  return storage::check_custom(x);
+}
+
 expected<storage::custom_map> clients_custom(const request& req) {
   storage::custom_map out;
   for (auto& h : req.headers) {
@@ -136,7 +88,7 @@ expected<storage::custom_map> clients_custom(const request& req) {
                   "header Ais-Custom-Md must be key=value");
     out[std::string{h.value.substr(0, eq)}] = h.value.substr(eq + 1);
   }
-  if (auto ok = storage::check_custom(out); !ok)
+  if (auto ok = check_clients(out); !ok)
     return ok.error();
   return out;
 }
@@ -158,53 +110,6 @@ expected<write_options> write_options_of(const call& c) {
 // -- GET
 // --------------------------------------------------------------------------
 
-/// Sends part of an object; from memory where the disk has no descriptor.
-task<bool> send_part(call& c, storage::object_reader& object, uint64_t offset,
-                     uint64_t length) {
-  auto fd = object.content->native_handle();
-  if (fd >= 0)
-    co_return co_await c.x.send_file(fd, offset, length);
-  auto block = co_await c.x.thread().lease();
-  while (length > 0) {
-    auto piece
-      = block.bytes().first(std::min<uint64_t>(length, block.bytes().size()));
-    auto n = object.content->read_at(piece, offset);
-    if (!n || *n == 0)
-      co_return false;
-    std::span<const char> part{reinterpret_cast<const char*>(piece.data()), *n};
-    auto sent = co_await c.x.send(part);
-    if (!sent)
-      co_return false;
-    offset += *n;
-    length -= *n;
-  }
-  co_return true;
-}
-
-/// Sends a large object that is not verified yet: each piece once it is hashed,
-/// the last one only if the checksum holds. On a mismatch the reply stays
-/// incomplete: the client sees a broken transfer, never wrong bytes as good.
-task<bool> send_proving(edge& e, call& c, const located& at, lease_ptr lease) {
-  auto work = std::make_shared<proof>(lease);
-  auto& io = at.mpath->io[lease->object->stamp.ino % at.mpath->io.size()];
-  auto size = lease->object->attrs.size_bytes;
-  for (uint64_t sent = 0; sent < size;) {
-    prove_next step{work};
-    auto proven = co_await e.actors().ask(io, shard_timeout, std::move(step));
-    if (!proven) {
-      if (proven.error() == errc::corrupted)
-        e.actors().tell(at.shard, verdict{at.key, lease, false});
-      co_return false;
-    }
-    auto ok = co_await send_part(c, *lease->object, sent, *proven - sent);
-    if (!ok)
-      co_return false;
-    sent = *proven;
-  }
-  e.actors().tell(at.shard, verdict{at.key, lease, true});
-  co_return true;
-}
-
 task<> get(edge& e, call& c) {
   op_stats stats{stat::get_n, stat::get_ns_total, stat::err_get_n};
   for (auto unsupported : {"etl_name", "archpath", "archregx"})
@@ -216,7 +121,7 @@ task<> get(edge& e, call& c) {
                           " available in this version");
       co_return co_await fail_with(e, c, std::move(why));
     }
-  auto at = locate(e, c, access::get);
+  auto at = co_await locate(e, c, access::get);
   if (!at) {
     stats.bad();
     co_return co_await fail_with(e, c, at.error());
@@ -253,23 +158,15 @@ task<> get(edge& e, call& c) {
                            + std::to_string(range.offset + range.length - 1)
                            + '/' + std::to_string(attrs.size_bytes));
   }
-  auto whole = range.length == attrs.size_bytes;
   auto verified = (*lease)->verified.load();
   auto begun = co_await c.x.begin(status, headers, range.length);
   if (!begun)
     co_return stats.bad();
-  auto sent = true;
-  if (range.length == 0)
-    ;
-  else if (whole && !verified)
-    sent = co_await send_proving(e, c, *at, *lease);
-  else
-    sent = co_await send_part(c, object, range.offset, range.length);
+  auto sent = co_await send_object(e, c.x, *at, *lease, range);
   if (!sent) {
     c.x.abort();
     co_return stats.bad();
   }
-  (*lease)->atime_ns.store(e.env().wall_ns(), std::memory_order_relaxed);
   if (verified && !(*lease)->revoked.load()
       && object.content->native_handle() >= 0)
     e.leases().put(
@@ -298,12 +195,11 @@ bool add_prop(edge& e, header_list& out, std::string_view prop,
     if (!x.version.empty())
       out.emplace_back("Ais-Version", x.version);
   } else if (prop == "custom") {
-    for (auto& [k, v] : x.custom)
-      out.emplace_back("Ais-Custom-Md", k + '=' + v);
+    add_custom(out, x);
   } else if (prop == "last-modified") {
     out.emplace_back("Last-Modified", format_http_date(x.mtime_ns));
   } else if (prop == "etag") {
-    if (auto etag = etag_of(x); !etag.empty())
+    if (auto etag = storage::etag_of(x); !etag.empty())
       out.emplace_back("ETag", '"' + etag + '"');
   } else if (prop == "location") {
     out.emplace_back("Ais-Location", location_of(e, at));
@@ -354,7 +250,7 @@ header_list head_v1(edge& e, const located& at, const storage::lom& x) {
 
 task<> head(edge& e, call& c) {
   op_stats stats{stat::head_n, stat::head_ns_total, stat::err_head_n};
-  auto at = locate(e, c, access::head_object);
+  auto at = co_await locate(e, c, access::head_object);
   if (!at) {
     stats.bad();
     co_return co_await fail_with(e, c, at.error());
@@ -401,105 +297,23 @@ task<> reply_written(call& c, const storage::lom& x) {
   co_await c.x.reply(std::move(r));
 }
 
-/// Reads one piece of the body into the writer. @returns false after the last.
-task<expected<bool>>
-stream_piece(call& c, storage::object_writer& to, std::span<std::byte> room) {
-  auto n = co_await c.x.fill(room);
-  if (!n)
-    co_return n.error();
-  if (*n > 0)
-    if (auto ok = to.append(room.first(*n)); !ok)
-      co_return ok.error();
-  co_return *n == room.size();
-}
-
-/// Reads the body into the writer: by blocks, or, lest peers that stand still
-/// keep all blocks from the others, by small pieces while blocks are short.
-task<expected<void>> stream_body(call& c, storage::object_writer& to) {
-  auto& thread = c.x.thread();
-  storage::bytes own;
-  for (;;) {
-    if (thread.blocks_short()) {
-      own.resize(own_piece_bytes);
-      auto more = co_await stream_piece(c, to, own);
-      if (!more)
-        co_return more.error();
-      if (!*more)
-        co_return caf::unit;
-      continue;
-    }
-    auto block = co_await thread.lease();
-    do {
-      auto more = co_await stream_piece(c, to, block.bytes());
-      if (!more)
-        co_return more.error();
-      if (!*more)
-        co_return caf::unit;
-    } while (!thread.blocks_short());
-  }
-}
-
-task<expected<void>> drop_body(call& c) {
-  storage::bytes sink(own_piece_bytes);
-  for (;;) {
-    auto n = co_await c.x.read_body(sink);
-    if (!n)
-      co_return n.error();
-    if (*n == 0)
-      co_return caf::unit;
-  }
-}
-
-task<expected<lom_ptr>> put_streaming(edge& e, call& c, const located& at,
-                                      const write_options& options) {
-  begin_put first{at.key, options, c.req.content_length.value_or(0)};
-  auto begun
-    = co_await e.actors().ask(at.shard, shard_timeout, std::move(first));
-  if (!begun)
-    co_return begun.error();
-  if (begun->unchanged) {
-    if (auto ok = co_await drop_body(c); !ok)
-      co_return ok.error();
-    co_return begun->unchanged;
-  }
-  if (auto ok = co_await stream_body(c, *begun->writer); !ok)
-    co_return ok.error();
-  commit_put last{at.key, options, std::move(begun->writer)};
-  co_return co_await e.actors().ask(at.shard, shard_timeout, std::move(last));
-}
-
-task<expected<lom_ptr>>
-put_small(edge& e, call& c, const located& at, const write_options& options) {
-  auto content = std::make_shared<storage::bytes>(*c.req.content_length);
-  auto n = co_await c.x.fill(*content);
-  if (!n)
-    co_return n.error();
-  put_object req{at.key, options, std::move(content)};
-  co_return co_await e.actors().ask(at.shard, shard_timeout, std::move(req));
-}
-
 task<> put(edge& e, call& c) {
   op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
   error why;
-  auto at = locate(e, c, access::put);
+  auto at = co_await locate(e, c, access::put);
   auto options = write_options_of(c);
   if (!at) {
     why = at.error();
   } else if (!options) {
     why = options.error();
   } else {
-    auto small
-      = !c.req.chunked && c.req.content_length.value_or(0) <= one_message_bytes;
-    if (small && !c.req.content_length) {
+    if (!c.req.chunked && !c.req.content_length) {
       why = fail(errc::invalid_argument,
                  "PUT needs Content-Length or a chunked body (a size of 0 is"
                  " fine)");
     } else {
-      expected<lom_ptr> stored{error{}};
-      if (small) // not ?: g++ 12 destroys awaited operands of it twice
-        stored = co_await put_small(e, c, *at, *options);
-      else
-        stored = co_await put_streaming(e, c, *at, *options);
+      auto stored = co_await put_body(e, c.x, *at, *options,
+                                      c.req.content_length.value_or(0));
       if (stored) {
         stats.ok();
         count(stat::put_size, (*stored)->size_bytes);
@@ -521,7 +335,7 @@ task<> append(edge& e, call& c) {
   op_stats stats{stat::append_n, stat::append_ns_total, stat::err_append_n};
   auto type = c.q.get("append_type");
   auto handle = std::string{c.q.get("append_handle")};
-  auto at = locate(e, c, access::append);
+  auto at = co_await locate(e, c, access::append);
   auto sum = clients_cksum(c.req);
   error why;
   if (!at) {
@@ -533,7 +347,7 @@ task<> append(edge& e, call& c) {
     auto begun
       = co_await e.actors().ask(at->shard, shard_timeout, std::move(first));
     if (begun) {
-      auto stored = co_await stream_body(c, *begun->writer);
+      auto stored = co_await stream_body(c.x, *begun->writer);
       e.actors().tell(at->shard,
                       end_append{at->key, begun->handle, bool(stored)});
       if (stored) {
@@ -569,18 +383,10 @@ task<> append(edge& e, call& c) {
 // -- copy and rename
 // --------------------------------------------------------------
 
-/// What the mover does; here it is only asked.
-task<expected<lom_ptr>>
-ask_mover(edge& e, object_key from, object_key to, bool rename) {
-  copy_object req{std::move(from), std::move(to), rename};
-  co_return co_await e.actors().ask(e.node().mover, copy_timeout,
-                                    std::move(req));
-}
-
 task<> copy(edge& e, call& c) {
   op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
   error why;
-  auto from = locate(e, c, access::get);
+  auto from = co_await locate(e, c, access::get);
   auto name = parse_uname(c.q.get("object_to"));
   if (!from) {
     why = from.error();
@@ -602,8 +408,8 @@ task<> copy(edge& e, call& c) {
                && object == from->key.name) {
       why = fail(errc::invalid_argument, "source and destination are the same");
     } else {
-      object_key to{*bucket, object};
-      auto done = co_await ask_mover(e, from->key, std::move(to), false);
+      copy_object req{from->key, object_key{*bucket, object}};
+      auto done = co_await ask_mover(e, std::move(req));
       if (done) {
         stats.ok();
         co_return co_await reply_written(c, **done);
@@ -618,7 +424,7 @@ task<> copy(edge& e, call& c) {
 task<> rename(edge& e, call& c, const std::string& new_name) {
   op_stats stats{stat::ren_n, stat::head_ns_total, stat::err_ren_n};
   error why;
-  auto from = locate(e, c, access::move_object);
+  auto from = co_await locate(e, c, access::move_object);
   auto valid = check_object_name(new_name);
   if (!from) {
     why = from.error();
@@ -627,8 +433,8 @@ task<> rename(edge& e, call& c, const std::string& new_name) {
   } else if (new_name == from->key.name) {
     why = fail(errc::invalid_argument, "the new name is the old one");
   } else {
-    object_key to{from->key.bucket, new_name};
-    auto done = co_await ask_mover(e, from->key, std::move(to), true);
+    copy_object req{from->key, object_key{from->key.bucket, new_name}, true};
+    auto done = co_await ask_mover(e, std::move(req));
     if (done) {
       count(stat::ren_n);
       reply r;
@@ -646,7 +452,7 @@ task<> rename(edge& e, call& c, const std::string& new_name) {
 task<> remove(edge& e, call& c) {
   op_stats stats{stat::del_n, stat::head_ns_total, stat::err_del_n};
   auto msg = co_await e.read_action(c.x);
-  auto at = locate(e, c, access::delete_object);
+  auto at = co_await locate(e, c, access::delete_object);
   error why;
   if (!msg) {
     why = msg.error();
@@ -678,7 +484,7 @@ task<> remove(edge& e, call& c) {
 
 task<> patch(edge& e, call& c) {
   auto msg = co_await e.read_action(c.x);
-  auto at = locate(e, c, access::update_object);
+  auto at = co_await locate(e, c, access::update_object);
   error why;
   if (!msg) {
     why = msg.error();
@@ -698,9 +504,12 @@ task<> patch(edge& e, call& c) {
           req.custom[std::string{m.key().data(), m.key().size()}]
             = std::string{s->data(), s->size()};
       }
+    auto allowed = check_clients(req.custom);
     if (!strings) {
       why = fail(errc::invalid_argument,
                  "\"value\" must be an object of strings");
+    } else if (!allowed) {
+      why = allowed.error();
     } else {
       auto done
         = co_await e.actors().ask(at->shard, shard_timeout, std::move(req));
@@ -777,9 +586,8 @@ task<> redirect(call& c, std::string location) {
 
 /// Has the node that owns the object answer.
 task<> relay_to(edge& e, call& c, handover to) {
-  auto by = e.node().proxy_id.empty() ? e.node().target_id : e.node().proxy_id;
-  auto done
-    = co_await e.relay().pass(c.x, to.owner.pub, std::move(to.target), by);
+  auto done = co_await e.relay().pass(c.x, to.owner.pub, std::move(to.target),
+                                      e.own_id());
   if (!done)
     co_await e.reply_error_from(
       c.x, with_context(done.error(), name_of(to.owner)), e.own_name(), 0);
@@ -834,14 +642,6 @@ task<> dispatch(edge& e, call& c) {
   return post(e, c);
 }
 
-/// The same, once the object is surely here, or nowhere.
-task<> settled(edge& e, call& c) {
-  auto failed = co_await e.settle(c);
-  if (failed)
-    co_return co_await fail_with(e, c, std::move(failed));
-  co_await dispatch(e, c);
-}
-
 } // namespace
 
 std::string object_head(const storage::lom& x) {
@@ -858,8 +658,6 @@ task<> objects(edge& e, call& c) {
     return turn_away(e, c, ok.error());
   if (auto to = e.elsewhere(c))
     return hand_over(e, c, std::move(*to));
-  if (moving(e.map()))
-    return settled(e, c);
   return dispatch(e, c);
 }
 

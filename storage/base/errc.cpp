@@ -71,6 +71,8 @@ std::string to_string(errc x) {
       return "not_empty";
     case errc::integrity:
       return "integrity";
+    case errc::precondition_failed:
+      return "precondition_failed";
   }
   return "unknown";
 }

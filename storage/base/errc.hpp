@@ -82,6 +82,8 @@ enum class errc : uint8_t {
   not_empty,
   /// Cluster metadata cannot be trusted: wrong node, cluster or disk (start).
   integrity,
+  /// The object is not what the request's condition wants (HTTP 412).
+  precondition_failed,
 };
 
 /// Returns the enumerator's own name, for logs.

@@ -26,6 +26,10 @@ bool same_secret(std::span<const std::byte> a, std::span<const std::byte> b) {
          && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+bool same_secret(std::string_view a, std::string_view b) {
+  return same_secret(std::as_bytes(std::span{a}), std::as_bytes(std::span{b}));
+}
+
 std::string base64url(std::span<const std::byte> x) {
   static constexpr std::string_view alphabet
     = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -18,6 +18,7 @@ mac hmac_sha256(std::string_view secret, std::string_view message);
 
 /// Compares in a time that does not tell where the difference is.
 bool same_secret(std::span<const std::byte> a, std::span<const std::byte> b);
+bool same_secret(std::string_view a, std::string_view b);
 
 /// Unpadded base64 with '-' and '_'; RFC 4648 section 5.
 std::string base64url(std::span<const std::byte> x);

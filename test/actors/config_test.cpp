@@ -196,7 +196,7 @@ TEST_CASE("bprops: the default bucket is AIStore's", "[actors][bprops]") {
   props.bid = 9223372036854775809ull;
   props.created_ns = 1795225489058836806;
   bck b{provider::ais, {}, "abc"};
-  // api-control 7.3, plus "durability".
+  // api-control 7.3, plus "durability" and "s3".
   auto golden = parse_json(R"(
 {"backend_bck":{"name":"","provider":"","namespace":{"uuid":"","name":""}},
  "write_policy":{"data":"immediate","md":"immediate"},"provider":"ais","Renamed":"",
@@ -210,7 +210,7 @@ TEST_CASE("bprops: the default bucket is AIStore's", "[actors][bprops]") {
  "lru":{"dont_evict_time":"2h0m","capacity_upd_time":"10m","batch_size":32768,"enabled":false},
  "access":"18446744073709551615","features":"0","bid":"9223372036854775809","created":"1795225489058836806",
  "versioning":{"enabled":true,"validate_warm_get":false,"synchronize":false},
- "durability":"sync"})");
+ "s3":{"cors":"","tags":""},"durability":"sync"})");
   REQUIRE(golden);
   CHECK(json::value(to_json(props, b)) == *golden);
   auto back = parse_bprops(to_json(props, b));

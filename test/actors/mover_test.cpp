@@ -1,87 +1,19 @@
 #include "actors/mover/mover.hpp"
 
-#include "storage/base/hrw.hpp"
-#include "test/sim/deterministic.hpp"
-
-#include <caf/send.hpp>
-#include <catch2/catch.hpp>
+#include "test/actors/one_target.hpp"
 
 using namespace ais;
 
 namespace {
 
-storage::bytes content(std::string_view x) {
-  auto raw = std::as_bytes(std::span{x.data(), x.size()});
-  return {raw.begin(), raw.end()};
-}
-
 /// Target t1 with a mover; streams come from t2, which is only in the map.
-struct fixture : sim::deterministic {
-  std::shared_ptr<board<sync_view>> sync = std::make_shared<board<sync_view>>();
-  std::shared_ptr<board<bmd>> buckets = std::make_shared<board<bmd>>();
-  std::shared_ptr<board<target_view>> target
-    = std::make_shared<board<target_view>>();
-  std::shared_ptr<fence> gate = std::make_shared<fence>();
-  cluster_state state;
-  bucket_ptr b;
-  mountpath_actor mpath_actor;
-  mountpath_ptr mpath;
-  mover_actor mover;
-  std::string mine, theirs; ///< names of objects by owner
-
-  fixture() {
-    auto map = std::make_shared<smap>();
-    map->uuid = "uuid";
-    for (auto id : {"t1", "t2"})
-      map->targets[id] = {id, node_role::target, {}, {}, {"10.0.0.2", 1}, 0};
-    map->proxies["p1"] = {"p1", node_role::proxy, {}, {}, {}, 0};
-    state.at = {3, 1};
-    state.map = map;
-    state.secret = "secret";
-    show();
-    auto with = with_bucket(bmd{}, {provider::ais, {}, "b"}, bprops{});
-    REQUIRE(with);
-    buckets->show(*with);
-    b = (*with)->buckets.begin()->second;
-    gate->open_until(fence::always);
-    mountpath_config mp;
-    mp.env = env;
-    mp.root = "/root/mp";
-    mp.node_id = "t1";
-    mp.shards = 2;
-    mpath_actor = spawn_mountpath(sys, mp);
-    auto opened = ask<mountpath_ptr>(mpath_actor, atom::start_v);
-    REQUIRE(opened);
-    mpath = *opened;
-    REQUIRE(ask<ack>(mpath_actor, make_bucket_dirs{b->ref}));
-    auto view = std::make_shared<target_view>();
-    view->node_id = "t1";
-    view->mountpaths = {mpath};
-    view->digests = {mpath->disk->digest()};
-    target->show(view);
-    mover = spawn_mover(sys, {env, "t1", sync, buckets, target, gate, {}});
-    for (int i = 0; mine.empty() || theirs.empty(); ++i) {
-      auto name = "o" + std::to_string(i);
-      auto digest = placement_digest(uname_of(b->ref.bck, name));
-      (owner_of(*map, digest)->id == "t1" ? mine : theirs) = name;
-    }
-  }
+struct fixture : one_target {
+  mover_actor mover
+    = spawn_mover(sys, {env, "t1", sync, buckets, target, gate, {}});
 
   ~fixture() {
-    target->show(std::make_shared<const target_view>());
     caf::anon_send_exit(mover, caf::exit_reason::user_shutdown);
-    static_cast<void>(ask<ack>(mpath_actor, atom::stop_v));
-    mpath = nullptr;
     run();
-  }
-
-  void show() {
-    auto view = std::make_shared<sync_view>();
-    view->state = std::make_shared<const cluster_state>(state);
-    view->accepted = view->state;
-    view->promised = 3;
-    view->member = true;
-    sync->show(view);
   }
 
   stream_offer offer_of(std::string_view what) const {
@@ -370,11 +302,22 @@ TEST_CASE_METHOD(fixture, "mover: copies and renames on one target",
   REQUIRE(copy(second, mine, true));
   CHECK(stored() == "2:content");
   CHECK(copy(second, mine, true).error() == errc::object_not_found);
+  // A version that is not the current one any more, with other metadata.
+  auto source = ask<lease_ptr>(shard(), open_object{key(), false});
+  REQUIRE(source);
+  REQUIRE(put("newer"));
+  copy_object chosen{{b, mine}, {b, second}, false, *source, {{{"a", "b"}}}};
+  auto older = ask<lom_ptr>(mover, chosen);
+  REQUIRE(older);
+  CHECK((*older)->size_bytes == 7);
+  CHECK((*older)->custom == storage::custom_map{{"a", "b"}});
+  REQUIRE(copy(second, mine, true));
+  CHECK(stored() == "4:content");
   // To a target that cannot be reached, and without a lease.
   CHECK(copy(mine, theirs, true).error() == errc::not_ready);
   gate->open_until(0);
   CHECK(copy(mine, second, false).error() == errc::not_ready);
   gate->open_until(fence::always);
-  CHECK(stored() == "2:content");
+  CHECK(stored() == "4:content");
   CHECK(work_files() == 0);
 }

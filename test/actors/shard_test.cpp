@@ -304,3 +304,59 @@ TEST_CASE_METHOD(fixture, "shard: access times reach the disk lazily",
   REQUIRE(again);
   CHECK((*again)->verified);
 }
+
+TEST_CASE_METHOD(fixture, "shard: conditions of a write", "[actors][shard]") {
+  write_options fresh, same, other;
+  fresh.if_none_match = {"*"};
+  other.if_match = {"another tag"};
+  CHECK(put("x", "0", other).error() == errc::object_not_found);
+  auto first = put("x", "one", fresh);
+  REQUIRE(first);
+  CHECK(put("x", "two", fresh).error() == errc::precondition_failed);
+  CHECK(put("x", "two", other).error() == errc::precondition_failed);
+  CHECK(get("x") == "one");
+  same.if_match = {"another tag", storage::etag_of(**first)};
+  CHECK(put("x", "two", same));
+  CHECK(put("x", "three", same).error() == errc::precondition_failed);
+
+  SECTION("they are looked at again when a streamed write is committed") {
+    write_options none;
+    none.if_none_match = {"*"};
+    auto begun = ask<put_begun>(shard, begin_put{key("y"), none});
+    REQUIRE(begun);
+    REQUIRE(put("y", "sooner"));
+    auto late = ask<lom_ptr>(shard, commit_put{key("y"), none, begun->writer});
+    CHECK(late.error() == errc::precondition_failed);
+    CHECK(get("y") == "sooner");
+  }
+}
+
+TEST_CASE_METHOD(fixture, "shard: the entity tag tells of the content",
+                 "[actors][shard]") {
+  write_options options;
+  options.custom = {{"ETag", "tag"}, {"label", "cat"}};
+  auto stored = put("x", "one", options);
+  REQUIRE(stored);
+  CHECK(storage::etag_of(**stored) == "tag");
+  set_custom replace{key("x"), {{"label", "dog"}}, true};
+  auto changed = ask<lom_ptr>(shard, replace);
+  REQUIRE(changed);
+  CHECK((*changed)->custom
+        == storage::custom_map{{"ETag", "tag"}, {"label", "dog"}});
+
+  SECTION("other content has another one") {
+    auto begun = ask<append_begun>(shard, begin_append{key("x"), {}});
+    REQUIRE(begun);
+    caf::anon_send(shard, end_append{key("x"), begun->handle, true});
+    auto grown = ask<lom_ptr>(shard, flush_append{key("x"), begun->handle, {}});
+    REQUIRE(grown);
+    CHECK((*grown)->custom == storage::custom_map{{"label", "dog"}});
+  }
+  SECTION("one that is made of the time is the same after a restart") {
+    auto native = put("y", "one");
+    REQUIRE(native);
+    auto from_disk = mpath->load(b->ref, "y");
+    REQUIRE(from_disk);
+    CHECK(storage::etag_of(**native) == storage::etag_of(*from_disk));
+  }
+}

@@ -440,9 +440,17 @@ private:
     if (w_.chance(0.2) && !c_.options(other).proxy)
       req.what
         = w_.chance(0.5) ? node_action::shutdown : node_action::decommission;
-    change(id, req, [this, k](const expected<ack>& x) {
+    change(id, req, [this, k, id, req](const expected<ack>& x) mutable {
       nemesis_.counts["a target comes or goes"] += bool(x);
       next_operation(k);
+      // Back at once: objects meet those that go where they come from.
+      if (!x || req.what != node_action::start_maintenance || w_.chance(0.4))
+        return;
+      req.what = node_action::stop_maintenance;
+      w_.at(w_.pick_ms(1, 300), [this, id, req] {
+        if (c_.active(id) && !w_.paused(id))
+          change(id, req, [](const expected<ack>&) {});
+      });
     });
   }
 

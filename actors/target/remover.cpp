@@ -1,0 +1,158 @@
+#include "actors/target/remover.hpp"
+
+#include "storage/base/home.hpp"
+#include "storage/base/hrw.hpp"
+
+namespace ais {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A shard may sit behind a group of durable writes on a slow disk.
+constexpr auto shard_timeout = 60s;
+
+/// A request under way.
+struct removal {
+  bucket_ptr bucket;
+  std::vector<std::string> names;
+  std::vector<std::string> etags; ///< of as many
+  size_t next = 0;
+  size_t under_way = 0;
+  removed_objects out;
+  caf::typed_response_promise<removed_objects> answer;
+};
+using removal_ptr = std::shared_ptr<removal>;
+
+struct remover_state {
+  static inline const char* name = "remover";
+
+  remover_actor::pointer self = nullptr;
+  remover_config config;
+  size_t requests = 0;
+
+  caf::result<removed_objects> remove(remove_objects& req) {
+    if (req.names.size() > max_removed_names)
+      return fail(errc::too_large,
+                  "at most " + std::to_string(max_removed_names)
+                    + " objects can be removed by one request");
+    if (requests >= max_removal_requests)
+      return fail(errc::too_many_requests,
+                  "too many requests remove objects; try again");
+    auto bucket = config.buckets->read()->find(req.bucket);
+    if (!bucket)
+      return bucket.error();
+    if ((*bucket)->ref.bid != req.bid)
+      return fail(errc::bucket_not_found, "bucket \"" + cname_of(req.bucket)
+                                            + "\" is another one here");
+    auto job = std::make_shared<removal>();
+    job->bucket = std::move(*bucket);
+    job->names = std::move(req.names);
+    job->etags = std::move(req.etags);
+    job->etags.resize(job->names.size());
+    job->answer = self->make_response_promise<removed_objects>();
+    auto answer = job->answer;
+    ++requests;
+    go_on(job);
+    return answer;
+  }
+
+  void go_on(const removal_ptr& job) {
+    while (job->next < job->names.size()
+           && job->under_way < max_removals_at_once)
+      begin(job, job->next++);
+    if (job->under_way > 0 || job->next < job->names.size())
+      return;
+    --requests;
+    job->answer.deliver(std::move(job->out));
+  }
+
+  void begin(const removal_ptr& job, size_t i) {
+    auto& object = job->names[i];
+    auto shard = shard_of(job->bucket->ref.bck, object);
+    if (!shard)
+      return note(job, object, shard.error());
+    ++job->under_way;
+    self
+      ->request(config.settler, std::chrono::minutes{copy_timeout},
+                settle_object{{job->bucket, object}})
+      .then([this, job, i, shard = *shard](ack) { take(job, i, shard); },
+            [this, job, object](error& e) {
+              done(job, object, fail(code_of(e), message_of(e)));
+            });
+  }
+
+  void take(const removal_ptr& job, size_t i, const shard_actor& shard) {
+    auto& object = job->names[i];
+    delete_object req{{job->bucket, object}};
+    if (auto& etag = job->etags[i]; !etag.empty())
+      req.if_match.push_back(etag);
+    self->request(shard, shard_timeout, std::move(req))
+      .then([this, job, object](ack) { done(job, object, leased()); },
+            [this, job, object](error& e) {
+              if (e == errc::object_not_found)
+                done(job, object, leased());
+              else
+                done(job, object, e);
+            });
+  }
+
+  /// Without a lease nobody may say that something is gone.
+  void done(const removal_ptr& job, const std::string& object,
+            const expected<void>& x) {
+    --job->under_way;
+    if (!x)
+      note(job, object, x.error());
+    go_on(job);
+  }
+
+  static void
+  note(const removal_ptr& job, const std::string& object, const error& e) {
+    job->out.failures.push_back({object, code_of(e), message_of(e)});
+  }
+
+  expected<void> leased() const {
+    if (config.gate_fence->open(config.env.steady_ns()))
+      return caf::unit;
+    return fail(errc::not_ready,
+                "this node has lost contact with the primary: try again in a"
+                " few seconds");
+  }
+
+  expected<shard_actor> shard_of(const bck& b, const std::string& object) {
+    if (auto ok = leased(); !ok)
+      return ok.error();
+    auto sync = config.sync->read();
+    auto* owner = owner_of(*sync->state->map, home_digest(b, object));
+    if (!owner || owner->id != config.node_id)
+      return fail(errc::not_ready, object + " belongs to "
+                                     + (owner ? name_of(*owner) : "nobody")
+                                     + " by now: try again");
+    auto digest = placement_digest(uname_of(b, object));
+    auto view = config.target->read();
+    auto* place = view->place(digest);
+    if (!place)
+      return fail(errc::not_ready, "this node has no usable mountpath");
+    return place->shard_of(digest);
+  }
+};
+
+remover_actor::behavior_type
+remover(remover_actor::stateful_pointer<remover_state> self,
+        remover_config config) {
+  auto& st = self->state;
+  st.self = self;
+  st.config = std::move(config);
+  return {
+    [&st](remove_objects& x) { return st.remove(x); },
+  };
+}
+
+} // namespace
+
+remover_actor
+spawn_remover(caf::actor_system& sys, const remover_config& config) {
+  return spawn_plain(sys, config.env, remover, config);
+}
+
+} // namespace ais

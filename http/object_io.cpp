@@ -1,0 +1,201 @@
+#include "http/object_io.hpp"
+
+namespace ais::http {
+
+namespace {
+
+/// Of a body at once where no block is at hand.
+constexpr size_t own_piece_bytes = 16 << 10;
+
+/// Sends part of an object; from memory where the disk has no descriptor.
+task<bool> send_part(exchange& x, storage::object_reader& object,
+                     uint64_t offset, uint64_t length) {
+  auto fd = object.content->native_handle();
+  if (fd >= 0)
+    co_return co_await x.send_file(fd, offset, length);
+  auto block = co_await x.thread().lease();
+  while (length > 0) {
+    auto piece
+      = block.bytes().first(std::min<uint64_t>(length, block.bytes().size()));
+    auto n = object.content->read_at(piece, offset);
+    if (!n || *n == 0)
+      co_return false;
+    std::span<const char> part{reinterpret_cast<const char*>(piece.data()), *n};
+    auto sent = co_await x.send(part);
+    if (!sent)
+      co_return false;
+    offset += *n;
+    length -= *n;
+  }
+  co_return true;
+}
+
+/// Sends a large object that is not verified yet: each piece once it is hashed,
+/// the last one only if the checksum holds. On a mismatch the reply stays
+/// incomplete: the client sees a broken transfer, never wrong bytes as good.
+task<bool>
+send_proving(edge& e, exchange& x, const located& at, lease_ptr lease) {
+  auto work = std::make_shared<proof>(lease);
+  auto& io = at.mpath->io[lease->object->stamp.ino % at.mpath->io.size()];
+  auto size = lease->object->attrs.size_bytes;
+  for (uint64_t sent = 0; sent < size;) {
+    prove_next step{work};
+    auto proven = co_await e.actors().ask(io, shard_timeout, std::move(step));
+    if (!proven) {
+      if (proven.error() == errc::corrupted)
+        e.actors().tell(at.shard, verdict{at.key, lease, false});
+      co_return false;
+    }
+    auto ok = co_await send_part(x, *lease->object, sent, *proven - sent);
+    if (!ok)
+      co_return false;
+    sent = *proven;
+  }
+  e.actors().tell(at.shard, verdict{at.key, lease, true});
+  co_return true;
+}
+
+/// Reads one piece of the body into the writer. @returns false after the last.
+task<expected<bool>>
+stream_piece(exchange& x, storage::object_writer& to, std::span<std::byte> room,
+             body_filter* filter) {
+  auto n = co_await x.fill(room);
+  if (!n)
+    co_return n.error();
+  auto more = *n == room.size();
+  auto content = room.first(*n);
+  if (filter) {
+    auto passed = filter->pass(content);
+    if (!passed)
+      co_return passed.error();
+    content = *passed;
+  }
+  if (!content.empty())
+    if (auto ok = to.append(content); !ok)
+      co_return ok.error();
+  co_return more;
+}
+
+task<expected<void>> drop_body(exchange& x) {
+  storage::bytes sink(own_piece_bytes);
+  for (;;) {
+    auto n = co_await x.read_body(sink);
+    if (!n)
+      co_return n.error();
+    if (*n == 0)
+      co_return caf::unit;
+  }
+}
+
+task<expected<lom_ptr>>
+put_streaming(edge& e, exchange& x, const located& at, write_options& options,
+              uint64_t size, body_filter* filter) {
+  begin_put first{at.key, options, size};
+  auto begun
+    = co_await e.actors().ask(at.shard, shard_timeout, std::move(first));
+  if (!begun)
+    co_return begun.error();
+  if (begun->unchanged) {
+    if (auto ok = co_await drop_body(x); !ok)
+      co_return ok.error();
+    co_return begun->unchanged;
+  }
+  auto stored = co_await stream_body(x, *begun->writer, filter);
+  if (!stored)
+    co_return stored.error();
+  if (filter)
+    if (auto ok = filter->finish(options); !ok)
+      co_return ok.error();
+  commit_put last{at.key, options, std::move(begun->writer)};
+  co_return co_await e.actors().ask(at.shard, shard_timeout, std::move(last));
+}
+
+task<expected<lom_ptr>> put_small(edge& e, exchange& x, const located& at,
+                                  write_options& options, body_filter* filter) {
+  auto content = std::make_shared<storage::bytes>(*x.request().content_length);
+  auto n = co_await x.fill(*content);
+  if (!n)
+    co_return n.error();
+  if (filter) {
+    auto passed = filter->pass(*content);
+    if (!passed)
+      co_return passed.error();
+    content->resize(passed->size());
+    if (auto ok = filter->finish(options); !ok)
+      co_return ok.error();
+  }
+  put_object req{at.key, options, std::move(content)};
+  co_return co_await e.actors().ask(at.shard, shard_timeout, std::move(req));
+}
+
+} // namespace
+
+task<expected<located>> locate(edge& e, object_key key) {
+  auto settled = co_await e.settle(key);
+  if (!settled)
+    co_return settled.error();
+  uint64_t digest = 0;
+  auto mpath = e.place(key, *settled, digest);
+  if (!mpath)
+    co_return mpath.error();
+  auto shard = (*mpath)->shard_of(digest);
+  co_return located{std::move(key), std::move(*mpath), std::move(shard)};
+}
+
+task<expected<lom_ptr>>
+put_body(edge& e, exchange& x, const located& at, write_options& options,
+         uint64_t size, body_filter* filter) {
+  auto& length = x.request().content_length;
+  auto small = length && *length <= one_message_bytes;
+  if (small) // not ?: g++ 12 destroys awaited operands of it twice
+    return put_small(e, x, at, options, filter);
+  return put_streaming(e, x, at, options, size, filter);
+}
+
+task<expected<void>>
+stream_body(exchange& x, storage::object_writer& to, body_filter* filter) {
+  auto& thread = x.thread();
+  storage::bytes own;
+  for (;;) {
+    if (thread.blocks_short()) {
+      own.resize(own_piece_bytes);
+      auto more = co_await stream_piece(x, to, own, filter);
+      if (!more)
+        co_return more.error();
+      if (!*more)
+        co_return caf::unit;
+      continue;
+    }
+    auto block = co_await thread.lease();
+    do {
+      auto more = co_await stream_piece(x, to, block.bytes(), filter);
+      if (!more)
+        co_return more.error();
+      if (!*more)
+        co_return caf::unit;
+    } while (!thread.blocks_short());
+  }
+}
+
+task<bool> send_object(edge& e, exchange& x, const located& at,
+                       const lease_ptr& lease, byte_range range) {
+  auto& object = *lease->object;
+  auto whole = range.length == object.attrs.size_bytes;
+  auto sent = true;
+  if (range.length == 0)
+    ;
+  else if (whole && !lease->verified.load())
+    sent = co_await send_proving(e, x, at, lease);
+  else
+    sent = co_await send_part(x, object, range.offset, range.length);
+  if (sent)
+    lease->atime_ns.store(e.env().wall_ns(), std::memory_order_relaxed);
+  co_return sent;
+}
+
+task<expected<lom_ptr>> ask_mover(edge& e, copy_object req) {
+  co_return co_await e.actors().ask(e.node().mover, copy_timeout,
+                                    std::move(req));
+}
+
+} // namespace ais::http

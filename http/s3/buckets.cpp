@@ -1,0 +1,431 @@
+// Buckets over S3: create, remove, look at, list their objects.
+#include "http/s3/list.hpp"
+#include "http/s3/metadata.hpp"
+#include "http/s3/service.hpp"
+#include "http/s3/when.hpp"
+#include "http/s3/xml.hpp"
+#include "http/v1/list_objects.hpp"
+#include "storage/base/home.hpp"
+#include "storage/base/log.hpp"
+#include "storage/base/metrics.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace ais::http::s3 {
+
+namespace {
+
+/// Of up to 1000 objects of a target.
+constexpr std::chrono::seconds remove_timeout{120};
+constexpr std::string_view owner_id
+  = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a";
+constexpr std::string_view owner_name = "ais";
+
+void add_owner(xml_writer& xml, std::string_view tag) {
+  xml.open(tag).text("ID", owner_id).text("DisplayName", owner_name).close();
+}
+
+/// S3's rules for new buckets; others may exist, made by the native API.
+/// Source: Amazon S3 User Guide, "Bucket naming rules".
+bool good_name(std::string_view x) {
+  auto alnum = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  };
+  auto inner = [&](char c) {
+    return alnum(c) || c == '-' || c == '.';
+  };
+  auto address = x.find_first_not_of("0123456789.") == std::string_view::npos
+                 && std::count(x.begin(), x.end(), '.') == 3;
+  return x.size() >= 3 && x.size() <= 63 && alnum(x.front()) && alnum(x.back())
+         && std::all_of(x.begin(), x.end(), inner)
+         && x.find("..") == std::string_view::npos && !address;
+}
+
+} // namespace
+
+task<> list_buckets(context& c) {
+  xml_writer xml{"ListAllMyBucketsResult"};
+  add_owner(xml, "Owner");
+  xml.open("Buckets");
+  for (auto& [b, value] : c.e.buckets().buckets) {
+    if (b.name.front() == '.' || b.ns == uploads_ns()
+        || (c.owner && !c.owner->covers(b.name)))
+      continue;
+    xml.open("Bucket")
+      .text("Name", b.name)
+      .text("CreationDate", format_xml_time(value->props->created_ns))
+      .close();
+  }
+  co_await reply_xml(c, xml.finish());
+}
+
+task<> create_bucket(context& c) {
+  auto body = co_await read_body(c);
+  if (!body)
+    co_return co_await reply_fault(c, body.why());
+  if (!good_name(c.bucket)) {
+    fault why{invalid_bucket_name,
+              "a bucket's name has 3 to 63 lower-case letters, digits, '-' and"
+              " '.', and begins and ends with a letter or digit",
+              {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  if (!body->empty())
+    if (auto ok = parse_xml(*body, "CreateBucketConfiguration"); !ok)
+      co_return co_await reply_fault(c, ok.why());
+  ais::create_bucket req{bck{provider::ais, {}, c.bucket}, ""};
+  auto done = co_await c.e.actors().ask(c.e.node().proxy, proxy_timeout,
+                                        std::move(req));
+  if (!done)
+    co_return co_await reply_fault(c, fault_of(done.error()));
+  header_list headers; // g++ 12: no list inside what is awaited
+  headers.emplace_back("Location", '/' + c.bucket);
+  co_await reply_empty(c, 200, std::move(headers));
+}
+
+task<> head_bucket(context& c) {
+  auto b = bucket_for(c, access::head_bucket);
+  if (!b)
+    co_return co_await reply_fault(c, b.why());
+  header_list headers;
+  headers.emplace_back("x-amz-bucket-region", "us-east-1");
+  co_await reply_empty(c, 200, std::move(headers));
+}
+
+task<> delete_bucket(context& c) {
+  auto b = bucket_for(c, access::destroy_bucket);
+  if (!b)
+    co_return co_await reply_fault(c, b.why());
+  v1::list_request req;
+  req.page_size = 1;
+  v1::list_reply page{make_id(c.e.env()), {}, {}};
+  std::vector<std::string> where;
+  auto failed = co_await v1::list_page(c.e, **b, req, page, where);
+  if (failed)
+    co_return co_await reply_fault(c, fault_of(failed));
+  if (!page.entries.empty()) {
+    fault why{
+      bucket_not_empty, "the bucket has objects: delete them first", {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  destroy_bucket msg{(*b)->ref.bck};
+  auto done = co_await c.e.actors().ask(c.e.node().proxy, proxy_timeout,
+                                        std::move(msg));
+  if (!done)
+    co_return co_await reply_fault(c, fault_of(done.error()));
+  // Uploads that were never completed go with it.
+  bck uploads{provider::ais, uploads_ns(), (*b)->ref.bck.name};
+  if (c.e.buckets().find(uploads)) {
+    destroy_bucket rest{uploads};
+    done = co_await c.e.actors().ask(c.e.node().proxy, proxy_timeout,
+                                     std::move(rest));
+    if (!done && done.error() != errc::bucket_not_found)
+      log_warning("S3: the uploads to " + c.bucket
+                  + " are left: " + message_of(done.error()));
+  }
+  co_await reply_empty(c, 204);
+}
+
+task<> get_location(context& c) {
+  auto b = bucket_for(c, access::head_bucket);
+  if (!b)
+    co_return co_await reply_fault(c, b.why());
+  // Empty: us-east-1.
+  co_await reply_xml(c, xml_writer{"LocationConstraint"}.finish());
+}
+
+task<> get_versioning(context& c) {
+  auto b = bucket_for(c, access::head_bucket);
+  if (!b)
+    co_return co_await reply_fault(c, b.why());
+  // Versions are counted, former ones are not kept: never enabled.
+  co_await reply_xml(c, xml_writer{"VersioningConfiguration"}.finish());
+}
+
+task<> get_acl(context& c) {
+  auto b = bucket_for(c, access::head_bucket);
+  if (!b)
+    co_return co_await reply_fault(c, b.why());
+  if (!c.key.empty()) {
+    auto at = co_await object_for(c, access::head_object);
+    if (!at)
+      co_return co_await reply_fault(c, at.why());
+    ais::head_object req{at->key, false};
+    auto attrs
+      = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
+    if (!attrs)
+      co_return co_await reply_fault(c, fault_of(attrs.error()));
+  }
+  xml_writer xml{"AccessControlPolicy"};
+  add_owner(xml, "Owner");
+  xml.open("AccessControlList").open("Grant");
+  xml.open("Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\""
+           " xsi:type=\"CanonicalUser\"");
+  xml.text("ID", owner_id).text("DisplayName", owner_name).close();
+  xml.text("Permission", "FULL_CONTROL");
+  co_await reply_xml(c, xml.finish());
+}
+
+// -- listing
+// ----------------------------------------------------------------------
+
+namespace {
+
+/// Fills a page. @returns whether there is more behind it.
+task<outcome<bool>>
+fill_page(context& c, const bucket& b, list_query& q, list_page& out) {
+  if (q.uuid.empty())
+    q.uuid = make_id(c.e.env());
+  if (q.count == 0)
+    co_return false;
+  v1::list_request req;
+  req.options.prefix = q.prefix;
+  req.options.non_recursive = q.delimiter == "/";
+  req.token = out.resume_at(q.after);
+  for (;;) {
+    v1::list_reply page{q.uuid, {}, {}};
+    std::vector<std::string> where;
+    req.page_size = q.count - out.size() + 1;
+    auto failed = co_await v1::list_page(c.e, b, req, page, where);
+    if (failed)
+      co_return fault_of(failed);
+    for (auto& x : page.entries) {
+      req.token = x.name;
+      auto taken = out.add(std::move(x));
+      if (!taken)
+        co_return true;
+    }
+    if (page.token.empty())
+      co_return false;
+    req.token = out.resume_at(req.token);
+  }
+}
+
+void add_prefixes(xml_writer& xml, const list_query& q, const list_page& page) {
+  for (auto& x : page.prefixes())
+    xml.open("CommonPrefixes").text("Prefix", q.shown(x)).close();
+}
+
+void add_attributes(xml_writer& xml, const storage::walk_entry& x) {
+  xml.text("LastModified", format_xml_time(x.attrs.mtime_ns))
+    .text("ETag", '"' + storage::etag_of(x.attrs) + '"')
+    .number("Size", x.attrs.size_bytes)
+    .text("StorageClass", "STANDARD");
+}
+
+/// What all kinds of listings begin with.
+void add_query(xml_writer& xml, const context& c, const list_query& q) {
+  xml.text("Name", c.bucket).text("Prefix", q.shown(q.prefix));
+  if (!q.delimiter.empty())
+    xml.text("Delimiter", q.shown(q.delimiter));
+  xml.number("MaxKeys", q.count);
+  if (q.url)
+    xml.text("EncodingType", "url");
+}
+
+/// Parses, fills and answers by `write`.
+template <class Write>
+task<> answer_list(context& c, int version, Write write) {
+  auto start = std::chrono::steady_clock::now();
+  auto b = bucket_for(c, access::list_objects);
+  if (!b)
+    co_return co_await reply_fault(c, b.why());
+  auto q = parse_list_query(c.q, version);
+  if (!q)
+    co_return co_await reply_fault(c, q.why());
+  list_page page{*q};
+  auto more = co_await fill_page(c, **b, *q, page);
+  if (!more) {
+    count(stat::err_lst_n);
+    co_return co_await reply_fault(c, more.why());
+  }
+  auto xml = write(*q, page, *more);
+  count(stat::lst_n);
+  count(
+    stat::lst_ns_total,
+    static_cast<uint64_t>((std::chrono::steady_clock::now() - start).count()));
+  co_await reply_xml(c, std::move(xml));
+}
+
+std::string list_v1(const context& c, const list_query& q,
+                    const list_page& page, bool more) {
+  xml_writer xml{"ListBucketResult"};
+  add_query(xml, c, q);
+  xml.text("Marker", q.shown(q.after)).flag("IsTruncated", more);
+  if (more)
+    xml.text("NextMarker", q.shown(page.last()));
+  for (auto& x : page.keys()) {
+    xml.open("Contents").text("Key", q.shown(x.name));
+    add_attributes(xml, x);
+    add_owner(xml, "Owner");
+    xml.close();
+  }
+  add_prefixes(xml, q, page);
+  return xml.finish();
+}
+
+std::string list_v2(const context& c, const list_query& q,
+                    const list_page& page, bool more) {
+  xml_writer xml{"ListBucketResult"};
+  add_query(xml, c, q);
+  xml.number("KeyCount", page.size()).flag("IsTruncated", more);
+  if (auto start = c.q.get("start-after"); !start.empty())
+    xml.text("StartAfter", q.shown(start));
+  if (auto token = c.q.get("continuation-token"); !token.empty())
+    xml.text("ContinuationToken", token);
+  if (more)
+    xml.text("NextContinuationToken", make_token(q.uuid, page.last()));
+  for (auto& x : page.keys()) {
+    xml.open("Contents").text("Key", q.shown(x.name));
+    add_attributes(xml, x);
+    if (q.owner)
+      add_owner(xml, "Owner");
+    xml.close();
+  }
+  add_prefixes(xml, q, page);
+  return xml.finish();
+}
+
+std::string list_v0(const context& c, const list_query& q,
+                    const list_page& page, bool more) {
+  xml_writer xml{"ListVersionsResult"};
+  add_query(xml, c, q);
+  xml.text("KeyMarker", q.shown(q.after)).text("VersionIdMarker", "");
+  xml.flag("IsTruncated", more);
+  if (more)
+    xml.text("NextKeyMarker", q.shown(page.last()))
+      .text("NextVersionIdMarker", "null");
+  for (auto& x : page.keys()) {
+    xml.open("Version").text("Key", q.shown(x.name));
+    xml.text("VersionId", "null").flag("IsLatest", true);
+    add_attributes(xml, x);
+    add_owner(xml, "Owner");
+    xml.close();
+  }
+  add_prefixes(xml, q, page);
+  return xml.finish();
+}
+
+} // namespace
+
+task<> list_objects(context& c) {
+  auto type = c.q.find("list-type");
+  auto version = type && *type == "2" ? 2 : 1;
+  auto write = [&](const list_query& q, const list_page& page, bool more) {
+    return version == 2 ? list_v2(c, q, page, more) : list_v1(c, q, page, more);
+  };
+  co_await answer_list(c, version, write);
+}
+
+task<> list_versions(context& c) {
+  auto write = [&](const list_query& q, const list_page& page, bool more) {
+    return list_v0(c, q, page, more);
+  };
+  co_await answer_list(c, 0, write);
+}
+
+// -- deleting many
+// -----------------------------------------------------------------------
+
+namespace {
+
+/// A key to remove, and the tag it must have, if any.
+struct doomed {
+  std::string key;
+  std::string etag;
+};
+
+/// Has every target remove those of its keys. @returns what is left, and why.
+task<std::map<std::string, fault>>
+remove_all(context& c, const bucket& b, const std::vector<doomed>& keys) {
+  std::map<std::string, fault> failed;
+  std::map<std::string, remove_objects> by_owner;
+  for (auto& [key, etag] : keys) {
+    auto* owner = owner_of(c.e.map(), home_digest(b.ref.bck, key));
+    if (auto ok = check_key(key); !ok)
+      failed.emplace(key, ok.why());
+    else if (!owner)
+      failed.emplace(
+        key, fault{service_unavailable, "the cluster has no target", {}});
+    else {
+      auto& req = by_owner[owner->id];
+      req.names.push_back(key);
+      req.etags.push_back(etag);
+    }
+  }
+  std::vector<question<gate_actor, remove_objects>> all;
+  for (auto& [id, req] : by_owner) {
+    req.bucket = b.ref.bck;
+    req.bid = b.ref.bid;
+    all.push_back({c.e.gate_of(id), req});
+  }
+  auto answers = co_await c.e.actors().ask_many(std::move(all), remove_timeout);
+  auto req = by_owner.begin();
+  for (auto& got : answers) {
+    auto asked = req->second.names.size();
+    if (!got)
+      for (auto& key : req->second.names)
+        failed.emplace(key, fault_of(got.error()));
+    else
+      for (auto& x : got->failures)
+        failed.emplace(x.name, fault_of(fail(x.code, x.text)));
+    count(stat::del_n, got ? asked - got->failures.size() : 0);
+    ++req;
+  }
+  co_return failed;
+}
+
+} // namespace
+
+task<> delete_objects(context& c) {
+  constexpr size_t max_deletes = 1000;
+  auto body = co_await read_body(c);
+  if (!body)
+    co_return co_await reply_fault(c, body.why());
+  auto b = bucket_for(c, access::delete_object);
+  if (!b)
+    co_return co_await reply_fault(c, b.why());
+  auto doc = parse_xml(*body, "Delete");
+  if (!doc)
+    co_return co_await reply_fault(c, doc.why());
+  auto top = (*doc)->document_element();
+  std::vector<doomed> keys;
+  auto empty = false;
+  auto versions = false;
+  for (auto& x : top.children()) {
+    if (local_name(x) != "Object")
+      continue;
+    auto tags = parse_tags(child_text(x, "ETag"));
+    keys.push_back({child_text(x, "Key"), tags.empty() ? "" : tags.front()});
+    empty = empty || keys.back().key.empty();
+    auto version = child_text(x, "VersionId");
+    versions = versions || (!version.empty() && version != "null");
+  }
+  if (versions) {
+    fault why{
+      no_such_version, "objects have no other versions than \"null\" here", {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  if (keys.empty() || empty || keys.size() > max_deletes) {
+    fault why{
+      malformed_xml, "a <Delete> needs 1 to 1000 <Object> with a <Key>", {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  auto quiet = child_text(top, "Quiet") == "true";
+  auto failed = co_await remove_all(c, **b, keys);
+  xml_writer xml{"DeleteResult"};
+  for (auto& [key, etag] : keys) {
+    if (auto why = failed.find(key); why != failed.end())
+      xml.open("Error")
+        .text("Key", key)
+        .text("Code", why->second.code.name)
+        .text("Message", why->second.message)
+        .close();
+    else if (!quiet)
+      xml.open("Deleted").text("Key", key).close();
+  }
+  co_await reply_xml(c, xml.finish());
+}
+
+} // namespace ais::http::s3

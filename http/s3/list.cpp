@@ -1,0 +1,101 @@
+#include "http/s3/list.hpp"
+
+#include "http/s3/digest.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace ais::http::s3 {
+
+namespace {
+
+fault bad_argument(std::string why) {
+  return {invalid_argument, std::move(why), {}};
+}
+
+} // namespace
+
+std::string list_query::shown(std::string_view x) const {
+  return url ? percent_encode(x) : std::string{x};
+}
+
+outcome<list_query> parse_list_query(const query& q, int version) {
+  list_query out;
+  out.prefix = q.get("prefix");
+  out.delimiter = q.get("delimiter");
+  if (auto ok = check_prefix(out.prefix); !ok)
+    return bad_argument("prefix: " + message_of(ok.error()));
+  if (auto text = q.find("max-keys"); text && !text->empty()) {
+    uint64_t n = 0;
+    auto [end, ec]
+      = std::from_chars(text->data(), text->data() + text->size(), n);
+    if (ec != std::errc{} || end != text->data() + text->size()
+        || n > INT32_MAX)
+      return bad_argument("max-keys must be a number from 0 to 2147483647");
+    out.count = std::min<size_t>(n, max_keys);
+  }
+  if (auto text = q.find("encoding-type")) {
+    if (*text != "url")
+      return bad_argument("encoding-type must be url");
+    out.url = true;
+  }
+  out.owner = version != 2 || q.get("fetch-owner") == "true";
+  if (version == 1) {
+    out.after = q.get("marker");
+  } else if (version == 0) {
+    out.after = q.get("key-marker");
+  } else {
+    out.after = q.get("start-after");
+    if (auto token = q.find("continuation-token")) {
+      auto raw = from_base64(*token);
+      auto split = raw ? raw->find('\n') : std::string::npos;
+      if (split == std::string::npos)
+        return bad_argument("the continuation token is not one of this"
+                            " server");
+      out.uuid = raw->substr(0, split);
+      out.after = raw->substr(split + 1);
+    }
+  }
+  return out;
+}
+
+std::string make_token(std::string_view uuid, std::string_view last) {
+  return to_base64(std::string{uuid} + '\n' + std::string{last});
+}
+
+bool list_page::add(storage::walk_entry x) {
+  auto& by = query_.delimiter;
+  auto at
+    = by.empty() ? std::string::npos : x.name.find(by, query_.prefix.size());
+  if (at == std::string::npos) {
+    if (size() == query_.count)
+      return false;
+    last_ = x.name;
+    keys_.push_back(std::move(x));
+    return true;
+  }
+  auto common = x.name.substr(0, at + by.size());
+  if (common == query_.after || common == last_)
+    return true; // shown already
+  if (size() == query_.count)
+    return false;
+  last_ = common;
+  prefixes_.push_back(std::move(common));
+  return true;
+}
+
+std::string list_page::resume_at(const std::string& seen) const {
+  auto& by = query_.delimiter;
+  auto& prefix = query_.prefix;
+  if (by.empty())
+    return seen;
+  auto at = seen.find(by, prefix.size());
+  if (at == std::string::npos || seen.compare(0, prefix.size(), prefix) != 0)
+    return seen;
+  auto common = seen.substr(0, at + by.size());
+  if (common != last_ && common != query_.after)
+    return seen;
+  return common + '\xff'; // behind all names, which are UTF-8
+}
+
+} // namespace ais::http::s3

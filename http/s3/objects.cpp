@@ -1,0 +1,412 @@
+// Objects over S3: GET, HEAD, PUT, copy, DELETE.
+#include "http/s3/digest.hpp"
+#include "http/s3/metadata.hpp"
+#include "http/s3/service.hpp"
+#include "http/s3/tags.hpp"
+#include "http/s3/upload.hpp"
+#include "http/s3/when.hpp"
+#include "http/s3/xml.hpp"
+#include "storage/base/units.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace ais::http::s3 {
+
+namespace {
+
+/// What a Range header of a GET asks for: none if it is to be ignored, as one
+/// of several ranges or of another unit is.
+std::optional<std::string_view> wanted_range(std::string_view x) {
+  constexpr std::string_view unit = "bytes=";
+  if (x.substr(0, unit.size()) != unit)
+    return {};
+  auto spec = x.substr(unit.size());
+  auto dash = spec.find('-');
+  auto digits = [](std::string_view y) {
+    return y.find_first_not_of("0123456789") == std::string_view::npos;
+  };
+  if (dash == std::string_view::npos || spec.size() < 2
+      || !digits(spec.substr(0, dash)) || !digits(spec.substr(dash + 1)))
+    return {};
+  auto first = spec.substr(0, dash);
+  auto last = spec.substr(dash + 1);
+  auto backwards = !first.empty() && !last.empty()
+                   && (first.size() > last.size()
+                       || (first.size() == last.size() && first > last));
+  if (backwards)
+    return {};
+  return x;
+}
+
+bool wants_checksums(const context& c) {
+  return same_name(c.req.find("x-amz-checksum-mode"), "enabled");
+}
+
+/// Answers a condition that does not hold; 304 tells what there is.
+task<> reply_condition(context& c, const fault& why, const storage::lom& x) {
+  if (why.code.status != 304)
+    co_return co_await reply_fault(c, why);
+  header_list headers{{"ETag", quoted(etag_of(x))},
+                      {"Last-Modified", format_http_date(x.mtime_ns)}};
+  co_await reply_empty(c, 304, std::move(headers));
+}
+
+/// There are no parts to tell apart: the whole is part 1.
+checked check_part(const context& c) {
+  auto part = c.q.find("partNumber");
+  if (part && *part != "1")
+    return fault{
+      invalid_part_number, "the object has one part: ask for partNumber 1", {}};
+  return std::monostate{};
+}
+
+/// The version of an object to read.
+task<expected<lease_ptr>> open_lease(context& c, const located& at) {
+  open_object req{at.key, true};
+  co_return co_await c.e.actors().ask(at.shard, shard_timeout, std::move(req));
+}
+
+header_list shown(const context& c, const storage::lom& x) {
+  header_list out;
+  add_common(c, out);
+  add_metadata(out, x, wants_checksums(c));
+  // Who cannot prove who they are must not choose what a browser makes of it.
+  if (!c.user.empty() || !c.e.s3_access().rules().verify)
+    override_headers(out, c.q);
+  return out;
+}
+
+} // namespace
+
+task<> get_object(context& c) {
+  op_stats stats{stat::get_n, stat::get_ns_total, stat::err_get_n};
+  auto at = co_await object_for(c, access::get);
+  auto part = check_part(c);
+  if (!at || !part) {
+    stats.bad();
+    co_return co_await reply_fault(c, at ? part.why() : at.why());
+  }
+  auto lease = co_await open_lease(c, *at);
+  if (!lease) {
+    stats.bad();
+    co_return co_await reply_fault(c, fault_of(lease.error()));
+  }
+  auto& attrs = (*lease)->object->attrs;
+  if (auto ok = check_read(c.req, attrs); !ok) {
+    stats.ok();
+    co_return co_await reply_condition(c, ok.why(), attrs);
+  }
+  byte_range range{0, attrs.size_bytes};
+  auto status = 200;
+  auto headers = shown(c, attrs);
+  if (auto header = wanted_range(c.req.find("range"))) {
+    auto parsed = parse_range(*header, attrs.size_bytes);
+    if (!parsed) {
+      stats.bad();
+      co_return co_await reply_fault(c, fault_of(parsed.error()));
+    }
+    range = *parsed;
+    status = 206;
+    headers.emplace_back("Content-Range",
+                         "bytes " + std::to_string(range.offset) + '-'
+                           + std::to_string(range.offset + range.length - 1)
+                           + '/' + std::to_string(attrs.size_bytes));
+    std::erase_if(headers, [](auto& x) {
+      return x.first.substr(0, 15) == "x-amz-checksum-";
+    });
+  }
+  auto begun = co_await c.x.begin(status, headers, range.length);
+  if (!begun)
+    co_return stats.bad();
+  auto sent = co_await send_object(c.e, c.x, *at, *lease, range);
+  if (!sent) {
+    c.x.abort();
+    co_return stats.bad();
+  }
+  count(stat::get_size, range.length);
+  stats.ok();
+}
+
+task<> head_object(context& c) {
+  op_stats stats{stat::head_n, stat::head_ns_total, stat::err_head_n};
+  auto at = co_await object_for(c, access::head_object);
+  auto part = check_part(c);
+  if (!at || !part) {
+    stats.bad();
+    co_return co_await reply_fault(c, at ? part.why() : at.why());
+  }
+  ais::head_object req{at->key, false};
+  auto attrs
+    = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
+  if (!attrs) {
+    stats.bad();
+    co_return co_await reply_fault(c, fault_of(attrs.error()));
+  }
+  stats.ok();
+  if (auto ok = check_read(c.req, **attrs); !ok)
+    co_return co_await reply_condition(c, ok.why(), **attrs);
+  reply r;
+  r.headers = shown(c, **attrs);
+  r.length = (*attrs)->size_bytes;
+  co_await c.x.reply(std::move(r));
+}
+
+// -- attributes
+// -------------------------------------------------------------------
+
+namespace {
+
+/// How many parts the object was made of, as its tag tells; 0: it was not.
+uint64_t parts_of(const storage::lom& x) {
+  auto tag = etag_of(x);
+  auto dash = tag.rfind('-');
+  uint64_t n = 0;
+  if (dash == 32)
+    std::from_chars(tag.data() + dash + 1, tag.data() + tag.size(), n);
+  return n;
+}
+
+void add_attribute(xml_writer& xml, std::string_view name,
+                   const storage::lom& x) {
+  if (name == "ETag")
+    xml.text("ETag", etag_of(x));
+  else if (name == "StorageClass")
+    xml.text("StorageClass", "STANDARD");
+  else if (name == "ObjectSize")
+    xml.number("ObjectSize", x.size_bytes);
+  else if (name == "ObjectParts" && parts_of(x) > 0)
+    xml.open("ObjectParts").number("PartsCount", parts_of(x)).close();
+  if (name != "Checksum")
+    return;
+  for (auto a : algorithms)
+    if (auto i = x.custom.find(std::string{metadata_key(a)});
+        i != x.custom.end())
+      xml.open("Checksum")
+        .text(element_of(a), i->second)
+        .text("ChecksumType", checksum_kind(i->second))
+        .close();
+}
+
+} // namespace
+
+task<> get_attributes(context& c) {
+  constexpr std::string_view known[]
+    = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"};
+  std::vector<std::string> wanted;
+  for (auto list : c.req.find_all("x-amz-object-attributes"))
+    for (auto& x : parse_tags(list))
+      wanted.push_back(std::move(x));
+  auto strange = std::any_of(wanted.begin(), wanted.end(), [&](auto& x) {
+    return std::find(std::begin(known), std::end(known), x) == std::end(known);
+  });
+  auto at = co_await object_for(c, access::head_object);
+  if (!at)
+    co_return co_await reply_fault(c, at.why());
+  if (wanted.empty() || strange) {
+    fault why{invalid_argument,
+              "x-amz-object-attributes must list some of ETag, Checksum,"
+              " ObjectParts, StorageClass and ObjectSize",
+              {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  ais::head_object req{at->key, false};
+  auto attrs
+    = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
+  if (!attrs)
+    co_return co_await reply_fault(c, fault_of(attrs.error()));
+  xml_writer xml{"GetObjectAttributesResponse"};
+  for (auto name : known)
+    if (std::find(wanted.begin(), wanted.end(), name) != wanted.end())
+      add_attribute(xml, name, **attrs);
+  header_list headers;
+  headers.emplace_back("Last-Modified", format_http_date((*attrs)->mtime_ns));
+  co_await reply_xml(c, xml.finish(), std::move(headers));
+}
+
+// -- PUT
+// --------------------------------------------------------------------------
+
+namespace {
+
+/// Everything a write brings beside its bytes.
+outcome<write_options> write_options_of(const context& c) {
+  auto metadata = read_metadata(c.req);
+  if (!metadata)
+    return metadata.why();
+  write_options out;
+  out.custom = std::move(*metadata);
+  out.if_match = parse_tags(c.req.find("if-match"));
+  out.if_none_match = parse_tags(c.req.find("if-none-match"));
+  return out;
+}
+
+/// Why a write failed.
+fault write_fault(const error& e, const upload* body) {
+  if (body && body->why())
+    return *body->why();
+  if (e == errc::too_large)
+    return {metadata_too_large, message_of(e), {}};
+  if (e == errc::timed_out && body)
+    return {incomplete_body, message_of(e), {}};
+  return fault_of(e);
+}
+
+} // namespace
+
+task<> put_object(context& c) {
+  if (!c.req.find("x-amz-copy-source").empty())
+    co_return co_await copy_object(c);
+  op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
+  auto at = co_await object_for(c, access::put);
+  auto options = write_options_of(c);
+  auto body = upload::make(c.req, c.payload, c.signer);
+  if (!at || !options || !body) {
+    stats.bad();
+    co_return co_await reply_fault(c, !at        ? at.why()
+                                      : !options ? options.why()
+                                                 : body.why());
+  }
+  auto& filter = **body;
+  auto stored
+    = co_await put_body(c.e, c.x, *at, *options, filter.size(), body->get());
+  if (!stored) {
+    stats.bad();
+    if (stored.error() == errc::io_error)
+      count(stat::err_io_put_n);
+    co_return co_await reply_fault(c, write_fault(stored.error(), &filter));
+  }
+  stats.ok();
+  count(stat::put_size, (*stored)->size_bytes);
+  header_list headers{{"ETag", quoted(etag_of(**stored))}};
+  add_checksums(headers, **stored);
+  co_await reply_empty(c, 200, std::move(headers));
+}
+
+// -- copy
+// -------------------------------------------------------------------------
+
+namespace {
+
+/// The source of a copy: an object of this node.
+task<outcome<located>> copy_source(context& c) {
+  auto name = parse_copy_source(c.req.find("x-amz-copy-source"));
+  if (!name)
+    co_return name.why();
+  if (c.owner && !c.owner->covers(name->bucket))
+    co_return fault{access_denied, "access denied", {}};
+  auto b = bucket_named(c.e, name->bucket, access::get);
+  if (!b)
+    co_return b.why();
+  co_return co_await object_named(c, *b, std::move(name->key));
+}
+
+/// Where it is copied to: perhaps another node.
+outcome<object_key> copy_destination(context& c) {
+  auto b = bucket_for(c, access::put);
+  if (!b)
+    return b.why();
+  if (auto ok = check_key(c.key); !ok)
+    return ok.why();
+  return object_key{*b, c.key};
+}
+
+/// Copies, if the source is what the conditions want.
+task<outcome<lom_ptr>> copy_if(context& c, const located& from, object_key to,
+                               bool replace, storage::custom_map custom) {
+  open_object open{from.key, false};
+  auto source
+    = co_await c.e.actors().ask(from.shard, shard_timeout, std::move(open));
+  if (!source)
+    co_return fault_of(source.error());
+  auto& attrs = (*source)->object->attrs;
+  auto ok = check_read(c.req, attrs, "x-amz-copy-source-");
+  if (!ok)
+    co_return ok.why();
+  // Metadata and tags are copied or replaced each by itself.
+  auto new_tags = c.req.find("x-amz-tagging-directive") == "REPLACE";
+  if (!new_tags)
+    custom.erase(tags_key);
+  for (auto& [key, value] : attrs.custom) {
+    auto goes = storage::internal(key) ? new_tags : replace;
+    if (!goes || storage::of_content(key))
+      custom[key] = value;
+  }
+  ais::copy_object req{from.key, std::move(to), false, *source,
+                       std::move(custom)};
+  auto done = co_await ask_mover(c.e, std::move(req));
+  if (!done)
+    co_return write_fault(done.error(), nullptr);
+  co_return *done;
+}
+
+} // namespace
+
+task<> copy_object(context& c) {
+  op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
+  auto from = co_await copy_source(c);
+  auto to = copy_destination(c);
+  auto options = write_options_of(c);
+  auto directive = c.req.find("x-amz-metadata-directive");
+  auto replace = directive == "REPLACE";
+  fault why{internal_error, {}, {}};
+  if (!from) {
+    why = from.why();
+  } else if (!to) {
+    why = to.why();
+  } else if (!options) {
+    why = options.why();
+  } else if (!options->if_match.empty() || !options->if_none_match.empty()) {
+    why = {not_implemented,
+           "conditions on the destination of a copy are not available in this"
+           " version: use x-amz-copy-source-if-*",
+           {}};
+  } else if (!directive.empty() && !replace && directive != "COPY") {
+    why = {
+      invalid_argument, "x-amz-metadata-directive must be COPY or REPLACE", {}};
+  } else if (!replace && from->key.bucket->ref.bid == to->bucket->ref.bid
+             && from->key.name == to->name) {
+    why = {invalid_request,
+           "copying an object to itself needs"
+           " x-amz-metadata-directive: REPLACE",
+           {}};
+  } else {
+    auto done = co_await copy_if(c, *from, std::move(*to), replace,
+                                 std::move(options->custom));
+    if (done) {
+      stats.ok();
+      xml_writer xml{"CopyObjectResult"};
+      xml.text("LastModified", format_xml_time((*done)->mtime_ns))
+        .text("ETag", quoted(etag_of(**done)));
+      co_return co_await reply_xml(c, xml.finish());
+    }
+    why = done.why();
+  }
+  stats.bad();
+  co_await reply_fault(c, std::move(why));
+}
+
+// -- DELETE
+// -----------------------------------------------------------------------
+
+task<> delete_object(context& c) {
+  op_stats stats{stat::del_n, stat::head_ns_total, stat::err_del_n};
+  auto at = co_await object_for(c, access::delete_object);
+  if (!at) {
+    stats.bad();
+    co_return co_await reply_fault(c, at.why());
+  }
+  ais::delete_object req{at->key};
+  req.if_match = parse_tags(c.req.find("if-match"));
+  auto gone
+    = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
+  if (!gone && gone.error() != errc::object_not_found) {
+    stats.bad();
+    co_return co_await reply_fault(c, fault_of(gone.error()));
+  }
+  if (gone)
+    count(stat::del_n);
+  co_await reply_empty(c, 204);
+}
+
+} // namespace ais::http::s3

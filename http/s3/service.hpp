@@ -1,0 +1,123 @@
+// The S3 API: which requests it takes, and what its operations share. Source:
+// Amazon S3 API Reference; api-data 6.
+//
+// A request passes three gates: its signature or anonymity (access.hpp), the
+// level its operation needs, and the bucket's `access` property.
+#pragma once
+
+#include "http/object_io.hpp"
+#include "http/s3/access.hpp"
+#include "http/s3/aws_chunked.hpp"
+#include "http/s3/fault.hpp"
+#include "http/s3/sigv4.hpp"
+
+#include <optional>
+#include <string>
+
+namespace ais::http::s3 {
+
+/// Of changes of buckets.
+inline constexpr std::chrono::seconds proxy_timeout{60};
+
+/// Whether a request is S3's: below /s3, or at the root and signed, from an S3
+/// client, or of a bucket there is.
+bool wants(edge& e, const call& c, std::string_view path);
+
+/// Answers it. `path` is raw.
+task<> serve(edge& e, call& c, std::string_view path);
+
+/// One request on its way through http/s3.
+struct context {
+  edge& e;
+  exchange& x;
+  const request& req;
+  const query& q;
+  std::string id; ///< of the request
+  std::string bucket;
+  std::string key;
+  /// How the payload is signed: x-amz-content-sha256, perhaps empty.
+  std::string payload;
+  std::optional<chunk_signer> signer; ///< if signatures are verified
+  std::string user;                   ///< access key, empty: anonymous
+  const access_key* owner = nullptr;  ///< of the signature; valid before waits
+};
+
+// -- what operations use
+// ----------------------------------------------------------
+
+/// The bucket of any name, whatever its `access`.
+outcome<bucket_ptr> find_bucket(edge& e, std::string_view name);
+/// The bucket of the request, if its `access` allows `wanted`.
+outcome<bucket_ptr> bucket_for(context& c, access wanted);
+/// That of any name.
+outcome<bucket_ptr> bucket_named(edge& e, std::string_view name, access wanted);
+/// The object of the request, which is on this node.
+task<outcome<located>> object_for(context& c, access wanted);
+/// That of any name.
+task<outcome<located>> object_named(context& c, bucket_ptr b, std::string key);
+/// What x-amz-copy-source names: bucket and key.
+struct source_name {
+  std::string bucket;
+  std::string key;
+};
+/// invalid_argument, no_such_version.
+outcome<source_name> parse_copy_source(std::string_view header);
+/// Whether a key can be stored.
+checked check_key(std::string_view key);
+
+/// Reads the whole body, a document, and compares it with what the headers say:
+/// Content-MD5, checksums, x-amz-content-sha256.
+/// @param checksums  whether x-amz-checksum-* are those of the body
+task<outcome<std::string>> read_body(context& c, bool checksums = true);
+/// Changes a property of the S3 section of the request's bucket, and answers
+/// with that status.
+task<> set_bucket_text(context& c, std::string_view name, std::string value,
+                       int status = 204);
+task<> reply_fault(context& c, fault why);
+task<> reply_xml(context& c, std::string xml, header_list headers = {},
+                 int status = 200);
+/// A reply without content.
+task<> reply_empty(context& c, int status, header_list headers = {});
+
+/// What every reply has, for those that are sent by hand: the request's id, and
+/// what the bucket's CORS rules say.
+void add_common(const context& c, header_list& out);
+
+// -- operations
+// -------------------------------------------------------------------
+
+task<> list_buckets(context& c);
+task<> create_bucket(context& c);
+task<> head_bucket(context& c);
+task<> delete_bucket(context& c);
+task<> get_location(context& c);
+task<> get_versioning(context& c);
+task<> get_acl(context& c);
+task<> get_bucket_tagging(context& c);
+task<> put_bucket_tagging(context& c);
+task<> delete_bucket_tagging(context& c);
+task<> get_cors(context& c);
+task<> put_cors(context& c);
+task<> delete_cors(context& c);
+/// OPTIONS: a browser asks for a page whether it may; nobody signs that.
+task<> preflight(context& c);
+task<> list_objects(context& c);
+task<> list_versions(context& c);
+task<> delete_objects(context& c);
+task<> get_object(context& c);
+task<> head_object(context& c);
+task<> get_attributes(context& c);
+task<> put_object(context& c);
+task<> copy_object(context& c);
+task<> delete_object(context& c);
+task<> get_object_tagging(context& c);
+task<> put_object_tagging(context& c);
+task<> delete_object_tagging(context& c);
+task<> create_upload(context& c);
+task<> put_part(context& c);
+task<> list_parts(context& c);
+task<> complete_upload(context& c);
+task<> abort_upload(context& c);
+task<> list_uploads(context& c);
+
+} // namespace ais::http::s3

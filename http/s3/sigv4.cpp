@@ -1,0 +1,280 @@
+#include "http/s3/sigv4.hpp"
+
+#include "http/s3/digest.hpp"
+#include "http/s3/when.hpp"
+#include "storage/base/mac.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace ais::http::s3 {
+
+namespace {
+
+constexpr std::string_view method_name = "AWS4-HMAC-SHA256";
+constexpr size_t max_signed_headers = 100;
+
+std::string lower(std::string_view x) {
+  std::string out{x};
+  for (auto& c : out)
+    if (c >= 'A' && c <= 'Z')
+      c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+/// Splits at `by`.
+std::vector<std::string_view> split(std::string_view x, char by) {
+  std::vector<std::string_view> out;
+  for (;;) {
+    auto end = x.find(by);
+    out.push_back(x.substr(0, end));
+    if (end == std::string_view::npos)
+      return out;
+    x.remove_prefix(end + 1);
+  }
+}
+
+std::string_view trim(std::string_view x) {
+  while (!x.empty() && (x.front() == ' ' || x.front() == '\t'))
+    x.remove_prefix(1);
+  while (!x.empty() && (x.back() == ' ' || x.back() == '\t'))
+    x.remove_suffix(1);
+  return x;
+}
+
+/// Without surplus space inside and around.
+std::string squeeze(std::string_view x) {
+  std::string out;
+  for (char c : trim(x))
+    if (c != ' ' || out.empty() || out.back() != ' ')
+      out += c;
+  return out;
+}
+
+fault malformed(const claim& c, std::string why) {
+  return {
+    c.presigned ? auth_query_error : auth_header_malformed, std::move(why), {}};
+}
+
+/// Reads "<access key>/<date>/<region>/<service>/aws4_request".
+checked read_credential(claim& c, std::string_view x) {
+  // The access key may contain '/'.
+  auto cut = x.size();
+  for (int i = 0; i < 4; ++i) {
+    cut = cut == 0 ? std::string_view::npos : x.rfind('/', cut - 1);
+    if (cut == std::string_view::npos)
+      return malformed(c, "the credential must be <access key>/<yyyymmdd>/"
+                          "<region>/s3/aws4_request");
+  }
+  c.access_key = x.substr(0, cut);
+  c.scope = x.substr(cut + 1);
+  auto parts = split(c.scope, '/');
+  if (c.access_key.empty() || parts[0].size() != 8 || parts[2] != "s3"
+      || parts[3] != "aws4_request")
+    return malformed(c, "the credential's scope \"" + c.scope
+                          + "\" must be <yyyymmdd>/<region>/s3/aws4_request");
+  return std::monostate{};
+}
+
+checked read_signed_headers(claim& c, std::string_view x) {
+  for (auto name : split(x, ';')) {
+    if (name.empty() || c.signed_headers.size() == max_signed_headers)
+      return malformed(c, "SignedHeaders is not a list of header names");
+    c.signed_headers.push_back(lower(name));
+  }
+  if (std::find(c.signed_headers.begin(), c.signed_headers.end(), "host")
+      == c.signed_headers.end())
+    return malformed(c, "the Host header must be signed");
+  return std::monostate{};
+}
+
+outcome<std::optional<claim>> from_query(const signed_request& x) {
+  claim c;
+  c.presigned = true;
+  for (auto name : {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date",
+                    "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"})
+    if (x.q.get(name).empty())
+      return malformed(c, "query-string authentication needs the parameter "
+                            + std::string{name});
+  if (x.q.get("X-Amz-Algorithm") != method_name)
+    return malformed(c, "X-Amz-Algorithm must be AWS4-HMAC-SHA256");
+  if (auto ok = read_credential(c, x.q.get("X-Amz-Credential")); !ok)
+    return ok.why();
+  if (auto ok = read_signed_headers(c, x.q.get("X-Amz-SignedHeaders")); !ok)
+    return ok.why();
+  c.time = x.q.get("X-Amz-Date");
+  c.signature = x.q.get("X-Amz-Signature");
+  auto expires = x.q.get("X-Amz-Expires");
+  auto [end, ec] = std::from_chars(
+    expires.data(), expires.data() + expires.size(), c.expires_seconds);
+  if (ec != std::errc{} || end != expires.data() + expires.size()
+      || c.expires_seconds < 1 || c.expires_seconds > max_expires_seconds)
+    return malformed(c, "X-Amz-Expires must be 1 to 604800 seconds");
+  c.payload = x.req.find("x-amz-content-sha256");
+  if (c.payload.empty())
+    c.payload = x.q.get("X-Amz-Content-Sha256");
+  if (c.payload.empty())
+    c.payload = unsigned_payload;
+  return std::optional{std::move(c)};
+}
+
+outcome<std::optional<claim>>
+from_header(const signed_request& x, std::string_view header) {
+  claim c;
+  if (header.substr(0, method_name.size()) != method_name)
+    return fault{invalid_request,
+                 "this authorization mechanism is not supported: use"
+                 " AWS4-HMAC-SHA256 (signature version 4)",
+                 {}};
+  header.remove_prefix(method_name.size());
+  std::string_view credential, names, signature;
+  for (auto part : split(header, ',')) {
+    part = trim(part);
+    auto eq = part.find('=');
+    auto key = part.substr(0, eq);
+    auto value
+      = eq == std::string_view::npos ? std::string_view{} : part.substr(eq + 1);
+    if (key == "Credential")
+      credential = value;
+    else if (key == "SignedHeaders")
+      names = value;
+    else if (key == "Signature")
+      signature = value;
+    else
+      return malformed(c, "the Authorization header must have Credential,"
+                          " SignedHeaders and Signature");
+  }
+  if (credential.empty() || names.empty() || signature.empty())
+    return malformed(c, "the Authorization header must have Credential,"
+                        " SignedHeaders and Signature");
+  if (auto ok = read_credential(c, credential); !ok)
+    return ok.why();
+  if (auto ok = read_signed_headers(c, names); !ok)
+    return ok.why();
+  c.signature = signature;
+  c.time = x.req.find("x-amz-date");
+  c.payload = x.req.find("x-amz-content-sha256");
+  if (c.payload.empty())
+    return fault{invalid_request,
+                 "the header x-amz-content-sha256 is missing: give the SHA-256"
+                 " of the body, or UNSIGNED-PAYLOAD",
+                 {}};
+  return std::optional{std::move(c)};
+}
+
+std::string canonical_query(const query& q) {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (auto& [k, v] : q.all())
+    if (k != "X-Amz-Signature")
+      all.emplace_back(percent_encode(k, ""), percent_encode(v, ""));
+  std::sort(all.begin(), all.end());
+  std::string out;
+  for (auto& [k, v] : all) {
+    if (!out.empty())
+      out += '&';
+    out.append(k).append("=").append(v);
+  }
+  return out;
+}
+
+/// What AWS wants to be signed where it is sent.
+checked check_all_signed(const claim& c, const request& req) {
+  for (auto& h : req.headers) {
+    auto name = lower(h.name);
+    if (name.substr(0, 6) != "x-amz-"
+        || (c.presigned && name == "x-amz-content-sha256"))
+      continue;
+    if (std::find(c.signed_headers.begin(), c.signed_headers.end(), name)
+        == c.signed_headers.end())
+      return fault{access_denied, "the header " + name + " was not signed", {}};
+  }
+  return std::monostate{};
+}
+
+checked check_time(const claim& c, int64_t now) {
+  auto then = parse_amz_date(c.time);
+  if (!then)
+    return fault{access_denied,
+                 "a signed request needs a valid X-Amz-Date: yyyymmddThhmmssZ",
+                 {}};
+  if (c.scope.substr(0, 8) != c.time.substr(0, 8))
+    return malformed(c, "the credential's date is not that of X-Amz-Date");
+  if (!c.presigned) {
+    if (*then > now + max_skew_seconds || *then < now - max_skew_seconds)
+      return fault{request_skewed,
+                   "the client's clock and the server's differ by more than"
+                   " 15 minutes: set the client's",
+                   {}};
+  } else if (*then > now + max_skew_seconds) {
+    return fault{access_denied, "the request is not valid yet", {}};
+  } else if (now > *then + c.expires_seconds) {
+    return fault{request_expired, "the request has expired", {}};
+  }
+  return std::monostate{};
+}
+
+} // namespace
+
+outcome<std::optional<claim>> parse_claim(const signed_request& x) {
+  auto header = x.req.find_all("authorization");
+  auto in_query = x.q.has("X-Amz-Algorithm") || x.q.has("X-Amz-Signature")
+                  || x.q.has("X-Amz-Credential");
+  if (header.size() + (in_query ? 1 : 0) > 1)
+    return fault{invalid_argument,
+                 "only one way to authenticate is allowed: one Authorization"
+                 " header, or X-Amz-Algorithm in the query",
+                 {}};
+  if (in_query)
+    return from_query(x);
+  if (!header.empty())
+    return from_header(x, header.front());
+  if (x.q.has("AWSAccessKeyId") && x.q.has("Signature"))
+    return fault{invalid_request,
+                 "signature version 2 is not supported: use version 4",
+                 {}};
+  return std::optional<claim>{};
+}
+
+std::string signing_key(std::string_view secret, std::string_view scope) {
+  auto key = "AWS4" + std::string{secret};
+  for (auto part : split(scope, '/'))
+    key = raw_hmac(key, part);
+  return key;
+}
+
+std::string canonical_request(const claim& c, const signed_request& x) {
+  auto path = percent_decode(x.path);
+  std::string out{x.req.method};
+  out.append("\n");
+  out.append(percent_encode(path ? *path : std::string{x.path})).append("\n");
+  out.append(canonical_query(x.q)).append("\n");
+  std::string names;
+  for (auto& name : c.signed_headers) {
+    out.append(name).append(":");
+    bool first = true;
+    for (auto value : x.req.find_all(name)) {
+      out.append(first ? "" : ",").append(squeeze(value));
+      first = false;
+    }
+    out.append("\n");
+    names.append(names.empty() ? "" : ";").append(name);
+  }
+  out.append("\n").append(names).append("\n").append(c.payload);
+  return out;
+}
+
+checked check_claim(const claim& c, const signed_request& x,
+                    std::string_view key, int64_t now_seconds) {
+  if (auto ok = check_time(c, now_seconds); !ok)
+    return ok;
+  auto text = std::string{method_name} + '\n' + c.time + '\n' + c.scope + '\n'
+              + to_hex(sha256(canonical_request(c, x)));
+  if (!same_secret(to_hex(raw_hmac(key, text)), c.signature))
+    return fault{signature_mismatch,
+                 "the request's signature is not the one this server computes:"
+                 " check the secret key and how the request was signed",
+                 {}};
+  return check_all_signed(c, x.req);
+}
+
+} // namespace ais::http::s3

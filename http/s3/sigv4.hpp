@@ -1,0 +1,58 @@
+// AWS Signature Version 4, the server's side: what a request claims, and
+// whether its signature holds. Source: AWS, "Authenticating Requests (AWS
+// Signature Version 4)" in the Amazon S3 API Reference.
+#pragma once
+
+#include "http/request.hpp"
+#include "http/s3/fault.hpp"
+#include "http/url.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ais::http::s3 {
+
+/// Clocks may differ by this [s].
+inline constexpr int64_t max_skew_seconds = 15 * 60;
+/// Longest life of a presigned URL [s].
+inline constexpr int64_t max_expires_seconds = 7 * 24 * 3600;
+
+inline constexpr std::string_view unsigned_payload = "UNSIGNED-PAYLOAD";
+
+/// Who says to have signed a request, and how.
+struct claim {
+  std::string access_key;
+  std::string scope; ///< "20261121/us-east-1/s3/aws4_request"
+  std::string time;  ///< "20261121T014543Z"
+  std::vector<std::string> signed_headers; ///< lower case
+  std::string signature;                   ///< lower-case hex
+  std::string payload;                     ///< x-amz-content-sha256, as sent
+  bool presigned = false;
+  int64_t expires_seconds = 0; ///< of a presigned URL
+};
+
+/// A request as the client signed it.
+struct signed_request {
+  const request& req;
+  std::string_view path; ///< raw, as sent
+  const query& q;
+};
+
+/// What the request claims; none: it is anonymous.
+outcome<std::optional<claim>> parse_claim(const signed_request& x);
+
+/// The key that signs within a scope.
+std::string signing_key(std::string_view secret, std::string_view scope);
+
+/// Whether the request was signed with this key, and when.
+/// @param now_seconds  Unix time
+checked check_claim(const claim& c, const signed_request& x,
+                    std::string_view key, int64_t now_seconds);
+
+/// For tests and messages: what was hashed.
+std::string canonical_request(const claim& c, const signed_request& x);
+
+} // namespace ais::http::s3

@@ -1,0 +1,42 @@
+#include "http/s3/when.hpp"
+
+#include <cstdio>
+#include <ctime>
+
+namespace ais::http::s3 {
+
+namespace {
+
+std::optional<int64_t> parse(std::string_view x, const char* format) {
+  if (x.size() > 40)
+    return {};
+  std::string text{x};
+  tm parts{};
+  auto* end = ::strptime(text.c_str(), format, &parts);
+  if (!end || *end != '\0' || parts.tm_year < 0)
+    return {};
+  return int64_t{::timegm(&parts)};
+}
+
+} // namespace
+
+std::optional<int64_t> parse_http_date(std::string_view x) {
+  return parse(x, "%a, %d %b %Y %H:%M:%S GMT");
+}
+
+std::optional<int64_t> parse_amz_date(std::string_view x) {
+  if (x.size() != 16)
+    return {};
+  return parse(x, "%Y%m%dT%H%M%SZ");
+}
+
+std::string format_xml_time(int64_t unix_ns) {
+  auto seconds = static_cast<time_t>(unix_ns / 1'000'000'000);
+  tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[40];
+  auto n = ::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000Z", &parts);
+  return {text, n};
+}
+
+} // namespace ais::http::s3

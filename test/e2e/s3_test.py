@@ -1,0 +1,1294 @@
+"""The S3 API with clients that know nothing of this project: boto3, s3cmd,
+rclone and plain HTTP."""
+
+import base64
+import datetime
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+
+import boto3
+import pytest
+import requests
+from botocore import UNSIGNED
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.client import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from conftest import Cluster, Node
+
+KEY, SECRET = "AKTEST/1", "secret+/of=tests"
+READER = ("AKREADER", "another-secret")
+
+
+def connect(url, key=KEY, secret=SECRET, signed=True, **config):
+    more = {} if signed else {"signature_version": UNSIGNED}
+    return boto3.client(
+        "s3",
+        endpoint_url=url,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        region_name="us-east-1",
+        config=Config(
+            s3={"addressing_style": "path"},
+            retries={"max_attempts": 1},
+            **more,
+            **config,
+        ),
+    )
+
+
+def lock(node):
+    """Gives a node access keys: nobody is let in without one."""
+    (node.dir / "node").mkdir(exist_ok=True)
+    (node.dir / "node" / "s3.json").write_text(
+        json.dumps(
+            {
+                "anonymous": "none",
+                "keys": [
+                    {"access_key": KEY, "secret_key": SECRET},
+                    {
+                        "access_key": READER[0],
+                        "secret_key": READER[1],
+                        "access": "read",
+                        "buckets": ["open-*"],
+                    },
+                ],
+            }
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory):
+    """A node with access keys."""
+    node = Node(tmp_path_factory.mktemp("keyed"))
+    lock(node)
+    node.start()
+    yield node
+    assert node.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def scattered(tmp_path_factory):
+    """A proxy and three targets, all with the same access keys: whoever is
+    asked, most objects are somewhere else."""
+    it = Cluster(tmp_path_factory.mktemp("scattered"), proxies=1, targets=3)
+    for node in it.nodes:
+        lock(node)
+    it.start()
+    for node in it.nodes:
+        node.wait_until(
+            lambda: requests.get(f"{node.url}/s3", timeout=5).status_code == 403
+        )
+    yield it
+    it.stop()
+    for node in it.nodes:
+        assert "second reply" not in node.log()
+
+
+@pytest.fixture(params=["root", "/s3", "signed", "proxy", "target"])
+def s3(request, node, keyed):
+    """Clients of an open node, at both addresses, of one with keys, and of a
+    cluster, by its proxy and by a target."""
+    if request.param == "signed":
+        return connect(keyed.url)
+    if request.param in ("proxy", "target"):
+        cluster = request.getfixturevalue("scattered")
+        asked = {"proxy": cluster.proxies, "target": cluster.targets}
+        return connect(asked[request.param][0].url)
+    return connect(node.url + ("/s3" if request.param == "/s3" else ""))
+
+
+@pytest.fixture
+def name(request, s3):
+    safe = "".join(c if c.isalnum() else "-" for c in request.node.name)
+    bucket = safe[:50].strip("-").lower()
+    s3.create_bucket(Bucket=bucket)
+    yield bucket
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        keys = [{"Key": x["Key"]} for x in page.get("Contents", [])]
+        if keys:
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": keys})
+    s3.delete_bucket(Bucket=bucket)
+
+
+def refused(code, call, **kwargs):
+    with pytest.raises(ClientError) as e:
+        call(**kwargs)
+    assert e.value.response["Error"]["Code"] == code, e.value.response
+    return e.value.response
+
+
+# -- buckets ----------------------------------------------------------------------
+
+
+def test_bucket_life(s3, name):
+    assert name in [b["Name"] for b in s3.list_buckets()["Buckets"]]
+    s3.head_bucket(Bucket=name)
+    assert s3.get_bucket_location(Bucket=name)["LocationConstraint"] is None
+    assert "Status" not in s3.get_bucket_versioning(Bucket=name)
+    refused("BucketAlreadyOwnedByYou", s3.create_bucket, Bucket=name)
+    refused("InvalidBucketName", s3.create_bucket, Bucket="Under_Score")
+    s3.put_object(Bucket=name, Key="k", Body=b"x")
+    refused("BucketNotEmpty", s3.delete_bucket, Bucket=name)
+    refused("NoSuchBucket", s3.list_objects_v2, Bucket="there-is-none")
+    refused("404", s3.head_bucket, Bucket="there-is-none")
+    refused("NoSuchBucket", s3.put_object, Bucket="there-is-none", Key="k")
+
+
+def test_what_is_not_there_says_so(s3, name):
+    refused("NotImplemented", s3.get_bucket_lifecycle_configuration, Bucket=name)
+    s3.put_object(Bucket=name, Key="k", Body=b"content")
+    refused("NotImplemented", s3.put_object_legal_hold, Bucket=name, Key="k")
+    assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"content"
+
+
+# -- objects ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 1, 5000, 65536, 65537, 3_000_000])
+def test_put_get_head_delete(s3, name, size):
+    content = (bytes(range(251)) * (size // 251 + 1))[:size]
+    etag = f'"{hashlib.md5(content).hexdigest()}"'
+    put = s3.put_object(Bucket=name, Key="a/b", Body=content)
+    assert put["ETag"] == etag
+    got = s3.get_object(Bucket=name, Key="a/b")
+    assert got["Body"].read() == content and got["ETag"] == etag
+    head = s3.head_object(Bucket=name, Key="a/b")
+    assert head["ContentLength"] == size and head["ETag"] == etag
+    assert head["AcceptRanges"] == "bytes"
+    age = datetime.datetime.now(datetime.timezone.utc) - head["LastModified"]
+    assert abs(age.total_seconds()) < 60
+    s3.delete_object(Bucket=name, Key="a/b")
+    s3.delete_object(Bucket=name, Key="a/b")
+    refused("NoSuchKey", s3.get_object, Bucket=name, Key="a/b")
+    refused("404", s3.head_object, Bucket=name, Key="a/b")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "plain",
+        "dir/",
+        "a//b",
+        "/leading",
+        "with space+plus%percent",
+        "quote'\"<&>",
+        "ünïcödé/日本語",
+        "~(tilde)*!",
+        "a=b&c=d?e#f",
+        "x" * 1024,
+    ],
+)
+def test_keys(s3, name, key):
+    s3.put_object(Bucket=name, Key=key, Body=key.encode())
+    assert s3.get_object(Bucket=name, Key=key)["Body"].read() == key.encode()
+    listed = s3.list_objects_v2(Bucket=name)["Contents"]
+    assert [x["Key"] for x in listed] == [key]
+    s3.delete_object(Bucket=name, Key=key)
+    assert "Contents" not in s3.list_objects_v2(Bucket=name)
+
+
+def test_ranges(s3, name):
+    content = bytes(range(200))
+    s3.put_object(Bucket=name, Key="k", Body=content)
+
+    def get(r):
+        return s3.get_object(Bucket=name, Key="k", Range=r)
+
+    part = get("bytes=10-19")
+    assert part["Body"].read() == content[10:20]
+    assert part["ContentRange"] == "bytes 10-19/200"
+    assert get("bytes=190-")["Body"].read() == content[190:]
+    assert get("bytes=-5")["Body"].read() == content[-5:]
+    assert get("bytes=0-1,5-6")["Body"].read() == content
+    assert get("bytes=9-3")["Body"].read() == content
+    refused("InvalidRange", get, r="bytes=200-")
+
+
+def test_metadata_and_headers(s3, name):
+    headers = {
+        "ContentType": "text/x-test",
+        "CacheControl": "max-age=5",
+        "ContentDisposition": 'attachment; filename="f"',
+        "ContentEncoding": "gzip",
+        "ContentLanguage": "la",
+    }
+    s3.put_object(
+        Bucket=name,
+        Key="k",
+        Body=b"x",
+        Metadata={"label": "cat", "Mixed-Case": "V a l"},
+        **headers,
+    )
+    for got in (
+        s3.head_object(Bucket=name, Key="k"),
+        s3.get_object(Bucket=name, Key="k"),
+    ):
+        assert got["Metadata"] == {"label": "cat", "mixed-case": "V a l"}
+        assert {k: got[k] for k in headers} == headers
+    got = s3.get_object(
+        Bucket=name,
+        Key="k",
+        ResponseContentType="image/png",
+        ResponseCacheControl="no-cache",
+    )
+    assert got["ContentType"] == "image/png"
+    assert got["CacheControl"] == "no-cache"
+    s3.put_object(Bucket=name, Key="bare", Body=b"x")
+    bare = s3.head_object(Bucket=name, Key="bare")
+    assert bare["ContentType"] == "binary/octet-stream"
+    big = {"k": "v" * 2048}
+    refused(
+        "MetadataTooLarge",
+        s3.put_object,
+        Bucket=name,
+        Key="big",
+        Body=b"x",
+        Metadata=big,
+    )
+
+
+def test_conditional_reads(s3, name):
+    etag = s3.put_object(Bucket=name, Key="k", Body=b"x")["ETag"]
+    at = {"Bucket": name, "Key": "k"}
+    past = datetime.datetime(2020, 1, 1)
+    future = datetime.datetime.now() + datetime.timedelta(days=2)
+    for call, failed in ((s3.get_object, "PreconditionFailed"),
+                         (s3.head_object, "412")):
+        call(**at, IfMatch=etag)
+        call(**at, IfNoneMatch='"other"')
+        call(**at, IfModifiedSince=past)
+        call(**at, IfUnmodifiedSince=future)
+        refused(failed, call, **at, IfMatch='"other"')
+        refused(failed, call, **at, IfUnmodifiedSince=past)
+        refused("304", call, **at, IfNoneMatch=etag)
+        refused("304", call, **at, IfModifiedSince=future)
+
+
+def test_conditional_writes(s3, name):
+    at = {"Bucket": name, "Key": "k"}
+    refused("NoSuchKey", s3.put_object, **at, Body=b"0", IfMatch='"x"')
+    etag = s3.put_object(**at, Body=b"1", IfNoneMatch="*")["ETag"]
+    for size in (1, 100_000):  # one message, and streamed
+        refused(
+            "PreconditionFailed",
+            s3.put_object,
+            **at,
+            Body=b"2" * size,
+            IfNoneMatch="*",
+        )
+        refused(
+            "PreconditionFailed",
+            s3.put_object,
+            **at,
+            Body=b"2" * size,
+            IfMatch='"other"',
+        )
+    assert s3.get_object(**at)["Body"].read() == b"1"
+    s3.put_object(**at, Body=b"3", IfMatch=etag)
+    assert s3.get_object(**at)["Body"].read() == b"3"
+
+
+def test_content_md5(s3, name):
+    def put(md5):
+        s3.put_object(
+            Bucket=name,
+            Key="k",
+            Body=b"content",
+            ContentMD5=base64.b64encode(md5).decode(),
+        )
+
+    put(hashlib.md5(b"content").digest())
+    refused("BadDigest", put, md5=hashlib.md5(b"other").digest())
+    refused("InvalidDigest", put, md5=b"short")
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256"])
+def test_checksums(s3, name, algorithm):
+    content = b"some content " * 9000
+    field = "Checksum" + algorithm
+    put = s3.put_object(
+        Bucket=name, Key="k", Body=content, ChecksumAlgorithm=algorithm
+    )
+    got = s3.get_object(Bucket=name, Key="k", ChecksumMode="ENABLED")
+    assert got["Body"].read() == content  # boto3 compares, too
+    assert put[field] == got[field]
+    wrong = base64.b64encode(bytes(len(base64.b64decode(put[field])))).decode()
+    refused(
+        "BadDigest",
+        s3.put_object,
+        Bucket=name,
+        Key="k",
+        Body=content,
+        **{field: wrong},
+    )
+    again = s3.head_object(Bucket=name, Key="k", ChecksumMode="ENABLED")
+    assert again[field] == put[field]
+
+
+def test_copy(s3, name):
+    s3.put_object(
+        Bucket=name,
+        Key="from a+b",
+        Body=b"payload",
+        Metadata={"k": "v"},
+        ContentType="text/a",
+    )
+    source = {"Bucket": name, "Key": "from a+b"}
+    done = s3.copy_object(Bucket=name, Key="to", CopySource=source)
+    etag = f'"{hashlib.md5(b"payload").hexdigest()}"'
+    assert done["CopyObjectResult"]["ETag"] == etag
+    got = s3.get_object(Bucket=name, Key="to")
+    assert got["Body"].read() == b"payload" and got["Metadata"] == {"k": "v"}
+    assert got["ContentType"] == "text/a"
+    s3.copy_object(
+        Bucket=name,
+        Key="from a+b",
+        CopySource=source,
+        Metadata={"new": "1"},
+        MetadataDirective="REPLACE",
+    )
+    assert s3.head_object(**source)["Metadata"] == {"new": "1"}
+    itself = {**source, "CopySource": source}
+    refused("InvalidRequest", s3.copy_object, **itself)
+    other = {"Bucket": name, "Key": "none"}
+    refused("NoSuchKey", s3.copy_object, Bucket=name, Key="x", CopySource=other)
+    refused(
+        "PreconditionFailed",
+        s3.copy_object,
+        Bucket=name,
+        Key="x",
+        CopySource=source,
+        CopySourceIfMatch='"other"',
+    )
+
+
+def test_delete_many(s3, name):
+    for i in range(5):
+        s3.put_object(Bucket=name, Key=f"k{i}", Body=b"x")
+    gone = s3.delete_objects(
+        Bucket=name,
+        Delete={"Objects": [{"Key": k} for k in ("k0", "k1", "never")]},
+    )
+    assert [x["Key"] for x in gone["Deleted"]] == ["k0", "k1", "never"]
+    quiet = s3.delete_objects(
+        Bucket=name, Delete={"Objects": [{"Key": "k2"}], "Quiet": True}
+    )
+    assert "Deleted" not in quiet and "Errors" not in quiet
+    left = [x["Key"] for x in s3.list_objects_v2(Bucket=name)["Contents"]]
+    assert left == ["k3", "k4"]
+
+
+# -- listing ----------------------------------------------------------------------
+
+NAMES = ["a", "a-b", "a/", "a/1", "a/2/x", "b/1", "b/2", "c|1", "c|2", "d e"]
+
+
+@pytest.mark.parametrize("delimiter", ["", "/", "|", "/1"])
+@pytest.mark.parametrize("prefix", ["", "a", "a/", "b/", "c", "nothing"])
+def test_listing_is_what_s3_defines(s3, name, prefix, delimiter):
+    for x in NAMES:
+        s3.put_object(Bucket=name, Key=x, Body=b"x")
+    keys, prefixes = [], []
+    for x in sorted(NAMES, key=str.encode):
+        if not x.startswith(prefix):
+            continue
+        rest = x[len(prefix):]
+        if delimiter and delimiter in rest:
+            common = prefix + rest[: rest.index(delimiter)] + delimiter
+            if common not in prefixes:
+                prefixes.append(common)
+        else:
+            keys.append(x)
+    args = {"Bucket": name, "Prefix": prefix, "Delimiter": delimiter}
+    for kind in ("list_objects_v2", "list_objects"):
+        for size in (1000, 1, 2, 3):
+            got_keys, got_prefixes = [], []
+            pages = s3.get_paginator(kind).paginate(
+                **args, PaginationConfig={"PageSize": size}
+            )
+            for page in pages:
+                these = page.get("Contents", []), page.get("CommonPrefixes", [])
+                got_keys += [x["Key"] for x in these[0]]
+                got_prefixes += [x["Prefix"] for x in these[1]]
+                assert len(these[0]) + len(these[1]) <= size
+            assert (got_keys, got_prefixes) == (keys, prefixes), (kind, size)
+
+
+def test_listing_details(s3, name):
+    for x in NAMES:
+        s3.put_object(Bucket=name, Key=x, Body=b"abc")
+    page = s3.list_objects_v2(Bucket=name, StartAfter="b/1", FetchOwner=True)
+    assert [x["Key"] for x in page["Contents"]] == NAMES[6:]
+    first = page["Contents"][0]
+    assert first["Size"] == 3 and first["StorageClass"] == "STANDARD"
+    assert first["ETag"] == f'"{hashlib.md5(b"abc").hexdigest()}"'
+    assert first["Owner"]["ID"]
+    assert page["KeyCount"] == len(NAMES) - 6
+    none = s3.list_objects_v2(Bucket=name, MaxKeys=0)
+    assert none["KeyCount"] == 0 and not none["IsTruncated"]
+    refused(
+        "InvalidArgument",
+        s3.list_objects_v2,
+        Bucket=name,
+        ContinuationToken="not-a-token",
+    )
+    versions = s3.list_object_versions(Bucket=name)["Versions"]
+    assert [x["Key"] for x in versions] == NAMES
+
+
+# -- multipart ----------------------------------------------------------------------
+
+MIN = 5 << 20
+
+
+def begin(s3, bucket, key="k", **more):
+    made = s3.create_multipart_upload(Bucket=bucket, Key=key, **more)
+    return {"Bucket": bucket, "Key": key, "UploadId": made["UploadId"]}
+
+
+def put_part(s3, up, number, body):
+    return {
+        "PartNumber": number,
+        "ETag": s3.upload_part(**up, PartNumber=number, Body=body)["ETag"],
+    }
+
+
+def complete(s3, up, parts, **more):
+    return s3.complete_multipart_upload(
+        **up, MultipartUpload={"Parts": parts}, **more
+    )
+
+
+def test_multipart_out_of_order_and_sent_again(s3, name):
+    up = begin(s3, name, "a b/ü", Metadata={"k": "v"}, ContentType="text/x")
+    first, last = b"a" * MIN, b"end"
+    three = put_part(s3, up, 10000, last)
+    put_part(s3, up, 2, b"wrong" * MIN)
+    two = put_part(s3, up, 2, first)
+    put_part(s3, up, 7, b"never named")
+    refused("NoSuchKey", s3.get_object, Bucket=name, Key="a b/ü")
+    listed = s3.list_parts(**up)["Parts"]
+    assert [(p["PartNumber"], p["Size"]) for p in listed] == [
+        (2, MIN),
+        (7, 11),
+        (10000, 3),
+    ]
+    page = s3.list_parts(**up, MaxParts=1, PartNumberMarker=2)
+    assert page["IsTruncated"] and page["Parts"][0]["PartNumber"] == 7
+    done = complete(s3, up, [two, three])
+    whole = hashlib.md5(
+        hashlib.md5(first).digest() + hashlib.md5(last).digest()
+    ).hexdigest()
+    assert done["ETag"] == f'"{whole}-2"'
+    got = s3.get_object(Bucket=name, Key="a b/ü")
+    assert got["Body"].read() == first + last
+    assert got["ETag"] == done["ETag"]
+    assert got["Metadata"] == {"k": "v"} and got["ContentType"] == "text/x"
+    refused("NoSuchUpload", s3.list_parts, **up)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=name)
+
+
+def test_multipart_refusals(s3, name):
+    up = begin(s3, name)
+    one = put_part(s3, up, 1, b"small")
+    two = put_part(s3, up, 2, b"small, too")
+    refused("EntityTooSmall", complete, s3=s3, up=up, parts=[one, two])
+    refused("InvalidPartOrder", complete, s3=s3, up=up, parts=[two, one])
+    other = {**one, "ETag": two["ETag"]}
+    refused("InvalidPart", complete, s3=s3, up=up, parts=[other])
+    missing = {**one, "PartNumber": 3}
+    refused("InvalidPart", complete, s3=s3, up=up, parts=[missing])
+    refused("MalformedXML", complete, s3=s3, up=up, parts=[])
+    for number in (0, 10001):
+        refused("InvalidArgument", put_part, s3=s3, up=up, number=number, body=b"")
+    elsewhere = {**up, "Key": "another"}
+    refused("NoSuchUpload", put_part, s3=s3, up=elsewhere, number=1, body=b"")
+    s3.put_object(Bucket=name, Key="k", Body=b"sooner")
+    refused(
+        "PreconditionFailed",
+        s3.complete_multipart_upload,
+        **up,
+        MultipartUpload={"Parts": [one]},
+        IfNoneMatch="*",
+    )
+    assert s3.get_object(Bucket=name, Key="k")["Body"].read() == b"sooner"
+    s3.abort_multipart_upload(**up)
+    refused("NoSuchUpload", s3.abort_multipart_upload, **up)
+    refused("NoSuchUpload", put_part, s3=s3, up=up, number=1, body=b"x")
+
+
+def test_multipart_listing(s3, name):
+    keys = ["b", "a/1", "a/2", "a/1"]
+    uploads = [begin(s3, name, k) for k in keys]
+    listed = s3.list_multipart_uploads(Bucket=name)["Uploads"]
+    assert [x["Key"] for x in listed] == sorted(keys)
+    below = s3.list_multipart_uploads(Bucket=name, Prefix="a/", MaxUploads=1)
+    assert below["IsTruncated"] and len(below["Uploads"]) == 1
+    pages = s3.get_paginator("list_multipart_uploads").paginate(
+        Bucket=name, PaginationConfig={"PageSize": 1}
+    )
+    ids = [x["UploadId"] for page in pages for x in page["Uploads"]]
+    assert sorted(ids) == sorted(x["UploadId"] for x in uploads)
+    assert "Contents" not in s3.list_objects_v2(Bucket=name)
+    assert len(s3.list_buckets()["Buckets"]) == len(
+        {b["Name"] for b in s3.list_buckets()["Buckets"]}
+    )
+    for up in uploads:
+        s3.abort_multipart_upload(**up)
+
+
+@pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT"])
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+def test_checksums_of_parts(s3, name, algorithm, kind):
+    asked = {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
+    kinds = {"SHA1": "COMPOSITE", "SHA256": "COMPOSITE", "CRC64NVME": "FULL_OBJECT"}
+    if kinds.get(algorithm, kind) != kind:
+        refused("InvalidRequest", begin, s3=s3, bucket=name, **asked)
+        return
+    field = f"Checksum{algorithm}"
+    plain = connect(
+        s3.meta.endpoint_url, request_checksum_calculation="when_required"
+    )
+
+    def sum_of(body):
+        """What the node computes; its digests have tests of their own."""
+        other = begin(s3, name, "other", ChecksumAlgorithm=algorithm)
+        done = plain.upload_part(**other, PartNumber=1, Body=body)
+        s3.abort_multipart_upload(**other)
+        return done[field]
+
+    contents = [os.urandom(MIN), os.urandom(MIN + 1), b"end"]
+    up = begin(s3, name, "k", **asked)
+    sums, parts = [], []
+    for n, body in enumerate(contents, 1):
+        at = {**up, "PartNumber": n, "Body": body}
+        if n == 2 or algorithm in ("CRC32C", "CRC64NVME"):  # not botocore's own
+            done = plain.upload_part(**at)
+        else:
+            done = s3.upload_part(**at, ChecksumAlgorithm=algorithm)
+            assert done[field] == sum_of(body)
+        sums.append(done[field])
+        parts.append({"PartNumber": n, "ETag": done["ETag"], field: done[field]})
+    listed = s3.list_parts(**up)
+    assert listed["ChecksumAlgorithm"] == algorithm
+    assert listed["ChecksumType"] == kind
+    assert [p[field] for p in listed["Parts"]] == sums
+    if kind == "FULL_OBJECT":
+        whole = sum_of(b"".join(contents))
+    else:
+        whole = sum_of(b"".join(base64.b64decode(x) for x in sums)) + "-3"
+    wrong = [{**p} for p in parts]
+    wrong[0][field] = sums[1]
+    refused("InvalidPart", complete, s3=s3, up=up, parts=wrong)
+    done = complete(s3, up, parts)
+    assert done[field] == whole and done["ChecksumType"] == kind
+    got = s3.get_object(Bucket=name, Key="k", ChecksumMode="ENABLED")
+    assert got[field] == whole and got["ChecksumType"] == kind
+    assert got["Body"].read() == b"".join(contents)
+    seen = s3.get_object_attributes(
+        Bucket=name,
+        Key="k",
+        ObjectAttributes=["ETag", "Checksum", "ObjectParts", "ObjectSize"],
+    )
+    assert seen["Checksum"] == {field: whole, "ChecksumType": kind}
+    assert seen["ObjectParts"]["TotalPartsCount"] == 3
+    assert seen["ObjectSize"] == 2 * MIN + 4
+    assert f'"{seen["ETag"]}"' == done["ETag"]
+    assert "StorageClass" not in seen
+
+
+def test_parts_with_other_checksums(s3, name):
+    up = begin(s3, name, "k", ChecksumAlgorithm="SHA256")
+    refused(
+        "InvalidRequest",
+        s3.upload_part,
+        **up,
+        PartNumber=1,
+        Body=b"x",
+        ChecksumAlgorithm="CRC32",
+    )
+    one = s3.upload_part(**up, PartNumber=1, Body=b"x", ChecksumAlgorithm="SHA256")
+    part = {"PartNumber": 1, "ETag": one["ETag"]}
+    refused(
+        "BadDigest",
+        s3.complete_multipart_upload,
+        **up,
+        MultipartUpload={"Parts": [part]},
+        ChecksumSHA256=one["ChecksumSHA256"],  # of the part, not of the parts
+    )
+    refused("NoSuchKey", s3.get_object, Bucket=name, Key="k")
+    complete(s3, up, [part])
+    attributes = ["StorageClass"]
+    seen = s3.get_object_attributes(Bucket=name, Key="k", ObjectAttributes=attributes)
+    assert seen["StorageClass"] == "STANDARD" and "ETag" not in seen
+    refused(
+        "InvalidArgument",
+        s3.get_object_attributes,
+        Bucket=name,
+        Key="k",
+        ObjectAttributes=["Strange"],
+    )
+    refused(
+        "NoSuchKey",
+        s3.get_object_attributes,
+        Bucket=name,
+        Key="none",
+        ObjectAttributes=attributes,
+    )
+
+
+def test_upload_and_download_of_large_files(s3, name, tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(os.urandom(20 << 20))
+    s3.upload_file(str(path), name, "large")
+    s3.download_file(name, "large", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_bytes() == path.read_bytes()
+
+
+def test_parts_survive_a_crash(fresh_node):
+    fresh_node.start()
+    s3 = connect(fresh_node.url)
+    s3.create_bucket(Bucket="bck")
+    up, other = begin(s3, "bck"), begin(s3, "bck", "other")
+    parts = [put_part(s3, up, 1, b"a" * MIN)]
+    put_part(s3, other, 1, b"x")
+    fresh_node.kill()
+    fresh_node.start()
+    s3 = connect(fresh_node.url)
+    assert len(s3.list_multipart_uploads(Bucket="bck")["Uploads"]) == 2
+    parts.append(put_part(s3, up, 2, b"b"))
+    complete(s3, up, parts)
+    got = s3.get_object(Bucket="bck", Key="k")["Body"].read()
+    assert got == b"a" * MIN + b"b"
+    s3.abort_multipart_upload(**other)
+    left = [
+        p
+        for p in fresh_node.dir.rglob("*")
+        if p.is_file() and "@#s3-uploads" in str(p)
+    ]
+    assert left == []
+    # Uploads go with their bucket.
+    up = begin(s3, "bck")
+    s3.delete_object(Bucket="bck", Key="k")
+    s3.delete_bucket(Bucket="bck")
+    s3.create_bucket(Bucket="bck")
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="bck")
+    refused("NoSuchUpload", s3.list_parts, **up)
+
+
+def test_conditional_deletes(s3, name):
+    at = {"Bucket": name, "Key": "k"}
+    tag = s3.put_object(**at, Body=b"x")["ETag"]
+    refused("PreconditionFailed", s3.delete_object, **at, IfMatch='"other"')
+
+    def batch(etag):
+        objects = [{"Key": "k", "ETag": etag}, {"Key": "other"}]
+        return s3.delete_objects(Bucket=name, Delete={"Objects": objects})
+
+    done = batch('"other"')
+    assert [x["Code"] for x in done["Errors"]] == ["PreconditionFailed"]
+    assert [x["Key"] for x in done["Deleted"]] == ["other"]
+    assert s3.get_object(**at)["Body"].read() == b"x"
+    assert "Errors" not in batch(tag)
+    refused("NoSuchKey", s3.get_object, **at)
+    assert "Errors" not in batch(tag)
+    s3.delete_object(**at, IfMatch=tag)
+    s3.put_object(**at, Body=b"y")
+    s3.delete_object(**at, IfMatch="*")
+    refused("NoSuchKey", s3.get_object, **at)
+
+
+# -- tags -------------------------------------------------------------------------
+
+
+def tag_set(**tags):
+    return [{"Key": k, "Value": v} for k, v in tags.items()]
+
+
+def test_object_tags(s3, name):
+    at = {"Bucket": name, "Key": "k"}
+    refused("NoSuchKey", s3.get_object_tagging, **at)
+    s3.put_object(**at, Body=b"x", Metadata={"m": "v"})
+    before = s3.head_object(**at)
+    assert s3.get_object_tagging(**at)["TagSet"] == [] and "TagCount" not in before
+    tags = tag_set(a="1", b="", c="x=y&z +/ü")
+    s3.put_object_tagging(**at, Tagging={"TagSet": tags})
+    assert s3.get_object_tagging(**at)["TagSet"] == tags
+    got = s3.get_object(**at)
+    assert got["TagCount"] == 3 and got["Body"].read() == b"x"
+    # Neither the content nor the rest has changed.
+    for field in ("ETag", "LastModified", "Metadata"):
+        assert got[field] == before[field]
+    s3.put_object_tagging(**at, Tagging={"TagSet": tag_set(d="2")})
+    assert s3.get_object_tagging(**at)["TagSet"] == tag_set(d="2")
+    s3.delete_object_tagging(**at)
+    assert s3.get_object_tagging(**at)["TagSet"] == []
+    s3.delete_object_tagging(**at)
+
+
+def test_tags_come_with_objects(s3, name):
+    at = {"Bucket": name, "Key": "k"}
+    s3.put_object(**at, Body=b"x", Tagging="a=1&b=two%20words")
+    tags = tag_set(a="1", b="two words")
+    assert s3.get_object_tagging(**at)["TagSet"] == tags
+    source = f"{name}/k"
+
+    def tags_of_copy(**more):
+        s3.copy_object(Bucket=name, Key="copy", CopySource=source, **more)
+        return s3.get_object_tagging(Bucket=name, Key="copy")["TagSet"]
+
+    assert tags_of_copy() == tags
+    assert tags_of_copy(MetadataDirective="REPLACE", Metadata={"n": "1"}) == tags
+    assert tags_of_copy(Tagging="ignored=1") == tags
+    new = tags_of_copy(TaggingDirective="REPLACE", Tagging="c=3")
+    assert new == tag_set(c="3")
+    assert tags_of_copy(TaggingDirective="REPLACE") == []
+    s3.put_object(**at, Body=b"y")
+    assert s3.get_object_tagging(**at)["TagSet"] == []
+    up = begin(s3, name, "multi", Tagging="m=1")
+    complete(s3, up, [put_part(s3, up, 1, b"part")])
+    multi = s3.get_object_tagging(Bucket=name, Key="multi")["TagSet"]
+    assert multi == tag_set(m="1")
+
+
+def test_tags_that_are_refused(s3, name):
+    at = {"Bucket": name, "Key": "k"}
+    s3.put_object(**at, Body=b"x", Tagging="kept=1")
+    for tags in (
+        tag_set(**{f"k{i}": "v" for i in range(11)}),
+        tag_set(**{"k" * 129: "v"}),
+        tag_set(k="v" * 257),
+        tag_set(a="1") + tag_set(a="2"),
+        tag_set(**{"aws:x": "v"}),
+        tag_set(**{f"{i}" * 120: "v" * 256 for i in range(10)}),  # too long
+    ):
+        refused("InvalidTag", s3.put_object_tagging, **at, Tagging={"TagSet": tags})
+    long = tag_set(**{"ü" * 128: "€" * 256})
+    s3.put_object_tagging(Bucket=name, Key="k", Tagging={"TagSet": long})
+    assert s3.get_object_tagging(**at)["TagSet"] == long
+    refused("InvalidTag", s3.put_object, **at, Body=b"new", Tagging="a=1&a=2")
+    assert s3.get_object(**at)["Body"].read() == b"x"
+    refused(
+        "NoSuchKey",
+        s3.put_object_tagging,
+        Bucket=name,
+        Key="none",
+        Tagging={"TagSet": tag_set(a="1")},
+    )
+
+
+def test_bucket_tags(s3, name):
+    refused("NoSuchTagSet", s3.get_bucket_tagging, Bucket=name)
+    tags = tag_set(team="vision & sound", cost="<4711>")
+    s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": tags})
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
+    many = tag_set(**{f"k{i}": "v" for i in range(51)})
+    refused(
+        "InvalidTag", s3.put_bucket_tagging, Bucket=name, Tagging={"TagSet": many}
+    )
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
+    s3.delete_bucket_tagging(Bucket=name)
+    refused("NoSuchTagSet", s3.get_bucket_tagging, Bucket=name)
+    refused("NoSuchBucket", s3.get_bucket_tagging, Bucket="there-is-none")
+
+
+def test_tags_are_hidden_from_the_native_api(node, bucket):
+    s3 = connect(node.url)
+    url = f"{node.url}/v1/objects/{bucket}/k"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", Tagging="a=1", Metadata={"m": "v"})
+    for r in (requests.get(url), requests.head(url), requests.head(url + "?props=custom")):
+        assert "m=v" in r.headers["Ais-Custom-Md"]
+        assert "s3:" not in r.headers["Ais-Custom-Md"]
+    assert not requests.put(url, data=b"y", headers={"Ais-Custom-Md": "s3:tags=b"}).ok
+    patch = {"action": "", "value": {"n": "w"}}
+    assert requests.patch(url + "?set-new-custom=true", json=patch).ok
+    patch["value"] = {"s3:tags": "b=2"}
+    assert requests.patch(url, json=patch).status_code == 400
+    assert s3.head_object(Bucket=bucket, Key="k")["Metadata"] == {"n": "w"}
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == tag_set(a="1")
+
+
+# -- browsers -----------------------------------------------------------------------
+
+
+def test_cors(s3, name):
+    refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket=name)
+    rules = [
+        {
+            "ID": "one",
+            "AllowedOrigins": ["https://*.example.com"],
+            "AllowedMethods": ["GET", "PUT"],
+            "AllowedHeaders": ["x-amz-*"],
+            "ExposeHeaders": ["ETag"],
+            "MaxAgeSeconds": 60,
+        }
+    ]
+    s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": rules})
+    assert s3.get_bucket_cors(Bucket=name)["CORSRules"] == rules
+    s3.put_object(Bucket=name, Key="k", Body=b"content")
+    page = "https://a.example.com"
+    signer = connect(s3.meta.endpoint_url, signature_version="s3v4")
+    url = signer.generate_presigned_url("get_object", {"Bucket": name, "Key": "k"})
+    r = requests.get(url, headers={"Origin": page}, timeout=30)
+    assert r.content == b"content"
+    assert r.headers["Access-Control-Allow-Origin"] == page
+    assert r.headers["Access-Control-Expose-Headers"] == "ETag"
+    r = requests.get(url, headers={"Origin": "https://other.com"}, timeout=30)
+    assert r.content == b"content"
+    assert "Access-Control-Allow-Origin" not in r.headers
+
+    # Nobody signs what a browser asks first.
+    def ask(origin, method, headers="", key="/k"):
+        asked = {"Origin": origin, "Access-Control-Request-Method": method}
+        if headers:
+            asked["Access-Control-Request-Headers"] = headers
+        to = s3.meta.endpoint_url + f"/{name}{key}"
+        return requests.options(to, headers=asked, timeout=30)
+
+    for key in ("/k", "/none", ""):
+        r = ask(page, "PUT", "X-Amz-Date", key)
+        assert r.status_code == 200 and not r.content
+        assert r.headers["Access-Control-Allow-Methods"] == "GET, PUT"
+        assert r.headers["Access-Control-Allow-Headers"] == "x-amz-date"
+        assert r.headers["Access-Control-Max-Age"] == "60"
+    for args in ((page, "DELETE"), (page, "PUT", "range"), ("https://b.com", "GET")):
+        r = ask(*args)
+        assert r.status_code == 403 and b"AccessForbidden" in r.content
+        assert "Access-Control-Allow-Origin" not in r.headers
+    r = requests.options(f"{s3.meta.endpoint_url}/{name}/k", timeout=30)
+    assert r.status_code == 400 and b"BadRequest" in r.content
+    bad = [{"AllowedOrigins": ["*"], "AllowedMethods": ["PATCH"]}]
+    refused(
+        "InvalidRequest",
+        s3.put_bucket_cors,
+        Bucket=name,
+        CORSConfiguration={"CORSRules": bad},
+    )
+    assert s3.get_bucket_cors(Bucket=name)["CORSRules"] == rules
+    s3.delete_bucket_cors(Bucket=name)
+    refused("NoSuchCORSConfiguration", s3.get_bucket_cors, Bucket=name)
+    assert ask(page, "GET").status_code == 403
+
+
+# -- names --------------------------------------------------------------------------
+
+
+def test_names_of_white_space(s3, name):
+    for key in (" ", "\t", " a "):
+        s3.put_object(Bucket=name, Key=key, Body=b"x")
+    gone = {"Objects": [{"Key": k} for k in (" ", "\t", " a ")]}
+    assert len(s3.delete_objects(Bucket=name, Delete=gone)["Deleted"]) == 3
+    assert "Contents" not in s3.list_objects_v2(Bucket=name)
+
+
+# -- clusters -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def wide(scattered, bucket_name):
+    """Clients of all nodes, and an empty bucket."""
+    clients = [connect(node.url) for node in scattered.nodes]
+    clients[0].create_bucket(Bucket=bucket_name)
+    return clients, bucket_name
+
+
+def owners(cluster, bucket, keys):
+    """Which target answers for each key, by its own signed word."""
+    out = {}
+    for key in keys:
+        for node in cluster.targets:
+            s3 = connect(node.url)
+            s3.meta.events.register(
+                "before-sign.s3.*",
+                lambda request, **_: request.headers.add_header(
+                    "Ais-Relayed-By", "test"
+                ),
+            )
+            try:
+                s3.head_object(Bucket=bucket, Key=key)
+                out[key] = node
+            except ClientError as e:
+                assert e.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    return out
+
+
+def test_every_node_serves_every_object(scattered, wide):
+    clients, bucket = wide
+    keys = [f"dir{i % 3}/key {i}ü" for i in range(24)]
+    for i, key in enumerate(keys):
+        clients[i % 4].put_object(
+            Bucket=bucket, Key=key, Body=key.encode() * 1000, Metadata={"i": str(i)}
+        )
+    assert len(set(owners(scattered, bucket, keys).values())) == 3
+    for s3 in clients:
+        listed = s3.list_objects_v2(Bucket=bucket)["Contents"]
+        assert [x["Key"] for x in listed] == sorted(keys)
+        below = s3.list_objects_v2(Bucket=bucket, Delimiter="/", MaxKeys=2)
+        assert [x["Prefix"] for x in below["CommonPrefixes"]] == ["dir0/", "dir1/"]
+        for i, key in enumerate(keys):
+            got = s3.get_object(Bucket=bucket, Key=key, Range="bytes=10-29")
+            assert got["Body"].read() == (key.encode() * 1000)[10:30]
+            head = s3.head_object(Bucket=bucket, Key=key)
+            assert head["Metadata"] == {"i": str(i)}
+            whole = hashlib.md5(key.encode() * 1000).hexdigest()
+            assert head["ETag"] == f'"{whole}"'
+    gone = [{"Key": k} for k in keys[:20]] + [{"Key": "never there"}]
+    done = clients[2].delete_objects(Bucket=bucket, Delete={"Objects": gone})
+    assert len(done["Deleted"]) == 21 and "Errors" not in done
+    for s3 in clients:
+        listed = s3.list_objects_v2(Bucket=bucket)["Contents"]
+        assert [x["Key"] for x in listed] == sorted(keys[20:])
+    for s3, key in zip(clients, keys[20:]):
+        s3.delete_object(Bucket=bucket, Key=key)
+        refused("NoSuchKey", clients[0].get_object, Bucket=bucket, Key=key)
+    clients[1].delete_bucket(Bucket=bucket)
+
+
+def test_copies_between_targets(scattered, wide):
+    clients, bucket = wide
+    keys = [f"from{i}" for i in range(6)] + [f"to{i}" for i in range(6)]
+    for key in keys[:6]:
+        clients[0].put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=key.encode() * 50_000,
+            Metadata={"k": key},
+            ContentType="text/x",
+            ChecksumAlgorithm="SHA256",
+        )
+    for key in keys[6:]:
+        clients[0].put_object(Bucket=bucket, Key=key, Body=b"before")
+    assert len(set(owners(scattered, bucket, keys).values())) == 3
+    for i, (source, to) in enumerate((s, t) for s in keys[:6] for t in keys[6:]):
+        s3, other = clients[i % 4], clients[(i + 1) % 4]
+        before = other.head_object(Bucket=bucket, Key=source, ChecksumMode="ENABLED")
+        more = {}
+        if i % 2:
+            more = {
+                "MetadataDirective": "REPLACE",
+                "Metadata": {"k": "new"},
+                "CopySourceIfMatch": before["ETag"],
+            }
+        copied = s3.copy_object(
+            Bucket=bucket,
+            Key=to,
+            CopySource={"Bucket": bucket, "Key": source},
+            **more,
+        )
+        assert copied["CopyObjectResult"]["ETag"] == before["ETag"]
+        got = other.get_object(Bucket=bucket, Key=to, ChecksumMode="ENABLED")
+        assert got["Body"].read() == source.encode() * 50_000
+        assert got["ETag"] == before["ETag"]
+        assert got["ChecksumSHA256"] == before["ChecksumSHA256"]
+        assert got["Metadata"] == {"k": "new" if i % 2 else source}
+        refused(
+            "PreconditionFailed",
+            s3.copy_object,
+            Bucket=bucket,
+            Key=to,
+            CopySource={"Bucket": bucket, "Key": source},
+            CopySourceIfNoneMatch=before["ETag"],
+        )
+
+
+def test_uploads_by_every_node(scattered, wide):
+    clients, bucket = wide
+    keys = [f"dir/key{i}" for i in range(8)]
+    ups = [begin(clients[i % 4], bucket, k) for i, k in enumerate(keys)]
+    for i, up in enumerate(ups):
+        parts = [
+            put_part(clients[(i + n) % 4], up, n, bytes([65 + n]) * (MIN if n < 3 else 9))
+            for n in (3, 1, 2)
+        ]
+        for s3 in clients:
+            listed = s3.list_multipart_uploads(Bucket=bucket)["Uploads"]
+            assert [x["Key"] for x in listed] == keys[i:]
+            assert len(s3.list_parts(**up)["Parts"]) == 3
+        if i == 7:
+            clients[2].abort_multipart_upload(**up)
+            refused("NoSuchUpload", clients[1].list_parts, **up)
+            continue
+        parts.sort(key=lambda x: x["PartNumber"])
+        complete(clients[(i + 3) % 4], up, parts)
+        got = clients[i % 4].get_object(Bucket=bucket, Key=keys[i])["Body"].read()
+        assert got == b"B" * MIN + b"C" * MIN + b"D" * 9
+    assert "Uploads" not in clients[3].list_multipart_uploads(Bucket=bucket)
+    left = [
+        p
+        for node in scattered.targets
+        for p in node.dir.rglob("*")
+        if p.is_file() and "@#s3-uploads" in str(p) and bucket in str(p)
+    ]
+    assert left == []
+
+
+def test_the_owner_looks_at_signatures_itself(scattered, wide):
+    clients, bucket = wide
+    keys = [f"k{i}" for i in range(9)]
+    for key in keys:
+        clients[0].put_object(Bucket=bucket, Key=key, Body=b"secret")
+    for node in scattered.targets:
+        for key in keys:
+            r = requests.get(
+                f"{node.url}/{bucket}/{key}",
+                headers={"Ais-Relayed-By": "a proxy, or so it says"},
+                timeout=30,
+            )
+            assert r.status_code == 403 and b"AccessDenied" in r.content
+
+
+def test_redirects_are_for_who_wants_them(tmp_path):
+    it = Cluster(tmp_path, proxies=1, targets=1, more=["--s3-redirect"]).start()
+    proxy, target = it.proxies[0], it.targets[0]
+    assert requests.put(f"{proxy.url}/s3/bck", timeout=30).ok
+    url = f"{proxy.url}/s3/bck/a%20b?x-id=PutObject"
+    r = requests.put(url, data=b"content", allow_redirects=False, timeout=30)
+    assert r.status_code == 307
+    assert r.headers["Location"] == f"{target.url}/s3/bck/a%20b?x-id=PutObject"
+    assert b"<Code>TemporaryRedirect</Code>" in r.content
+    assert requests.put(url, data=b"content", timeout=30).ok
+    assert requests.get(url, timeout=30).content == b"content"
+    it.stop()
+
+
+def test_what_cannot_be_deleted_is_told(tmp_path):
+    it = Cluster(tmp_path, proxies=1, targets=2).start()
+    s3 = connect(it.proxies[0].url)
+    s3.create_bucket(Bucket="bck")
+    keys = [f"k{i}" for i in range(20)]
+    for key in keys:
+        s3.put_object(Bucket="bck", Key=key, Body=b"x")
+    it.targets[1].kill()
+    done = s3.delete_objects(
+        Bucket="bck", Delete={"Objects": [{"Key": k} for k in keys]}
+    )
+    told = [x["Key"] for x in done["Deleted"]] + [x["Key"] for x in done["Errors"]]
+    assert sorted(told) == sorted(keys) and done["Deleted"]
+    assert {x["Code"] for x in done["Errors"]} <= {"ServiceUnavailable", "RequestTimeout"}
+    it.targets[1].start()
+    it.wait_healthy()
+    listed = s3.list_objects_v2(Bucket="bck")["Contents"]
+    there = {x["Key"] for x in listed}
+    assert not there & {x["Key"] for x in done["Deleted"]}
+    it.stop()
+
+
+# -- one object, two views ----------------------------------------------------------
+
+
+def test_both_apis_see_the_same(node, bucket):
+    s3 = connect(node.url)
+    url = f"{node.url}/v1/objects/{bucket}"
+    s3.put_object(Bucket=bucket, Key="s", Body=b"from s3", Metadata={"l": "cat"})
+    native = requests.get(f"{url}/s")
+    assert native.content == b"from s3"
+    assert "l=cat" in native.headers["Ais-Custom-Md"]
+    r = requests.put(f"{url}/n", data=b"native", headers={"Ais-Custom-Md": "l=dog"})
+    assert r.ok
+    got = s3.get_object(Bucket=bucket, Key="n")
+    assert got["Body"].read() == b"native" and got["Metadata"] == {"l": "dog"}
+    # Its ETag stays, whoever asks and wherever it comes from.
+    tags = {got["ETag"], s3.head_object(Bucket=bucket, Key="n")["ETag"]}
+    tags.add(s3.list_objects_v2(Bucket=bucket)["Contents"][0]["ETag"])
+    assert len(tags) == 1
+    # Overwritten and appended content has another one.
+    before = s3.head_object(Bucket=bucket, Key="s")["ETag"]
+    r = requests.put(f"{url}/s", params={"append_type": "append"}, data=b"+")
+    handle = r.headers["Ais-Append-Handle"]
+    flush = {"append_type": "flush", "append_handle": handle}
+    assert requests.put(f"{url}/s", params=flush).ok
+    assert s3.get_object(Bucket=bucket, Key="s")["Body"].read() == b"from s3+"
+    assert s3.head_object(Bucket=bucket, Key="s")["ETag"] != before
+
+
+def test_etag_survives_a_restart(fresh_node):
+    fresh_node.start()
+    base = fresh_node.url
+    s3 = connect(base)
+    s3.create_bucket(Bucket="bck")
+    requests.put(f"{base}/v1/objects/bck/n", data=b"native")
+    s3.put_object(Bucket="bck", Key="s", Body=b"x", Metadata={"k": "v"})
+    before = [s3.head_object(Bucket="bck", Key=k) for k in ("n", "s")]
+    fresh_node.kill()
+    fresh_node.start()
+    s3 = connect(fresh_node.url)
+    after = [s3.head_object(Bucket="bck", Key=k) for k in ("n", "s")]
+    for a, b in zip(before, after):
+        for field in ("ETag", "LastModified", "Metadata"):
+            assert a[field] == b[field]
+
+
+# -- authentication -------------------------------------------------------------------
+
+
+def test_keys_levels_and_scopes(keyed):
+    admin = connect(keyed.url)
+    for bucket in ("open-1", "closed"):
+        admin.create_bucket(Bucket=bucket)
+        admin.put_object(Bucket=bucket, Key="k", Body=b"x")
+    reader = connect(keyed.url, *READER)
+    assert reader.get_object(Bucket="open-1", Key="k")["Body"].read() == b"x"
+    assert [b["Name"] for b in reader.list_buckets()["Buckets"]] == ["open-1"]
+    refused("AccessDenied", reader.put_object, Bucket="open-1", Key="k")
+    refused("AccessDenied", reader.delete_object, Bucket="open-1", Key="k")
+    refused("AccessDenied", reader.get_object, Bucket="closed", Key="k")
+    stranger = connect(keyed.url, "nobody", "x")
+    refused("InvalidAccessKeyId", stranger.get_object, Bucket="closed", Key="k")
+    wrong = connect(keyed.url, KEY, "wrong")
+    refused("SignatureDoesNotMatch", wrong.get_object, Bucket="closed", Key="k")
+    unsigned = connect(keyed.url, signed=False)
+    refused("AccessDenied", unsigned.get_object, Bucket="closed", Key="k")
+    r = requests.get(f"{keyed.url}/s3/closed/k")
+    assert r.status_code == 403 and "<Code>AccessDenied</Code>" in r.text
+    assert r.headers["x-amz-request-id"]
+    for bucket in ("open-1", "closed"):
+        admin.delete_object(Bucket=bucket, Key="k")
+        admin.delete_bucket(Bucket=bucket)
+
+
+def test_presigned(keyed):
+    s3 = connect(keyed.url, signature_version="s3v4")
+    s3.create_bucket(Bucket="signed-urls")
+    at = {"Bucket": "signed-urls", "Key": "a b/ü+"}
+    put = s3.generate_presigned_url("put_object", Params=at, ExpiresIn=60)
+    assert requests.put(put, data=b"payload").status_code == 200
+    get = s3.generate_presigned_url("get_object", Params=at, ExpiresIn=60)
+    assert requests.get(get).content == b"payload"
+    assert requests.put(get, data=b"").status_code == 403
+    r = requests.get(get.replace("a%20b", "a%20c"))
+    assert "<Code>SignatureDoesNotMatch</Code>" in r.text
+    r = requests.get(get + "&response-content-type=text/html")
+    assert "<Code>SignatureDoesNotMatch</Code>" in r.text
+    s3.delete_object(**at)
+    s3.delete_bucket(Bucket="signed-urls")
+
+
+def sign(keyed, auth, path="/", method="GET", data=b""):
+    """A request as botocore signs it."""
+    request = AWSRequest(method, keyed.url + path, {}, data)
+    auth.add_auth(request)
+    return request.prepare()
+
+
+def send(prepared, **headers):
+    return requests.request(
+        prepared.method,
+        prepared.url,
+        data=prepared.body,
+        headers={**prepared.headers, **headers},
+    )
+
+
+@pytest.mark.parametrize("path", ["/", "/x?prefix=a%20b&list-type=2", "/%C3%BC"])
+def test_botocore_signs_what_we_compute(keyed, path):
+    """Any answer but a complaint about the signature."""
+    auth = S3SigV4Auth(Credentials(KEY, SECRET), "s3", "eu-west-3")
+    r = send(sign(keyed, auth, path))
+    assert r.status_code in (200, 404), r.text
+    altered = send(sign(keyed, auth, path), **{"X-Amz-Meta-New": "1"})
+    assert "<Code>AccessDenied</Code>" in altered.text
+
+
+def test_old_and_expired_requests(keyed, monkeypatch):
+    import botocore.auth as botocore_auth
+
+    past = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    past -= datetime.timedelta(hours=1)
+    for source in ("get_current_datetime",):
+        if hasattr(botocore_auth, source):
+            monkeypatch.setattr(botocore_auth, source, lambda *a, **k: past)
+    creds = Credentials(KEY, SECRET)
+    r = send(sign(keyed, S3SigV4Auth(creds, "s3", "us-east-1")))
+    assert "<Code>RequestTimeTooSkewed</Code>" in r.text, r.text
+    query = S3SigV4QueryAuth(creds, "s3", "us-east-1", expires=60)
+    r = send(sign(keyed, query))
+    assert r.status_code == 403 and "expired" in r.text
+
+
+def test_body_must_be_what_was_signed(keyed):
+    s3 = connect(keyed.url)
+    s3.create_bucket(Bucket="bodies")
+    auth = S3SigV4Auth(Credentials(KEY, SECRET), "s3", "us-east-1")
+    good = sign(keyed, auth, "/bodies/k", method="PUT", data=b"content")
+    assert send(good).status_code == 200
+    other = sign(keyed, auth, "/bodies/k", method="PUT", data=b"content")
+    other.body = b"CONTENT"
+    assert "XAmzContentSHA256Mismatch" in send(other).text
+    assert s3.get_object(Bucket="bodies", Key="k")["Body"].read() == b"content"
+    s3.delete_object(Bucket="bodies", Key="k")
+    s3.delete_bucket(Bucket="bodies")
+
+
+# -- programs -------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[0, 1, 300_000])
+def tree(request, tmp_path):
+    """A few files with odd names."""
+    root = tmp_path / "tree"
+    for x in ("plain", "dir/with space", "dir/ü+%&", "dir/deep/er/file"):
+        path = root / x
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(x.encode() + b"." * request.param)
+    return root
+
+
+def files(root):
+    return {
+        str(p.relative_to(root)): p.read_bytes()
+        for p in root.rglob("*")
+        if p.is_file()
+    }
+
+
+def run(*command):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env=env
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("s3cmd"), reason="s3cmd is not installed")
+def test_s3cmd(keyed, tree, tmp_path):
+    host = keyed.url.removeprefix("http://")
+    config = tmp_path / "s3cfg"
+    config.write_text(
+        f"[default]\naccess_key = {KEY}\nsecret_key = {SECRET}\n"
+        f"host_base = {host}\nhost_bucket = {host}\nuse_https = False\n"
+    )
+    cmd = ["s3cmd", "-c", str(config)]
+    run(*cmd, "mb", "s3://s3cmd")
+    run(*cmd, "sync", f"{tree}/", "s3://s3cmd/t/")
+    back = tmp_path / "back"
+    back.mkdir()
+    run(*cmd, "sync", "s3://s3cmd/t/", f"{back}/")
+    assert files(back) == files(tree)
+    assert "s3://s3cmd/t/dir/" in run(*cmd, "ls", "s3://s3cmd/t/")
+    run(*cmd, "info", "s3://s3cmd/t/plain")
+    run(*cmd, "cp", "s3://s3cmd/t/plain", "s3://s3cmd/copy")
+    run(*cmd, "del", "--recursive", "--force", "s3://s3cmd")
+    run(*cmd, "rb", "s3://s3cmd")
+
+
+@pytest.mark.skipif(not shutil.which("rclone"), reason="rclone is not installed")
+def test_rclone(keyed, tree, tmp_path):
+    remote = (
+        f":s3,provider=Other,access_key_id='{KEY}',secret_access_key='{SECRET}',"
+        f"endpoint='{keyed.url}',force_path_style=true:rclone"
+    )
+    cmd = ["rclone", "--config", str(tmp_path / "none"), "--retries", "1"]
+    run(*cmd, "sync", str(tree), remote + "/t")
+    run(*cmd, "check", str(tree), remote + "/t")
+    back = tmp_path / "back"
+    run(*cmd, "copy", remote + "/t", str(back))
+    assert files(back) == files(tree)
+    run(*cmd, "copyto", remote + "/t/plain", remote + "/copy")
+    run(*cmd, "purge", remote)
