@@ -87,7 +87,8 @@ struct upload_ref {
 
 task<expected<located>>
 place_of(context& c, const bucket_ptr& b, std::string name) {
-  return locate(c.e, object_key{b, std::move(name)});
+  object_key what{b, std::move(name)};
+  return locate(c.e, std::move(what));
 }
 
 task<expected<lease_ptr>>

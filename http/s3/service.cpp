@@ -352,7 +352,8 @@ checked check_key(std::string_view key) {
 task<outcome<located>> object_named(context& c, bucket_ptr b, std::string key) {
   if (auto ok = check_key(key); !ok)
     co_return ok.why();
-  auto at = co_await locate(c.e, object_key{std::move(b), std::move(key)});
+  object_key what{std::move(b), std::move(key)};
+  auto at = co_await locate(c.e, std::move(what));
   if (!at)
     co_return fault_of(at.error());
   co_return std::move(*at);
