@@ -516,7 +516,7 @@ expected<ack> shard_state::remove(const delete_object& req) {
   auto mine = owned(req.key);
   if (!mine && !req.given)
     return mine.error();
-  if (mine && req.given && !AIS_MUTANT("given-twice"))
+  if (mine && req.given)
     return fail(errc::conflict, cname_of(req.key) + " is ours again");
   auto known = current(req.key);
   if (!known && known.error() != errc::corrupted)

@@ -360,3 +360,108 @@ TEST_CASE_METHOD(fixture, "shard: the entity tag tells of the content",
     CHECK(storage::etag_of(**native) == storage::etag_of(*from_disk));
   }
 }
+
+namespace {
+
+/// A shard of t1 in a cluster of two, with objects placed on one of them.
+struct owned_fixture : fixture {
+  std::shared_ptr<board<smap>> map = std::make_shared<board<smap>>();
+  uint64_t generation = 0;
+
+  owned_fixture() {
+    caf::anon_send_exit(shard, caf::exit_reason::kill);
+    run();
+    shard_config c;
+    c.env = env;
+    c.mpath = mpath;
+    c.map = map;
+    c.node_id = "t1";
+    shard = spawn_shard(sys, c);
+    place_on("t1");
+  }
+
+  void place_on(const std::string& id) {
+    auto next = std::make_shared<smap>();
+    for (auto each : {"t1", "t2"})
+      next->targets[each] = {each, node_role::target, {}, {}, {}, 0};
+    next->placements = {{++generation, {id}}};
+    map->show(next);
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(owned_fixture,
+                 "shard: only the owner changes an object, or"
+                 " says that it is not there",
+                 "[actors][shard]") {
+  place_on("t1");
+  auto written = put("x", "one");
+  REQUIRE(written);
+  CHECK((*written)->generation == 2);
+  auto begun = ask<put_begun>(shard, begin_put{key("x"), {}, 3});
+  REQUIRE(begun);
+  place_on("t2");
+  CHECK(put("x", "two").error() == errc::not_ready);
+  REQUIRE(begun->writer->append(*content("two")));
+  CHECK(ask<lom_ptr>(shard, commit_put{key("x"), {}, begun->writer}).error()
+        == errc::not_ready);
+  CHECK(ask<ack>(shard, delete_object{key("x")}).error() == errc::not_ready);
+  CHECK(ask<lom_ptr>(shard, set_custom{key("x"), {{"k", "v"}}}).error()
+        == errc::not_ready);
+  CHECK(get("absent") == "not_ready");
+  CHECK(ask<lom_ptr>(shard, head_object{key("absent")}).error()
+        == errc::not_ready);
+  // Who takes it away may look.
+  CHECK(ask<lease_ptr>(shard, open_object{key("absent"), false, true}).error()
+        == errc::object_not_found);
+  CHECK(get("x") == "one");
+}
+
+TEST_CASE_METHOD(owned_fixture,
+                 "shard: what was given goes, unless it was"
+                 " given back",
+                 "[actors][shard]") {
+  REQUIRE(put("x", "one"));
+  auto open = [this] {
+    return *ask<lease_ptr>(shard, open_object{key("x"), false, true});
+  };
+  auto given = open();
+  CHECK(ask<ack>(shard, delete_object{key("x"), given, true}).error()
+        == errc::conflict);
+  place_on("t2");
+  place_on("t1"); // and back, before the source was removed
+  CHECK(ask<ack>(shard, delete_object{key("x"), given, true}).error()
+        == errc::conflict);
+  CHECK(get("x") == "one");
+  place_on("t2");
+  REQUIRE(ask<ack>(shard, delete_object{key("x"), given, true}));
+  CHECK(given->revoked); // nobody ends a stream of it any more
+  CHECK(ask<lease_ptr>(shard, open_object{key("x"), false, true}).error()
+        == errc::object_not_found);
+}
+
+TEST_CASE_METHOD(owned_fixture,
+                 "shard: a moved version keeps its generation,"
+                 " and yields to a later one",
+                 "[actors][shard]") {
+  place_on("t1");
+  place_on("t1");
+  auto mine = put("x", "mine");
+  REQUIRE(mine);
+  CHECK((*mine)->generation == 3);
+  write_options moved;
+  moved.when = write_if::older;
+  moved.moved = **mine;
+  moved.moved->size_bytes = 6;
+  moved.moved->generation = 2;
+  moved.moved->version = "9";
+  moved.moved->mtime_ns += 1'000'000'000;
+  CHECK(put("x", "theirs", moved).error() == errc::exists);
+  moved.moved->generation = 4;
+  moved.moved->version = "1";
+  auto stored = put("x", "theirs", moved);
+  REQUIRE(stored);
+  CHECK((*stored)->generation == 4);
+  CHECK(get("x") == "theirs");
+}

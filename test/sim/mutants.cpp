@@ -42,7 +42,6 @@ constexpr auto table = std::to_array<mutant_info>({
   {"deleted-blindly", "rename: the source goes only if it is what was copied"},
   {"neighbours-unasked", "a new owner asks all others before it serves"},
   {"given-unsent", "a source goes after its owner has it"},
-  {"given-twice", "a source stays where it was given back"},
   {"walk-failures-ignored", "moves end when all is where it belongs"},
   {"written-anywhere", "only the owner changes an object"},
   {"denied-anywhere", "only the owner says that an object is not there"},
