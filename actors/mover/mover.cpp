@@ -371,10 +371,7 @@ struct mover_state {
     if (!raw)
       return raw.error();
     return carry{to->data, std::move(*raw), req.what->object,
-                 req.how == stream_write::move
-                     && !AIS_MUTANT("deleted-source-sent")
-                   ? req.what
-                   : nullptr};
+                 req.how == stream_write::move ? req.what : nullptr};
   }
 
   void start(sending job) {

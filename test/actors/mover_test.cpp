@@ -321,3 +321,52 @@ TEST_CASE_METHOD(fixture, "mover: copies and renames on one target",
   CHECK(stored() == "4:content");
   CHECK(work_files() == 0);
 }
+
+namespace {
+
+/// Keeps what it is to carry.
+courier_actor::behavior_type
+stub_courier(courier_actor::pointer, std::vector<carry>* seen) {
+  return {
+    [seen](const carry& x) -> caf::result<carried> {
+      seen->push_back(x);
+      return source_changed();
+    },
+    [](const receive_streams&) {},
+  };
+}
+
+} // namespace
+
+TEST_CASE_METHOD(fixture,
+                 "mover: a move ends well only while its source is"
+                 " valid, with a lease or without",
+                 "[actors][mover]") {
+  std::vector<carry> seen;
+  auto courier = sys.spawn(stub_courier, &seen);
+  auto sender
+    = spawn_mover(sys, {env, "t1", sync, buckets, target, gate, courier});
+  REQUIRE(put("content"));
+  auto source = ask<lease_ptr>(shard(), open_object{key()});
+  REQUIRE(source);
+  auto send = [&](stream_write how) {
+    send_object req{"t2", *source, key(), how, write_if::older};
+    return ask<sent_object>(sender, req);
+  };
+  CHECK(send(stream_write::move).error() == errc::not_ready);
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].valid == *source);
+  CHECK(send(stream_write::copy).error() == errc::not_ready);
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[1].valid == nullptr);
+  // In maintenance a target has no lease, but objects to give.
+  gate->open_until(0);
+  CHECK(send(stream_write::copy).error() == errc::not_ready);
+  CHECK(seen.size() == 2);
+  CHECK(send(stream_write::move).error() == errc::not_ready);
+  CHECK(seen.size() == 3);
+  gate->open_until(fence::always);
+  caf::anon_send_exit(sender, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(courier, caf::exit_reason::user_shutdown);
+  run();
+}

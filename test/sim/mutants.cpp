@@ -44,8 +44,6 @@ constexpr auto table = std::to_array<mutant_info>({
   {"given-unsent", "a source goes after its owner has it"},
   {"walk-failures-ignored", "moves end when all is where it belongs"},
   {"written-anywhere", "only the owner changes an object"},
-  {"denied-anywhere", "only the owner says that an object is not there"},
-  {"deleted-source-sent", "what was deleted is not sent any more"},
   {"corrupt-served", "what is served has the stored checksum"},
   {"bucket-no-sync", "a bucket's directories are synced"},
   {"incarnations-mixed", "objects of a destroyed bucket stay gone"},
