@@ -159,6 +159,8 @@ void place_anew(smap& x, bool move) {
     return;
   if (!move && !moving(x))
     x.placements.clear();
+  else if (x.placements.empty()) // by a version that knew of none
+    x.placements.push_back({});
   x.placements.push_back(std::move(next));
   if (x.placements.size() > max_placements) {
     auto last = std::move(x.placements.back());

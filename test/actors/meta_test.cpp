@@ -122,6 +122,12 @@ TEST_CASE("smap: objects are placed anew, and stay findable",
     CHECK(x.placements.front().targets.empty());
     CHECK(generation_of(x) == 2 + max_placements);
   }
+  SECTION("a map without placements says nothing of where objects are") {
+    x.placements.clear();
+    place_anew(x, true);
+    CHECK(moving(x));
+    CHECK_FALSE(owned_throughout(x, owner_of(x, 1)->id, 1));
+  }
   SECTION("it is kept") {
     auto back = parse_smap(to_text(to_json(x)));
     REQUIRE(back);
