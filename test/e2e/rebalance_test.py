@@ -4,15 +4,27 @@ import concurrent.futures
 import hashlib
 import itertools
 import random
+import re
 import threading
 import time
 
 import pytest
 import requests
 
-from conftest import Cluster
+from conftest import ROOT, Cluster
 
 TIMEOUT = 60
+POINTS = sorted(
+    {
+        point
+        for folder in ("mover", "rebalance")
+        for path in (ROOT / "actors" / folder).glob("*.cpp")
+        for point in re.findall(r'AIS_CRASH_POINT\("([\w.]+)"\)', path.read_text())
+    }
+    # of copy and rename
+    - {"stream.copied", "stream.source_gone"}
+)
+RECEIVERS = {"stream.admitted", "stream.filled", "stream.committed"}
 
 
 def act(node, action, value):
@@ -176,6 +188,40 @@ def test_kills_in_the_middle(three):
     check(three, three.names)
     assert names_of(three.first) == three.names
     assert sum(len(files(t)) for t in three.targets) == 300
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_kill_at(tmp_path, point):
+    """A move that is cut off loses nothing, and is done when all are back."""
+    cluster = Cluster(tmp_path, 1, 1).start()
+    try:
+        r = requests.post(
+            f"{cluster.first.url}/v1/buckets/b", json={"action": "create-bck"}
+        )
+        assert r.ok, r.text
+        cluster.names = [f"o{i:03}" for i in range(40)]
+        for name in cluster.names:
+            assert store(cluster.first, name).ok
+        target, more = cluster.targets[0], cluster.make("t1", "target")
+        if point in RECEIVERS:
+            victim = more
+        else:
+            victim = target
+            assert target.stop() == 0
+            target.start(env={"AIS_CRASH_AT": f"{point}:3"})
+            cluster.wait_healthy()
+        more.start(env={"AIS_CRASH_AT": f"{point}:3"} if victim is more else None)
+        assert victim.process.wait(timeout=60) == -9
+        victim.start()
+        cluster.targets.append(more)
+        cluster.wait_healthy()
+        moves_end(cluster)
+        check(cluster, cluster.names)
+        assert names_of(cluster.first) == cluster.names
+        assert sum(len(files(t)) for t in cluster.targets) == 40
+        assert not [p for t in cluster.targets for p in t.work_files()]
+    finally:
+        cluster.stop()
 
 
 def test_writers_and_deleters_meanwhile(three):
