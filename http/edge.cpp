@@ -3,7 +3,6 @@
 #include "http/error_body.hpp"
 #include "http/s3/service.hpp"
 #include "storage/base/home.hpp"
-#include "storage/base/hrw.hpp"
 #include "storage/base/metrics.hpp"
 
 #include <ctime>
@@ -446,11 +445,7 @@ expected<void> edge::welcome(const call& c) {
 }
 
 expected<void> edge::leased() const {
-  if (shared_->boards->gate_fence->open(env().steady_ns()))
-    return caf::unit;
-  return fail(errc::not_ready,
-              "this node has lost contact with the primary: try again in a few"
-              " seconds");
+  return shared_->boards->gate_fence->check(env().steady_ns());
 }
 
 task<expected<uint64_t>> edge::settle(object_key key) {
@@ -470,30 +465,22 @@ task<expected<uint64_t>> edge::settle(object_key key) {
   co_return generation;
 }
 
-expected<mountpath_ptr>
-edge::place(const object_key& key, uint64_t settled, uint64_t& digest) {
-  auto view = target();
-  digest = placement_digest(uname_of(key.bucket->ref.bck, key.name));
-  auto i = hrw_pick(view->digests, digest);
-  if (i < 0)
+expected<located> edge::place(object_key key, uint64_t settled) {
+  if (node().target_id.empty())
     return fail(errc::not_ready,
-                node().target_id.empty()
-                  ? "the cluster has no target: start one, or wait until it has"
-                    " joined"
-                  : "this node has no usable mountpath");
+                "the cluster has no target: start one, or wait until it has"
+                " joined");
   // elsewhere() sends such requests away; the map has changed since.
-  auto home = home_digest(key.bucket->ref.bck, key.name);
-  if (auto* owner = owner_of(map(), home);
-      !owner || owner->id != node().target_id)
-    return fail(errc::not_ready, key.name + " belongs to "
-                                   + (owner ? name_of(*owner) : "nobody")
-                                   + " by now: try again");
+  auto& bucket = key.bucket->ref.bck;
+  if (auto ok = check_owner(map(), node().target_id, bucket, key.name); !ok)
+    return ok.error();
   if (moving(map()) && settled != generation_of(map())
-      && !owned_throughout(map(), node().target_id, home))
+      && !owned_throughout(map(), node().target_id,
+                           home_digest(bucket, key.name)))
     return fail(errc::not_ready, "objects are being placed anew: try again");
   if (auto ok = leased(); !ok)
     return ok.error();
-  return view->mountpaths[static_cast<size_t>(i)];
+  return target()->locate(std::move(key));
 }
 
 } // namespace ais::http

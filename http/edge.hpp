@@ -129,9 +129,8 @@ public:
   /// objects move (actors/rebalance). @returns the generation under which it
   /// is.
   task<expected<uint64_t>> settle(object_key key);
-  /// The mountpath that owns an object, settled under that generation.
-  expected<mountpath_ptr>
-  place(const object_key& key, uint64_t settled, uint64_t& digest);
+  /// Where an object of ours is that is settled under that generation.
+  expected<located> place(object_key key, uint64_t settled);
 
   task<> reply_json(exchange& x, json::value v);
   task<> reply_json_text(exchange& x, std::string json);

@@ -131,15 +131,14 @@ task<expected<lom_ptr>> put_small(edge& e, exchange& x, const located& at,
 } // namespace
 
 task<expected<located>> locate(edge& e, object_key key) {
-  auto settled = co_await e.settle(key);
-  if (!settled)
-    co_return settled.error();
-  uint64_t digest = 0;
-  auto mpath = e.place(key, *settled, digest);
-  if (!mpath)
-    co_return mpath.error();
-  auto shard = (*mpath)->shard_of(digest);
-  co_return located{std::move(key), std::move(*mpath), std::move(shard)};
+  auto generation = generation_of(e.map());
+  if (moving(e.map())) {
+    auto settled = co_await e.settle(key);
+    if (!settled)
+      co_return settled.error();
+    generation = *settled;
+  }
+  co_return e.place(std::move(key), generation);
 }
 
 task<expected<lom_ptr>>

@@ -33,13 +33,6 @@ private:
   std::chrono::steady_clock::time_point start_;
 };
 
-/// Everything a handler needs to address one object.
-struct located {
-  object_key key;
-  mountpath_ptr mpath;
-  shard_actor shard;
-};
-
 /// The place of an object of this target, where all there is of it is now;
 /// errors as edge::settle() and edge::place().
 task<expected<located>> locate(edge& e, object_key key);

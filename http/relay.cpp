@@ -1,5 +1,7 @@
 #include "http/relay.hpp"
 
+#include "http/tokens.hpp"
+
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
@@ -41,19 +43,8 @@ bool ours_in_answer(std::string_view name) {
 
 /// Whether a list of tokens (the header Connection) names it.
 bool lists(std::string_view list, std::string_view name) {
-  while (!list.empty()) {
-    auto comma = list.find(',');
-    auto token = list.substr(0, comma);
-    list = comma == std::string_view::npos ? std::string_view{}
-                                           : list.substr(comma + 1);
-    while (!token.empty() && token.front() == ' ')
-      token.remove_prefix(1);
-    while (!token.empty() && token.back() == ' ')
-      token.remove_suffix(1);
-    if (same_name(token, name))
-      return true;
-  }
-  return false;
+  return !each_token(
+    list, [&](std::string_view token) { return !same_name(token, name); });
 }
 
 std::string head_of(const request& req, const net_info& to,

@@ -215,6 +215,14 @@ keepalive(extended::stateful_pointer<keepalive_state> self,
 
 } // namespace
 
+expected<void> fence::check(int64_t steady_ns) const {
+  if (open(steady_ns))
+    return caf::unit;
+  return fail(errc::not_ready,
+              "this node has lost contact with the primary: try again in a few"
+              " seconds");
+}
+
 keepalive_times times_of(const cluster_config& x) {
   auto interval = x.values.duration("keepalivetracker.target.interval");
   return {interval,

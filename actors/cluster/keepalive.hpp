@@ -29,6 +29,9 @@ public:
   bool open(int64_t steady_ns) const {
     return steady_ns < until_.load() || AIS_MUTANT("fence-ignored");
   }
+  /// errc::not_ready when it is shut: without a lease nobody may say what is
+  /// the case.
+  expected<void> check(int64_t steady_ns) const;
 
 private:
   std::atomic<int64_t> until_{0};

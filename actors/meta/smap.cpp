@@ -1,5 +1,6 @@
 #include "actors/meta/smap.hpp"
 
+#include "storage/base/home.hpp"
 #include "storage/base/hrw.hpp"
 
 #include <algorithm>
@@ -135,6 +136,16 @@ const snode* owner_of(const smap& x, uint64_t object_digest) {
   if (x.placements.empty())
     return find(pick_owner(active_targets(x), object_digest));
   return find(pick_owner(x.placements.back().targets, object_digest));
+}
+
+expected<void> check_owner(const smap& x, const std::string& target,
+                           const bck& bucket, const std::string& object) {
+  auto* owner = owner_of(x, home_digest(bucket, object));
+  if (owner && owner->id == target)
+    return caf::unit;
+  return fail(errc::not_ready, cname_of(bucket, object) + " belongs to "
+                                 + (owner ? name_of(*owner) : "nobody")
+                                 + " by now: try again");
 }
 
 bool moving(const smap& x) {

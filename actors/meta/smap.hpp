@@ -3,6 +3,7 @@
 #pragma once
 
 #include "storage/base/json.hpp"
+#include "storage/base/names.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 
@@ -104,6 +105,9 @@ bool electable(const snode& x);
 std::vector<std::string> succession(const smap& x);
 /// The target that owns an object; null without targets.
 const snode* owner_of(const smap& x, uint64_t object_digest);
+/// errc::not_ready when the object's owner is not `target`.
+expected<void> check_owner(const smap& x, const std::string& target,
+                           const bck& bucket, const std::string& object);
 /// Whether objects may be elsewhere than at their owner.
 bool moving(const smap& x);
 /// Whether nobody but `target` can have an object, by all placements.

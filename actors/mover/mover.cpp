@@ -1,8 +1,8 @@
 #include "actors/mover/mover.hpp"
 
+#include "actors/base/ask.hpp"
 #include "storage/base/crash.hpp"
 #include "storage/base/home.hpp"
-#include "storage/base/hrw.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/metrics.hpp"
 #include "storage/base/mutant.hpp"
@@ -18,10 +18,6 @@ using namespace std::chrono_literals;
 /// A shard may sit behind a group of durable writes on a slow disk.
 constexpr auto shard_timeout = 60s;
 
-uint64_t digest_of(const object_key& x) {
-  return placement_digest(uname_of(x.bucket->ref.bck, x.name));
-}
-
 uint64_t home_of(const object_key& x) {
   return home_digest(x.bucket->ref.bck, x.name);
 }
@@ -29,13 +25,6 @@ uint64_t home_of(const object_key& x) {
 std::string cname_of(const object_key& x) {
   return ais::cname_of(x.bucket->ref.bck, x.name);
 }
-
-/// An object here, and who keeps it.
-struct located {
-  object_key key;
-  mountpath_ptr mpath;
-  shard_actor shard;
-};
 
 /// A copy under way.
 struct copying {
@@ -87,22 +76,11 @@ struct mover_state {
   // -- helpers
 
   expected<void> leased() const {
-    if (config.gate_fence->open(config.env.steady_ns()))
-      return caf::unit;
-    return fail(errc::not_ready,
-                "this node has lost contact with the primary: try again in a"
-                " few seconds");
+    return config.gate_fence->check(config.env.steady_ns());
   }
 
   expected<located> locate(const object_key& key) const {
-    auto view = config.target->read();
-    auto digest = digest_of(key);
-    auto i = hrw_pick(view->digests, digest);
-    if (i < 0)
-      return fail(errc::not_ready, "this node has no usable mountpath");
-    auto mpath = view->mountpaths[static_cast<size_t>(i)];
-    auto shard = mpath->shard_of(digest);
-    return located{key, std::move(mpath), std::move(shard)};
+    return config.target->read()->locate(key);
   }
 
   /// The id of the target that owns it; empty: the cluster has none.
@@ -116,17 +94,6 @@ struct mover_state {
     return owner_id(key) == config.node_id;
   }
 
-  template <class R, class Handle, class Message, class F, class G>
-  void
-  ask(const Handle& to, caf::timespan timeout, Message&& what, F then, G no) {
-    self->request(to, timeout, std::forward<Message>(what))
-      .then([then](R& x) mutable { then(x); },
-            [no](error& e) mutable {
-              // CAF's own errors mean nothing to whoever asked.
-              no(fail(code_of(e), message_of(e)));
-            });
-  }
-
   /// Goes on when all there is of an object of ours is here.
   void settle(const object_key& key, std::function<void()> then,
               std::function<void(const error&)> no) {
@@ -135,7 +102,8 @@ struct mover_state {
         || owned_throughout(map, config.node_id, home_of(key)))
       return then();
     ask<ack>(
-      settler, copy_timeout, settle_object{key}, [then](ack) { then(); }, no);
+      self, settler, copy_timeout, settle_object{key}, [then](ack) { then(); },
+      no);
   }
 
   // -- copy and rename
@@ -189,7 +157,8 @@ struct mover_state {
       if (job->what.source)
         return opened(job, job->what.source);
       ask<lease_ptr>(
-        job->from.shard, shard_timeout, open_object{job->what.from, false},
+        self, job->from.shard, shard_timeout,
+        open_object{job->what.from, false},
         [this, job](const lease_ptr& x) { opened(job, x); }, failing(job));
     };
     settle(job->what.from, open, failing(job));
@@ -217,7 +186,7 @@ struct mover_state {
                     false,
                     job->what.custom};
     ask<sent_object>(
-      caf::actor_cast<mover_actor>(self), copy_timeout, std::move(req),
+      self, caf::actor_cast<mover_actor>(self), copy_timeout, std::move(req),
       [this, job](sent_object& x) {
         copied(job, std::make_shared<const storage::lom>(std::move(x.attrs)));
       },
@@ -233,7 +202,7 @@ struct mover_state {
   /// our disk, either.
   void suspect(const copying_ptr& job, const error& why) {
     ask<lom_ptr>(
-      job->from.shard, copy_timeout, head_object{job->what.from, true},
+      self, job->from.shard, copy_timeout, head_object{job->what.from, true},
       [this, job, why](lom_ptr&) { end(job, why); }, failing(job));
   }
 
@@ -246,7 +215,7 @@ struct mover_state {
     options.custom = job->what.custom.value_or(attrs.custom);
     auto begin = [this, job, to = *to, options, size = attrs.size_bytes] {
       ask<put_begun>(
-        to.shard, shard_timeout, begin_put{to.key, options, size},
+        self, to.shard, shard_timeout, begin_put{to.key, options, size},
         [this, job, to, options](put_begun& x) {
           fill_here(job, to, options, x.writer);
         },
@@ -261,10 +230,10 @@ struct mover_state {
     auto& io
       = to.mpath->io[job->source->object->stamp.ino % to.mpath->io.size()];
     ask<ack>(
-      io, copy_timeout, copy_content{job->source, writer},
+      self, io, copy_timeout, copy_content{job->source, writer},
       [this, job, to, options, writer](ack) {
         ask<lom_ptr>(
-          to.shard, shard_timeout, commit_put{to.key, options, writer},
+          self, to.shard, shard_timeout, commit_put{to.key, options, writer},
           [this, job](lom_ptr& x) { copied(job, x); }, failing(job));
       },
       [this, job](const error& e) {
@@ -285,7 +254,7 @@ struct mover_state {
 
   void remove_source(const copying_ptr& job, const lom_ptr& x) {
     ask<ack>(
-      job->from.shard, shard_timeout,
+      self, job->from.shard, shard_timeout,
       delete_object{job->what.from, job->source},
       [this, job, x](ack) {
         AIS_CRASH_POINT("stream.source_gone");
@@ -383,7 +352,7 @@ struct mover_state {
     // The receiver may wait for its shard twice.
     auto timeout = stream_time(size) + shard_timeout * 2 + 10s;
     ask<carried>(
-      config.courier, timeout, std::move(*what),
+      self, config.courier, timeout, std::move(*what),
       [this, job, size](const carried& x) mutable { took(job, x, size); },
       [this, job](const error& e) mutable { end(job, e); });
   }
@@ -451,7 +420,8 @@ struct mover_state {
     auto& kept = found->second;
     auto size = kept.offer.attrs.size_bytes;
     ask<put_begun>(
-      kept.shard, shard_timeout, begin_put{kept.key, kept.options(), size},
+      self, kept.shard, shard_timeout,
+      begin_put{kept.key, kept.options(), size},
       [this, answer, ticket, size](put_begun& begun) mutable {
         auto i = arrivals.find(ticket);
         if (i == arrivals.end()) {
@@ -567,7 +537,7 @@ struct mover_state {
     AIS_CRASH_POINT("stream.filled");
     auto answer = self->make_response_promise<carried>();
     ask<lom_ptr>(
-      in.shard, shard_timeout, commit_put{in.key, in.options(), x.writer},
+      self, in.shard, shard_timeout, commit_put{in.key, in.options(), x.writer},
       [this, answer, ticket = x.ticket](const lom_ptr& attrs) mutable {
         AIS_CRASH_POINT("stream.committed");
         arrivals.erase(ticket);

@@ -1,10 +1,10 @@
 #include "actors/rebalance/rebalance.hpp"
 
+#include "actors/base/ask.hpp"
 #include "actors/base/gather.hpp"
 #include "actors/cluster/gate.hpp"
 #include "storage/base/crash.hpp"
 #include "storage/base/home.hpp"
-#include "storage/base/hrw.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/mutant.hpp"
 
@@ -62,7 +62,7 @@ struct walk {
   bool last_page = false;
   bool listing = false;
   size_t under_way = 0;
-  std::string failure; ///< the first
+  std::string failure; ///< why it is to be repeated: the first reason
 };
 
 struct rebalance_state {
@@ -98,22 +98,6 @@ struct rebalance_state {
 
   const snode* owner(const smap& by, const object_key& x) const {
     return owner_of(by, home_digest(x.bucket->ref.bck, x.name));
-  }
-
-  expected<shard_actor> shard_of(const object_key& x) const {
-    auto digest = placement_digest(uname_of(x));
-    auto* place = config.view->read()->place(digest);
-    if (!place)
-      return fail(errc::not_ready, "this node has no usable mountpath");
-    return place->shard_of(digest);
-  }
-
-  template <class R, class Handle, class Message, class F, class G>
-  void
-  ask(const Handle& to, caf::timespan timeout, Message&& what, F then, G no) {
-    self->request(to, timeout, std::forward<Message>(what))
-      .then([then](R& x) mutable { then(x); },
-            [no](error& e) mutable { no(fail(code_of(e), message_of(e))); });
   }
 
   /// The map that the shards look at: what it says holds for their next change.
@@ -226,7 +210,7 @@ struct rebalance_state {
       surrender req{generation, key.bucket->ref.bck, key.bucket->ref.bid,
                     key.name, config.node_id};
       ask<ack>(
-        gate->second, settle_timeout, std::move(req),
+        self, gate->second, settle_timeout, std::move(req),
         [one_less](ack) { one_less({}); }, one_less);
     }
     one_less({});
@@ -277,7 +261,7 @@ struct rebalance_state {
       return fail(errc::not_ready, req.name + " is not " + req.to + "'s");
     auto answer = self->make_response_promise<ack>();
     give(key, req.to, max_tries, [answer](const error& e) mutable {
-      if (e)
+      if (e && e != errc::object_not_found)
         answer.deliver(e);
       else
         answer.deliver(ack{});
@@ -285,25 +269,23 @@ struct rebalance_state {
     return answer;
   }
 
-  /// Sends an object to its owner, then removes it here. What is not here is
-  /// no error.
+  /// Sends an object to its owner, then removes it here. What is not here (any
+  /// more) is errc::object_not_found.
   void give(const object_key& key, const std::string& to, int tries,
             const answer_fn& end) {
     if (auto* who = owner(*current(), key); !who || who->id != to)
       return end(fail(errc::not_ready, key.name + " is not " + to
                                          + "'s any"
                                            " more: try again"));
-    auto shard = shard_of(key);
-    if (!shard)
-      return end(shard.error());
+    auto here = config.view->read()->locate(key);
+    if (!here)
+      return end(here.error());
     ask<lease_ptr>(
-      *shard, shard_timeout, open_object{key, false, true},
-      [this, key, to, tries, shard = *shard, end](const lease_ptr& x) {
+      self, here->shard, shard_timeout, open_object{key, false, true},
+      [this, key, to, tries, shard = here->shard, end](const lease_ptr& x) {
         send(key, to, tries, shard, x, end);
       },
-      [end](const error& e) {
-        end(e == errc::object_not_found ? error{} : e);
-      });
+      end);
   }
 
   void
@@ -313,7 +295,7 @@ struct rebalance_state {
       return remove(key, to, tries, shard, what, end);
     auto size = what->object->attrs.size_bytes;
     ask<sent_object>(
-      config.mover, copy_timeout, send_object{to, what, key},
+      self, config.mover, copy_timeout, send_object{to, what, key},
       [=, this](const sent_object& x) {
         AIS_CRASH_POINT("rebalance.sent");
         if (x.stored) {
@@ -336,7 +318,7 @@ struct rebalance_state {
               const shard_actor& shard, const lease_ptr& what,
               const answer_fn& end) {
     ask<ack>(
-      shard, shard_timeout, delete_object{key, what, true},
+      self, shard, shard_timeout, delete_object{key, what, true},
       [end](ack) {
         AIS_CRASH_POINT("rebalance.source_gone");
         end({});
@@ -437,7 +419,7 @@ struct rebalance_state {
     req.token = at.token;
     req.page_size = names_per_page;
     ask<listed_part>(
-      config.target, list_timeout, std::move(req),
+      self, config.target, list_timeout, std::move(req),
       [this, number = at.number](listed_part& x) {
         if (number != at.number)
           return;
@@ -473,7 +455,9 @@ struct rebalance_state {
              return;
            --at.under_way;
            // Others may not know the bucket yet; ours decides.
-           if (e && there(*key.bucket))
+           if (e == errc::object_not_found)
+             missed(key);
+           else if (e && there(*key.bucket))
              note(e);
            pump();
          });
@@ -489,6 +473,15 @@ struct rebalance_state {
                   "rebalance: an object stays for now: " + message_of(e));
     if (at.failure.empty())
       at.failure = message_of(e);
+  }
+
+  /// What was listed and is not there was removed meanwhile, or is not where it
+  /// belongs on this node: the next walk will tell.
+  void missed(const object_key& key) {
+    if (at.failure.empty())
+      at.failure = key.name
+                   + " was listed, but is not on the mountpath where it"
+                     " belongs";
   }
 
   void end_walk() {

@@ -1,7 +1,6 @@
 #include "actors/target/remover.hpp"
 
-#include "storage/base/home.hpp"
-#include "storage/base/hrw.hpp"
+#include "actors/base/ask.hpp"
 
 namespace ais {
 
@@ -68,33 +67,30 @@ struct remover_state {
   }
 
   void begin(const removal_ptr& job, size_t i) {
-    auto& object = job->names[i];
-    auto shard = shard_of(job->bucket->ref.bck, object);
-    if (!shard)
-      return note(job, object, shard.error());
+    auto at = locate(job->bucket, job->names[i]);
+    if (!at)
+      return note(job, job->names[i], at.error());
     ++job->under_way;
-    self
-      ->request(config.settler, std::chrono::minutes{copy_timeout},
-                settle_object{{job->bucket, object}})
-      .then([this, job, i, shard = *shard](ack) { take(job, i, shard); },
-            [this, job, object](error& e) {
-              done(job, object, fail(code_of(e), message_of(e)));
-            });
+    ask<ack>(
+      self, config.settler, std::chrono::minutes{copy_timeout},
+      settle_object{at->key},
+      [this, job, i, at = *at](ack) { take(job, i, at); },
+      [this, job, i](const error& e) { done(job, job->names[i], e); });
   }
 
-  void take(const removal_ptr& job, size_t i, const shard_actor& shard) {
-    auto& object = job->names[i];
-    delete_object req{{job->bucket, object}};
+  void take(const removal_ptr& job, size_t i, const located& at) {
+    delete_object req{at.key};
     if (auto& etag = job->etags[i]; !etag.empty())
       req.if_match.push_back(etag);
-    self->request(shard, shard_timeout, std::move(req))
-      .then([this, job, object](ack) { done(job, object, leased()); },
-            [this, job, object](error& e) {
-              if (e == errc::object_not_found)
-                done(job, object, leased());
-              else
-                done(job, object, e);
-            });
+    ask<ack>(
+      self, at.shard, shard_timeout, std::move(req),
+      [this, job, i](ack) { done(job, job->names[i], leased()); },
+      [this, job, i](const error& e) {
+        if (e == errc::object_not_found)
+          done(job, job->names[i], leased());
+        else
+          done(job, job->names[i], e);
+      });
   }
 
   /// Without a lease nobody may say that something is gone.
@@ -112,28 +108,16 @@ struct remover_state {
   }
 
   expected<void> leased() const {
-    if (config.gate_fence->open(config.env.steady_ns()))
-      return caf::unit;
-    return fail(errc::not_ready,
-                "this node has lost contact with the primary: try again in a"
-                " few seconds");
+    return config.gate_fence->check(config.env.steady_ns());
   }
 
-  expected<shard_actor> shard_of(const bck& b, const std::string& object) {
+  expected<located> locate(const bucket_ptr& b, const std::string& object) {
     if (auto ok = leased(); !ok)
       return ok.error();
-    auto sync = config.sync->read();
-    auto* owner = owner_of(*sync->state->map, home_digest(b, object));
-    if (!owner || owner->id != config.node_id)
-      return fail(errc::not_ready, object + " belongs to "
-                                     + (owner ? name_of(*owner) : "nobody")
-                                     + " by now: try again");
-    auto digest = placement_digest(uname_of(b, object));
-    auto view = config.target->read();
-    auto* place = view->place(digest);
-    if (!place)
-      return fail(errc::not_ready, "this node has no usable mountpath");
-    return place->shard_of(digest);
+    auto map = config.sync->read()->state->map;
+    if (auto ok = check_owner(*map, config.node_id, b->ref.bck, object); !ok)
+      return ok.error();
+    return config.target->read()->locate({b, object});
   }
 };
 

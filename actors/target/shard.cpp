@@ -143,13 +143,10 @@ void shard_state::init(shard_impl::pointer self, const shard_config& config) {
 expected<uint64_t> shard_state::owned(const object_key& key) {
   if (!map_ || AIS_MUTANT("written-anywhere"))
     return map_ ? generation_of(**map_) : 0;
-  auto& map = **map_;
-  auto* owner = owner_of(map, home_digest(key.bucket->ref.bck, key.name));
-  if (owner && owner->id == config_.node_id)
-    return generation_of(map);
-  return fail(errc::not_ready, cname_of(key) + " belongs to "
-                                 + (owner ? name_of(*owner) : "nobody")
-                                 + " by now: try again");
+  auto ok = check_owner(**map_, config_.node_id, key.bucket->ref.bck, key.name);
+  if (!ok)
+    return ok.error();
+  return generation_of(**map_);
 }
 
 error shard_state::denial(const object_key& key, const error& e) {

@@ -298,9 +298,13 @@ target(target_actor::stateful_pointer<target_state> self, target_config config,
 
 } // namespace
 
-const mountpath_handles* target_view::place(uint64_t digest) const {
+expected<located> target_view::locate(object_key key) const {
+  auto digest = placement_digest(uname_of(key.bucket->ref.bck, key.name));
   auto i = hrw_pick(digests, digest);
-  return i < 0 ? nullptr : mountpaths[static_cast<size_t>(i)].get();
+  if (i < 0)
+    return fail(errc::not_ready, "this node has no usable mountpath");
+  auto& mpath = mountpaths[static_cast<size_t>(i)];
+  return located{std::move(key), mpath, mpath->shard_of(digest)};
 }
 
 target_actor spawn_target(caf::actor_system& sys, const target_config& config,

@@ -18,14 +18,22 @@ inline constexpr std::chrono::minutes count_timeout{720};
 // -- messages (in-process)
 // --------------------------------------------------------
 
+/// An object of this node, and who keeps it.
+struct located {
+  object_key key;
+  mountpath_ptr mpath;
+  shard_actor shard;
+};
+
 /// Where objects of this node are: immutable, replaced as a whole.
 struct target_view {
   std::string node_id;
   std::vector<mountpath_ptr> mountpaths;
   std::vector<uint64_t> digests; ///< of the mountpaths, for HRW
 
-  /// The mountpath of the object with this placement digest; null without any.
-  const mountpath_handles* place(uint64_t digest) const;
+  /// The mountpath and shard of an object of this node; errc::not_ready when it
+  /// has no mountpath.
+  expected<located> locate(object_key key) const;
 };
 
 /// Opens the mountpaths and makes them agree with the buckets of `state`.

@@ -1,7 +1,6 @@
 #include "actors/xact/delete_objects.hpp"
 
-#include "storage/base/home.hpp"
-#include "storage/base/hrw.hpp"
+#include "actors/base/ask.hpp"
 #include "storage/base/name_template.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -85,83 +84,78 @@ struct delete_state {
     req.uuid = order.what.id;
     req.token = token;
     req.page_size = names_per_page;
-    self->request(order.node.target, shard_timeout, std::move(req))
-      .then(
-        [this](listed_part& x) {
-          paging = false;
-          page.clear();
-          at = 0;
-          for (auto& entry : x.entries)
-            page.push_back(std::move(entry.name));
-          last_page = !x.more || page.empty();
-          if (!page.empty())
-            token = page.back();
-          pump();
-        },
-        [this](error& e) {
-          paging = false;
-          stop_with(e);
-        });
+    ask<listed_part>(
+      self, order.node.target, shard_timeout, std::move(req),
+      [this](listed_part& x) {
+        paging = false;
+        page.clear();
+        at = 0;
+        for (auto& entry : x.entries)
+          page.push_back(std::move(entry.name));
+        last_page = !x.more || page.empty();
+        if (!page.empty())
+          token = page.back();
+        pump();
+      },
+      [this](const error& e) {
+        paging = false;
+        stop_with(e);
+      });
   }
 
   // -- one object
 
   void begin(const std::string& object) {
     auto& node = order.node;
-    auto digest = placement_digest(uname_of(order.what.bucket, object));
-    auto* owner = owner_of(*node.sync->read()->state->map,
-                           home_digest(order.what.bucket, object));
-    if (!owner || owner->id != node.node_id)
+    auto map = node.sync->read()->state->map;
+    if (!check_owner(*map, node.node_id, order.what.bucket, object))
       return;
     auto bucket = node.buckets->read()->find(order.what.bucket);
     if (!bucket || (*bucket)->ref.bid != order.what.bid)
       return stop_with(fail(errc::bucket_not_found, "the bucket is gone"));
-    auto* place = node.view->read()->place(digest);
-    if (!place)
-      return stop_with(fail(errc::not_ready, "there is no usable mountpath"));
+    auto here = node.view->read()->locate({*bucket, object});
+    if (!here)
+      return stop_with(here.error());
     if (auto ok = leased(); !ok)
       return stop_with(ok.error());
-    object_key key{*bucket, object};
-    auto shard = place->shard_of(digest);
     ++under_way;
-    self
-      ->request(node.settler, std::chrono::minutes{copy_timeout},
-                settle_object{key})
-      .then([this, key, shard](ack) { look_at(key, shard); },
-            [this](error& e) { done(fail(code_of(e), message_of(e))); });
+    ask<ack>(
+      self, node.settler, std::chrono::minutes{copy_timeout},
+      settle_object{here->key}, [this, x = *here](ack) { look_at(x); },
+      [this](const error& e) { done(e); });
   }
 
-  void look_at(const object_key& key, const shard_actor& shard) {
-    self->request(shard, shard_timeout, head_object{key})
-      .then(
-        [this, key, shard](lom_ptr& x) { remove(key, shard, x->size_bytes); },
-        [this, key, shard](error& e) {
-          // Damaged ones can be removed, too.
-          if (e == errc::object_not_found)
-            done({});
-          else
-            remove(key, shard, 0);
-        });
-  }
-
-  void remove(const object_key& key, const shard_actor& shard, uint64_t bytes) {
-    self->request(shard, shard_timeout, delete_object{key, {}})
-      .then(
-        [this, bytes](ack) {
-          // Without a lease nobody may say that it is gone.
-          if (auto ok = leased(); !ok)
-            return done(ok.error());
-          ++order.progress->objects;
-          order.progress->bytes += bytes;
+  void look_at(const located& x) {
+    ask<lom_ptr>(
+      self, x.shard, shard_timeout, head_object{x.key},
+      [this, x](const lom_ptr& lom) { remove(x, lom->size_bytes); },
+      [this, x](const error& e) {
+        // Damaged ones can be removed, too.
+        if (e == errc::object_not_found)
           done({});
-        },
-        [this](error& e) { done(e == errc::object_not_found ? error{} : e); });
+        else
+          remove(x, 0);
+      });
+  }
+
+  void remove(const located& x, uint64_t bytes) {
+    ask<ack>(
+      self, x.shard, shard_timeout, delete_object{x.key, {}},
+      [this, bytes](ack) {
+        // Without a lease nobody may say that it is gone.
+        if (auto ok = leased(); !ok)
+          return done(ok.error());
+        ++order.progress->objects;
+        order.progress->bytes += bytes;
+        done({});
+      },
+      [this](const error& e) {
+        done(e == errc::object_not_found ? error{} : e);
+      });
   }
 
   expected<void> leased() const {
-    if (order.node.gate_fence->open(order.node.env.steady_ns()))
-      return caf::unit;
-    return fail(errc::not_ready, "this node has lost contact with the primary");
+    return order.node.gate_fence->check(order.node.env.steady_ns());
   }
 
   void done(const error& e) {

@@ -148,14 +148,9 @@ task<> get_acl(context& c) {
   if (!b)
     co_return co_await reply_fault(c, b.why());
   if (!c.key.empty()) {
-    auto at = co_await object_for(c, access::head_object);
-    if (!at)
-      co_return co_await reply_fault(c, at.why());
-    ais::head_object req{at->key, false};
-    auto attrs
-      = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
+    auto attrs = co_await attributes_for(c);
     if (!attrs)
-      co_return co_await reply_fault(c, fault_of(attrs.error()));
+      co_return co_await reply_fault(c, attrs.why());
   }
   xml_writer xml{"AccessControlPolicy"};
   add_owner(xml, "Owner");

@@ -2,6 +2,7 @@
 
 #include "http/request.hpp"
 #include "http/s3/xml.hpp"
+#include "http/tokens.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -30,24 +31,6 @@ bool fits(std::string_view pattern, std::string_view x) {
   return x.size() >= head.size() + tail.size()
          && x.substr(0, head.size()) == head
          && x.substr(x.size() - tail.size()) == tail;
-}
-
-/// Calls `f` with each token of "a, b"; stops at false.
-template <class F>
-bool each_token(std::string_view list, F f) {
-  while (!list.empty()) {
-    auto comma = list.find(',');
-    auto part = list.substr(0, comma);
-    list = comma == std::string_view::npos ? std::string_view{}
-                                           : list.substr(comma + 1);
-    while (!part.empty() && part.front() == ' ')
-      part.remove_prefix(1);
-    while (!part.empty() && part.back() == ' ')
-      part.remove_suffix(1);
-    if (!part.empty() && !f(part))
-      return false;
-  }
-  return true;
 }
 
 bool allows(const cors_rule& rule, const cors_request& x) {

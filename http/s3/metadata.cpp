@@ -3,6 +3,7 @@
 #include "http/s3/digest.hpp"
 #include "http/s3/tags.hpp"
 #include "http/s3/when.hpp"
+#include "http/tokens.hpp"
 #include "storage/base/units.hpp"
 
 #include <algorithm>
@@ -46,19 +47,11 @@ bool refused(std::string_view name) {
 /// Without "aws-chunked", which is how the body came, not what it is.
 std::string without_aws_chunked(std::string_view x) {
   std::string out;
-  while (!x.empty()) {
-    auto comma = x.find(',');
-    auto part = x.substr(0, comma);
-    x = comma == std::string_view::npos ? std::string_view{}
-                                        : x.substr(comma + 1);
-    while (!part.empty() && part.front() == ' ')
-      part.remove_prefix(1);
-    while (!part.empty() && part.back() == ' ')
-      part.remove_suffix(1);
-    if (part.empty() || part == "aws-chunked")
-      continue;
-    out.append(out.empty() ? "" : ", ").append(part);
-  }
+  each_token(x, [&](std::string_view part) {
+    if (part != "aws-chunked")
+      out.append(out.empty() ? "" : ", ").append(part);
+    return true;
+  });
   return out;
 }
 
@@ -178,22 +171,15 @@ void override_headers(header_list& out, const query& q) {
 
 std::vector<std::string> parse_tags(std::string_view header) {
   std::vector<std::string> out;
-  while (!header.empty()) {
-    auto comma = header.find(',');
-    auto part = header.substr(0, comma);
-    header = comma == std::string_view::npos ? std::string_view{}
-                                             : header.substr(comma + 1);
-    while (!part.empty() && part.front() == ' ')
-      part.remove_prefix(1);
-    while (!part.empty() && part.back() == ' ')
-      part.remove_suffix(1);
+  each_token(header, [&](std::string_view part) {
     if (part.substr(0, 2) == "W/")
       part.remove_prefix(2);
     if (part.size() >= 2 && part.front() == '"' && part.back() == '"')
       part = part.substr(1, part.size() - 2);
     if (!part.empty())
       out.emplace_back(part);
-  }
+    return true;
+  });
   return out;
 }
 

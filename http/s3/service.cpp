@@ -369,6 +369,18 @@ task<outcome<located>> object_for(context& c, access wanted) {
   co_return co_await object_named(c, *b, c.key);
 }
 
+task<outcome<lom_ptr>> attributes_for(context& c) {
+  auto at = co_await object_for(c, access::head_object);
+  if (!at)
+    co_return at.why();
+  ais::head_object req{at->key, false};
+  auto attrs
+    = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
+  if (!attrs)
+    co_return fault_of(attrs.error());
+  co_return *attrs;
+}
+
 outcome<source_name> parse_copy_source(std::string_view raw) {
   auto mark = raw.find("?versionId=");
   if (mark != std::string_view::npos && raw.substr(mark + 11) != "null")

@@ -53,6 +53,8 @@ outcome<bucket_ptr> bucket_for(context& c, access wanted);
 outcome<bucket_ptr> bucket_named(edge& e, std::string_view name, access wanted);
 /// The object of the request, which is on this node.
 task<outcome<located>> object_for(context& c, access wanted);
+/// Its attributes, for who may read them.
+task<outcome<lom_ptr>> attributes_for(context& c);
 /// That of any name.
 task<outcome<located>> object_named(context& c, bucket_ptr b, std::string key);
 /// What x-amz-copy-source names: bucket and key.

@@ -39,14 +39,9 @@ task<checked> store_tags(context& c, const tag_set& tags) {
 } // namespace
 
 task<> get_object_tagging(context& c) {
-  auto at = co_await object_for(c, access::head_object);
-  if (!at)
-    co_return co_await reply_fault(c, at.why());
-  ais::head_object req{at->key, false};
-  auto attrs
-    = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
+  auto attrs = co_await attributes_for(c);
   if (!attrs)
-    co_return co_await reply_fault(c, fault_of(attrs.error()));
+    co_return co_await reply_fault(c, attrs.why());
   tag_set tags;
   auto& custom = (*attrs)->custom;
   if (auto i = custom.find(tags_key); i != custom.end()) {

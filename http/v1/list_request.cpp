@@ -2,6 +2,7 @@
 
 #include "actors/target/lister.hpp"
 #include "http/msgpack.hpp"
+#include "http/tokens.hpp"
 #include "storage/base/units.hpp"
 
 #include <algorithm>
@@ -39,13 +40,7 @@ list_props parse_props(std::string_view names, uint64_t flags) {
     return out;
   }
   out.size = false;
-  while (!names.empty()) {
-    auto comma = names.find(',');
-    auto one = names.substr(0, comma);
-    names = comma == std::string_view::npos ? std::string_view{}
-                                            : names.substr(comma + 1);
-    while (!one.empty() && one.front() == ' ')
-      one.remove_prefix(1);
+  each_token(names, [&](std::string_view one) {
     out.size |= one == "size";
     out.version |= one == "version";
     out.checksum |= one == "checksum";
@@ -53,7 +48,8 @@ list_props parse_props(std::string_view names, uint64_t flags) {
     out.copies |= one == "copies";
     out.custom |= one == "custom";
     out.location |= one == "location";
-  }
+    return true;
+  });
   return out;
 }
 

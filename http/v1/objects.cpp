@@ -2,6 +2,7 @@
 // metadata) and POST (rename, check-lock). Source: api-data 2.
 #include "http/error_body.hpp"
 #include "http/object_io.hpp"
+#include "http/tokens.hpp"
 #include "storage/base/metrics.hpp"
 #include "storage/base/units.hpp"
 
@@ -215,21 +216,16 @@ bool add_prop(edge& e, header_list& out, std::string_view prop,
 expected<header_list> head_v2(edge& e, std::string_view props,
                               const located& at, const storage::lom& x) {
   header_list out{{"Ais-Present", "true"}};
-  while (!props.empty()) {
-    auto comma = props.find(',');
-    auto prop = props.substr(0, comma);
-    props = comma == std::string_view::npos ? std::string_view{}
-                                            : props.substr(comma + 1);
-    while (!prop.empty() && prop.front() == ' ')
-      prop.remove_prefix(1);
-    while (!prop.empty() && prop.back() == ' ')
-      prop.remove_suffix(1);
-    if (!prop.empty() && !add_prop(e, out, prop, at, x))
-      return fail(errc::invalid_argument,
-                  "invalid property \"" + std::string{prop.substr(0, 40)}
-                    + "\": use name, size, checksum, atime, version, custom,"
-                      " last-modified, etag, location, copies, ec or chunked");
-  }
+  std::string unknown;
+  auto all = each_token(props, [&](std::string_view prop) {
+    unknown = prop.substr(0, 40);
+    return add_prop(e, out, prop, at, x);
+  });
+  if (!all)
+    return fail(errc::invalid_argument,
+                "invalid property \"" + unknown
+                  + "\": use name, size, checksum, atime, version, custom,"
+                    " last-modified, etag, location, copies, ec or chunked");
   return out;
 }
 

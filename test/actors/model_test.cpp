@@ -150,17 +150,11 @@ public:
 private:
   object_key key(const std::string& name) { return {bucket_, name}; }
 
-  const mountpath_handles& place(const std::string& name, uint64_t& digest) {
-    view_ = shown_->read();
-    digest = placement_digest(uname_of(bucket_->ref.bck, name));
-    return *view_->place(digest);
+  located place(const std::string& name) {
+    return *shown_->read()->locate(key(name));
   }
 
-  shard_actor shard(const std::string& name) {
-    uint64_t digest = 0;
-    auto& mp = place(name, digest);
-    return mp.shard_of(digest);
-  }
+  shard_actor shard(const std::string& name) { return place(name).shard; }
 
   void start() {
     shown_ = std::make_shared<board<target_view>>();
@@ -214,8 +208,7 @@ private:
     options.custom = (*source)->object->attrs.custom;
     auto begun = ask<put_begun>(shard(to), begin_put{key(to), options, 0});
     RC_ASSERT(begun);
-    uint64_t digest = 0;
-    auto io = place(to, digest).io.front();
+    auto io = place(to).mpath->io.front();
     RC_ASSERT(ask<ack>(io, copy_content{*source, begun->writer}));
     auto done
       = ask<lom_ptr>(shard(to), commit_put{key(to), options, begun->writer});
@@ -285,7 +278,6 @@ private:
 
   bucket_ptr bucket_;
   std::shared_ptr<board<target_view>> shown_;
-  std::shared_ptr<const target_view> view_;
   target_actor target_;
   std::map<std::string, expected_object> model_;
 };

@@ -175,9 +175,11 @@ TEST_CASE("node: a crash at any disk operation of a bucket's life leaves it"
 
 TEST_CASE("node: an error of any disk operation at start loses nothing",
           "[actors][node]") {
-  auto digest = placement_digest("ais/@#/b/x");
   auto shard = [&](fixture& f) {
-    return f.boards->target->read()->place(digest)->shard_of(digest);
+    bck b{provider::ais, {}, "b"};
+    auto some = std::make_shared<bucket>();
+    some->ref = {b, 1};
+    return f.boards->target->read()->locate({some, "x"})->shard;
   };
   for (int n = 1;; ++n) {
     fixture f;

@@ -162,6 +162,40 @@ def test_maintenance_and_back(three):
     check(three, [n for n in three.names if n not in (new, gone)])
 
 
+def test_what_lies_where_nobody_looks_is_not_left_behind(three):
+    """An object on the wrong mountpath keeps its target from being emptied."""
+    target = three.make("t3", "target")
+    one, other = target.mountpaths = [target.dir / "mp1", target.dir / "mp2"]
+    for path in target.mountpaths:
+        path.mkdir()
+    target.start()
+    three.targets.append(target)
+    moves_end(three)
+    lost = next(p for p in files(target) if p.is_relative_to(one))
+    astray = other / lost.relative_to(one)
+    astray.parent.mkdir(parents=True, exist_ok=True)
+    lost.rename(astray)
+    assert act(three.first, "start-maintenance", {"sid": id_of(three, target)}).ok
+
+    def said():
+        query = {"kind": "rebalance", "show_active": True}
+        r = requests.get(
+            f"{three.first.url}/v1/cluster",
+            params={"what": "qryxstats"},
+            json=query,
+            timeout=TIMEOUT,
+        )
+        snaps = (r.json() if r.ok else {}).values()
+        return any(lost.name in snap["err"] for of in snaps for snap in of)
+
+    three.first.wait_until(said)
+    assert len(three.smap(three.first)["placements"]) == 2
+    astray.rename(lost)
+    moves_end(three)
+    assert not files(target)
+    check(three, three.names)
+
+
 @pytest.mark.parametrize("what", ["shutdown-node", "decommission-node"])
 def test_a_target_leaves_when_it_is_empty(three, what):
     target = three.targets[0]

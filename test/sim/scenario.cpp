@@ -554,10 +554,10 @@ private:
     auto bucket = boards.buckets->read()->find(named(which));
     if (!bucket)
       return bucket.error();
-    auto* mp = boards.target->read()->place(digest);
-    if (!mp)
-      return fail(errc::not_ready, "no mountpath");
-    return place{n, {*bucket, name}, mp->shard_of(digest)};
+    auto at = boards.target->read()->locate({*bucket, name});
+    if (!at)
+      return at.error();
+    return place{n, at->key, at->shard};
   }
 
   /// Has the object brought there, if it may be elsewhere; `then` is told
