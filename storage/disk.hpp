@@ -135,6 +135,10 @@ public:
   /// attributes) survive loss of power; its own name in its parent need not.
   virtual expected<void> sync_dir(const std::string& path) = 0;
 
+  /// After success everything that is visible on the file system of `path`
+  /// survives loss of power.
+  virtual expected<void> sync_all(const std::string& path) = 0;
+
   virtual expected<fs_space> space(const std::string& path) = 0;
   virtual expected<fs_identity> identity(const std::string& path) = 0;
 };

@@ -395,6 +395,13 @@ expected<void> memory_disk::sync_dir(const std::string& path) {
   });
 }
 
+expected<void> memory_disk::sync_all(const std::string& path) {
+  return impl_->run(disk_op::sync_dir, path, [&] {
+    impl_->tree.sync_all();
+    return errc::none;
+  });
+}
+
 expected<fs_space> memory_disk::space(const std::string& path) {
   return impl_->run(disk_op::attr, path, fs_space{}, [&](fs_space& out) {
     place at;

@@ -87,6 +87,7 @@ public:
                           std::span<const std::byte> value) override;
   expected<void> set_atime(const std::string& path, int64_t atime_ns) override;
   expected<void> sync_dir(const std::string& path) override;
+  expected<void> sync_all(const std::string& path) override;
   expected<fs_space> space(const std::string& path) override;
   expected<fs_identity> identity(const std::string& path) override;
 

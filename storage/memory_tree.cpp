@@ -260,6 +260,18 @@ void memory_tree::sync_file(inode& x) {
   x.durable_attrs = x.attrs;
 }
 
+void memory_tree::sync_all() {
+  for (auto& x : journal_)
+    make_durable(x);
+  journal_.clear();
+  auto visit = [this](auto& self, inode& x) -> void {
+    sync_file(x);
+    for (auto& [name, y] : x.entries)
+      self(self, *y);
+  };
+  visit(visit, *root_);
+}
+
 void memory_tree::sync_dir(inode& dir) {
   std::set<uint64_t> touched{dir.ino};
   std::vector<bool> chosen(journal_.size());

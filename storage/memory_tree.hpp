@@ -120,6 +120,7 @@ public:
   /// Makes all changes of `dir` durable, and all that came before these in the
   /// directories these touch.
   void sync_dir(inode& dir);
+  void sync_all();
   /// See memory_disk::crash.
   void crash(std::mt19937_64* rng);
 

@@ -152,6 +152,9 @@ mountpath::open(ais::storage::disk& d, options opts) {
     return with_context(ok.error(), "mountpath " + out->root());
   if (auto ok = out->claim(); !ok)
     return ok.error();
+  // What an earlier process had not synced yet is visible now.
+  if (auto ok = d.sync_all(out->root()); !ok)
+    return with_context(ok.error(), "mountpath " + out->root());
   return out;
 }
 
@@ -425,7 +428,10 @@ expected<size_t> mountpath::remove_stale_work() {
 // ----------------------------------------------------------------------
 
 expected<lom> mountpath::load(const bucket_ref& b, std::string_view name) {
-  return load_at(b, name, plain_path(b.bck, name));
+  auto path = plain_path(b.bck, name);
+  if (auto ok = settle(b, name, path); !ok)
+    return ok.error();
+  return load_at(b, name, std::move(path));
 }
 
 expected<lom> mountpath::load_at(const bucket_ref& b, std::string_view name,
@@ -451,6 +457,14 @@ expected<lom> mountpath::load_at(const bucket_ref& b, std::string_view name,
 expected<std::shared_ptr<object_reader>>
 mountpath::open_object(const bucket_ref& b, std::string_view name) {
   auto path = plain_path(b.bck, name);
+  if (auto ok = settle(b, name, path); !ok)
+    return ok.error();
+  return open_at(b, name, path);
+}
+
+expected<std::shared_ptr<object_reader>>
+mountpath::open_at(const bucket_ref& b, std::string_view name,
+                   const std::string& path) {
   auto content = disk_.open(path);
   if (!content && is(content.error(), errc::is_a_directory))
     content = disk_.open(join(path, self_name));
@@ -550,6 +564,8 @@ mountpath::commit(std::span<commit_item> items) {
     auto path = place(item);
     if (!path) {
       out[i] = path.error();
+      if (item.durability == durability::sync)
+        suspect(plain_path(item.bucket.bck, item.name), doubt::name);
       continue;
     }
     item.writer->path_.clear();
@@ -565,11 +581,17 @@ mountpath::commit(std::span<commit_item> items) {
   }
   auto failed = sync_dirs(leaves);
   AIS_CRASH_POINT("put.dir_synced");
-  if (!failed.empty())
-    for (size_t i = 0; i < items.size(); ++i)
-      if (auto f = failed.find(dirs[i]);
-          f != failed.end() && items[i].durability == durability::sync)
-        out[i] = f->second;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (dirs[i].empty() || items[i].durability != durability::sync)
+      continue;
+    auto path = plain_path(items[i].bucket.bck, items[i].name);
+    if (auto f = failed.find(dirs[i]); f != failed.end()) {
+      out[i] = f->second;
+      suspect(path, doubt::name);
+    } else if (any_doubts_.load(std::memory_order_relaxed)) {
+      trust(path);
+    }
+  }
   return out;
 }
 
@@ -738,15 +760,20 @@ mountpath::remove(const bucket_ref& b, std::string_view name, durability d) {
     auto code = code_of(done.error());
     if (code == errc::not_found || code == errc::not_a_directory)
       return no_object(b.bck, name);
+    suspect(plain_path(b.bck, name), doubt::name);
     return done;
   }
   if (hashed(name) && name.size() > max_attr_name)
     static_cast<void>(disk_.remove_file(name_file(path)));
   AIS_CRASH_POINT("delete.unlinked");
   if (d == durability::sync && !AIS_MUTANT("delete-no-sync"))
-    if (auto ok = sync_nearest(b.bck, parent_of(path)); !ok)
+    if (auto ok = sync_nearest(b.bck, parent_of(path)); !ok) {
+      suspect(plain_path(b.bck, name), doubt::name);
       return ok;
+    }
   AIS_CRASH_POINT("delete.synced");
+  if (d == durability::sync && any_doubts_.load(std::memory_order_relaxed))
+    trust(plain_path(b.bck, name));
   remove_empty_parents(b.bck, parent_of(path));
   return caf::unit;
 }
@@ -781,14 +808,88 @@ mountpath::store_attrs(const bucket_ref& b, std::string_view name, const lom& x,
   if (!content)
     return is(content.error(), errc::not_found) ? no_object(b.bck, name)
                                                 : content.error();
-  if (auto ok = disk_.set_attr(path, lom_attr, *raw); !ok)
-    return ok;
+  auto stored = disk_.set_attr(path, lom_attr, *raw);
   AIS_CRASH_POINT("attrs.stored");
   if (d == durability::none)
-    return caf::unit;
-  auto synced = (*content)->sync();
+    return stored;
+  if (stored)
+    stored = (*content)->sync();
   AIS_CRASH_POINT("attrs.synced");
-  return synced;
+  if (!stored)
+    suspect(plain_path(b.bck, name), doubt::file);
+  return stored;
+}
+
+// -- changes that failed half-way
+// --------------------------------------------------------------
+
+void mountpath::suspect(const std::string& path, doubt what) {
+  std::lock_guard guard{doubts_mutex_};
+  auto [i, is_new] = doubts_.emplace(path, what);
+  i->second = std::max(i->second, what);
+  any_doubts_ = true;
+}
+
+void mountpath::trust(const std::string& path) {
+  std::lock_guard guard{doubts_mutex_};
+  doubts_.erase(path);
+  any_doubts_ = !doubts_.empty();
+}
+
+expected<void> mountpath::settle(const bucket_ref& b, std::string_view name,
+                                 const std::string& path) {
+  if (!any_doubts_.load(std::memory_order_relaxed))
+    return caf::unit;
+  auto what = doubt::name;
+  {
+    std::lock_guard guard{doubts_mutex_};
+    auto i = doubts_.find(path);
+    if (i == doubts_.end())
+      return caf::unit;
+    what = i->second;
+  }
+  auto why = "whether the last change of " + cname_of(b.bck, name)
+             + " is on disk is unclear; try again";
+  if (what == doubt::file) {
+    auto ok = rewrite(b, name);
+    if (!ok && !is(ok.error(), errc::object_not_found))
+      return with_context(ok.error(), why);
+  }
+  auto at = path;
+  auto st = disk_.stat(at);
+  if (st && st->kind == entry_kind::dir)
+    at = join(at, self_name);
+  auto dir = parent_of(at);
+  auto failed = sync_dirs({dir});
+  if (auto f = failed.find(dir); f != failed.end()) {
+    // With its last object it may be gone.
+    auto ok = is(f->second, errc::not_found) ? sync_nearest(b.bck, dir)
+                                             : expected<void>{f->second};
+    if (!ok)
+      return with_context(ok.error(), why);
+  }
+  trust(path);
+  return caf::unit;
+}
+
+expected<void> mountpath::rewrite(const bucket_ref& b, std::string_view name) {
+  auto now = open_at(b, name, plain_path(b.bck, name));
+  if (!now)
+    return now.error();
+  auto& attrs = (*now)->attrs;
+  auto writer = begin_copy(b, attrs.cksum.type, **now);
+  if (!writer)
+    return writer.error();
+  if (auto ok = (*writer)->seal(); !ok)
+    return ok;
+  if ((*writer)->attrs().cksum != attrs.cksum)
+    return fail(errc::corrupted, "BAD DATA CHECKSUM: the stored content of "
+                                   + cname_of(b.bck, name) + " is corrupted");
+  (*writer)->attrs() = attrs;
+  commit_item item{b, std::string{name}, std::move(*writer), durability::sync,
+                   true};
+  auto done = commit({&item, 1});
+  return done[0] ? expected<void>{caf::unit} : done[0].error();
 }
 
 void mountpath::store_atime(const bucket_ref& b, std::string_view name,

@@ -22,6 +22,9 @@
 //   attributes and every directory entry on the way survive loss of power.
 // - A file without valid attributes, of another incarnation, or with a length
 //   that differs from its attributes does not exist.
+// - What load and open_object tell survives loss of power, in a bucket of
+//   durability `sync`: also after a change that failed half-way, whose result
+//   is then made durable before anybody hears of it, or not told.
 //
 // Concurrency: all members may be called from several threads; operations on
 // one object must not overlap (the shard actors see to that). A shared mutex
@@ -217,6 +220,12 @@ public:
   std::string plain_path(const bck& b, std::string_view name) const;
 
 private:
+  /// What became of an object is in doubt: a change of it failed.
+  enum class doubt : uint8_t {
+    name, ///< whether its name is on the disk
+    file, ///< whether the attributes of its file are, whatever a sync says
+  };
+
   mountpath(ais::storage::disk& d, options opts);
 
   expected<void> claim();
@@ -233,6 +242,15 @@ private:
   /// Syncs `dir` or, if another deletion took it away with its last object,
   /// the nearest parent that is there.
   expected<void> sync_nearest(const bck& b, std::string dir);
+  void suspect(const std::string& path, doubt what);
+  void trust(const std::string& path);
+  /// Makes durable what there is of an object in doubt.
+  expected<void>
+  settle(const bucket_ref& b, std::string_view name, const std::string& path);
+  /// Puts a copy of the object in its place: in a file that no sync failed for.
+  expected<void> rewrite(const bucket_ref& b, std::string_view name);
+  expected<std::shared_ptr<object_reader>>
+  open_at(const bucket_ref& b, std::string_view name, const std::string& path);
   void remove_empty_parents(const bck& b, std::string dir);
   expected<bool> remove_some(const std::string& dir, size_t& budget);
 
@@ -247,6 +265,9 @@ private:
   /// each with the number of its latest change.
   std::map<std::string, uint64_t> unsynced_;
   uint64_t changes_ = 0;
+  std::atomic<bool> any_doubts_{false};
+  std::mutex doubts_mutex_;
+  std::map<std::string, doubt> doubts_; ///< by plain path
 };
 
 } // namespace ais::storage

@@ -481,6 +481,14 @@ public:
     return done(rc, "fsync", path);
   }
 
+  expected<void> sync_all(const std::string& path) override {
+    auto fd = open_fd(path, O_RDONLY | O_DIRECTORY);
+    if (!fd)
+      return sys_error("opendir", path);
+    auto rc = retry_interrupted([&] { return ::syncfs(fd.get()); });
+    return done(rc, "syncfs", path);
+  }
+
   expected<fs_space> space(const std::string& path) override {
     struct statvfs st;
     if (::statvfs(path.c_str(), &st) != 0)

@@ -62,6 +62,9 @@ public:
   expected<void> sync_dir(path p) override {
     return guard([&] { return disk_.sync_dir(p); });
   }
+  expected<void> sync_all(path p) override {
+    return guard([&] { return disk_.sync_all(p); });
+  }
   expected<storage::fs_space> space(path p) override {
     return guard([&] { return disk_.space(p); });
   }

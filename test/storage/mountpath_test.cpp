@@ -388,3 +388,98 @@ TEST_CASE("mountpath: acknowledged durable writes survive loss of power",
     REQUIRE(n < 2000);
   }
 }
+
+// -- changes that failed half-way
+// --------------------------------------------------------------
+
+namespace {
+
+/// A memory disk with an object "x" = "one", one of whose operations fails
+/// while `broken` is set.
+struct failing_disk {
+  memory_disk d;
+  std::unique_ptr<mountpath> mp;
+  std::optional<disk_op> broken;
+
+  failing_disk() {
+    REQUIRE(make_dirs_durable(d, "/root"));
+    mp = open(d, "/root");
+    REQUIRE(mp->create_bucket(the_bucket));
+    REQUIRE(put(*mp, "x", "one"));
+    d.fault = [this](disk_op op, auto&) -> std::optional<errc> {
+      return op == broken ? std::optional{errc::io_error} : std::nullopt;
+    };
+  }
+
+  /// What is there after loss of power.
+  std::string after_crash() {
+    mp = nullptr;
+    d.crash();
+    mp = open(d, "/root", "n2");
+    return get(*mp, "x");
+  }
+};
+
+} // namespace
+
+TEST_CASE("mountpath: what is told of a failed change is on disk",
+          "[storage][mountpath]") {
+  failing_disk f;
+  SECTION("a write") {
+    f.broken = disk_op::sync_dir;
+    CHECK(put(*f.mp, "x", "two").error() == errc::io_error);
+    INFO("not told while it cannot be made durable");
+    CHECK(get(*f.mp, "x") == "io_error");
+    CHECK(f.mp->load(the_bucket, "x").error() == errc::io_error);
+    f.broken.reset();
+    CHECK(get(*f.mp, "x") == "two");
+    CHECK(f.after_crash() == "two");
+  }
+  SECTION("a write that is made up for by another one") {
+    f.broken = disk_op::sync_dir;
+    CHECK(put(*f.mp, "x", "two").error() == errc::io_error);
+    f.broken.reset();
+    REQUIRE(put(*f.mp, "x", "three"));
+    CHECK(get(*f.mp, "x") == "three");
+    CHECK(f.after_crash() == "three");
+  }
+  SECTION("a removal") {
+    f.broken = disk_op::sync_dir;
+    CHECK(f.mp->remove(the_bucket, "x", durability::sync).error()
+          == errc::io_error);
+    CHECK(get(*f.mp, "x") == "io_error");
+    f.broken.reset();
+    CHECK(get(*f.mp, "x") == "object_not_found");
+    CHECK(f.after_crash() == "object_not_found");
+  }
+  SECTION("attributes, and no sync of that file tells the truth any more") {
+    auto attrs = f.mp->load(the_bucket, "x");
+    REQUIRE(attrs);
+    attrs->custom["k"] = "v";
+    f.broken = disk_op::sync;
+    CHECK(f.mp->store_attrs(the_bucket, "x", *attrs, durability::sync).error()
+          == errc::io_error);
+    CHECK(get(*f.mp, "x") == "io_error");
+    f.broken.reset();
+    auto told = f.mp->load(the_bucket, "x");
+    REQUIRE(told);
+    CHECK(f.after_crash() == "one");
+    auto now = f.mp->load(the_bucket, "x");
+    REQUIRE(now);
+    CHECK(now->custom == told->custom);
+    CHECK(now->version == told->version);
+  }
+}
+
+TEST_CASE("mountpath: what an earlier process left unsynced is made durable"
+          " before it is told",
+          "[storage][mountpath]") {
+  failing_disk f;
+  f.broken = disk_op::sync_dir;
+  CHECK(put(*f.mp, "x", "two").error() == errc::io_error);
+  f.broken.reset();
+  f.mp = nullptr; // the process ends, the machine does not
+  f.mp = open(f.d, "/root", "n2");
+  CHECK(get(*f.mp, "x") == "two");
+  CHECK(f.after_crash() == "two");
+}
