@@ -304,11 +304,13 @@ public:
     if (odd && !listed && props.size() > 1)
       props.emplace_back("status");
     std::vector<std::string> header;
+    header.reserve(props.size());
     for (auto& p : props)
       header.push_back(upper(p));
     table out{header};
     for (auto& o : page) {
       std::vector<cell> row;
+      row.reserve(props.size());
       for (auto& p : props)
         row.push_back(cell_of(o, p, x_.units));
       out.add(std::move(row));

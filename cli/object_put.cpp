@@ -165,7 +165,7 @@ void add_directory(std::vector<upload>& out, const std::string& dir,
     std::error_code ec;
     if (entry.is_directory(ec))
       return;
-    auto path = entry.path();
+    auto& path = entry.path();
     if (!entry.is_regular_file(ec)) {
       warn(fmt::format("skipping {}: not a regular file", path.string()));
       return;

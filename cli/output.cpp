@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -216,7 +217,7 @@ expected<uint64_t> quantities::parse_bytes(std::string_view x) const {
   auto value = static_cast<double>(*out);
   for (size_t i = 0; power != letters.npos && i <= power; ++i)
     value = value / 1024 * 1000;
-  return static_cast<uint64_t>(value + 0.5);
+  return static_cast<uint64_t>(std::llround(value));
 }
 
 expected<std::chrono::nanoseconds> parse_seconds(std::string_view x) {

@@ -195,7 +195,9 @@ void print_counters(context& x, const arguments& a, const sample& s,
       c.adds_up = false;
       c.value = [&s, metric, count_of](size_t i) {
         auto n = s.value(i, count_of);
-        return n ? static_cast<double>(s.value(i, metric) / n) : 0.0;
+        return n ? static_cast<double>(s.value(i, metric))
+                     / static_cast<double>(n)
+                 : 0.0;
       };
       c.text = [&x](double v) {
         return x.units.bytes(uint64_t(v));
