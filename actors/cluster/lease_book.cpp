@@ -6,6 +6,12 @@
 
 namespace ais {
 
+namespace {
+
+constexpr auto never_ns = INT64_MIN / 2;
+
+} // namespace
+
 void lease_book::clear(int64_t now_ns) {
   heard_ns_.clear();
   vouched_ns_.clear();
@@ -19,11 +25,12 @@ void lease_book::clear(int64_t now_ns) {
 
 void lease_book::see(const cluster_state& accepted,
                      const cluster_state& committed, int64_t now_ns) {
-  // Whoever is new has a lease's time to be heard, and takes nothing from the
-  // majority's word.
+  // Whoever is new to us has a lease's time to be heard, and takes nothing from
+  // the majority's word. Who is silent in the map must be heard first.
   for (auto* nodes : {&accepted.map->proxies, &accepted.map->targets})
     for (auto& [id, node] : *nodes) {
-      heard_ns_.emplace(id, now_ns);
+      auto silent = (node.flags & snode_silent) != 0;
+      heard_ns_.emplace(id, silent ? never_ns : now_ns);
       vouched_ns_.emplace(id, majority_ns_);
     }
   for (auto* nodes : {&committed.map->proxies, &committed.map->targets}) {

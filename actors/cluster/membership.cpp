@@ -90,11 +90,11 @@ struct membership_state {
   }
 
   /// The node as it will be in the map: what it says of itself, and what the
-  /// cluster knows about it.
+  /// cluster knows about it. A new one has no vote before it answers: it has no
+  /// state yet, so an election could not count on it.
   static snode merged(const snode& x, const snode* known) {
     auto out = x;
-    if (known)
-      out.flags |= known->flags & ~(snode_silent | snode_non_electable);
+    out.flags |= known ? known->flags & ~snode_non_electable : snode_silent;
     return out;
   }
 
