@@ -182,7 +182,7 @@ struct tcp_courier::impl : std::enable_shared_from_this<impl> {
       }
       at += step;
     }
-    if (req.valid && req.valid->revoked)
+    if (req.valid && req.valid->over())
       co_return source_changed();
     if (sent && l.silent())
       sent = co_await write_frame(l, frame_kind::end);

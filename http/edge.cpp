@@ -448,38 +448,33 @@ expected<void> edge::leased() const {
   return shared_->boards->gate_fence->check(env().steady_ns());
 }
 
-task<expected<uint64_t>> edge::settle(object_key key) {
-  auto generation = generation_of(map());
-  if (!moving(map()))
-    co_return generation;
+task<expected<void>> edge::settle(object_key key) {
   auto digest = home_digest(key.bucket->ref.bck, key.name);
   if (auto* owner = owner_of(map(), digest);
       !owner || owner->id != node().target_id
-      || owned_throughout(map(), owner->id, digest))
-    co_return generation; // place() says what is wrong, if it is
+      || !may_be_elsewhere(map(), *target(), key))
+    co_return caf::unit; // place() says what is wrong, if it is
   settle_object req{std::move(key)};
   auto done
     = co_await bridge_.ask(node().settler, settle_timeout, std::move(req));
   if (!done)
     co_return done.error();
-  co_return generation;
+  co_return caf::unit;
 }
 
-expected<located> edge::place(object_key key, uint64_t settled) {
+expected<located> edge::place(object_key key, const places& settled) {
   if (node().target_id.empty())
     return fail(errc::not_ready,
                 "the cluster has no target: start one, or wait until it has"
                 " joined");
   // elsewhere() sends such requests away; the map has changed since.
-  auto& bucket = key.bucket->ref.bck;
-  if (auto ok = check_owner(map(), node().target_id, bucket, key.name); !ok)
+  auto ok = check_owner(map(), node().target_id, key.bucket->ref.bck, key.name);
+  if (!ok)
     return ok.error();
-  if (moving(map()) && settled != generation_of(map())
-      && !owned_throughout(map(), node().target_id,
-                           home_digest(bucket, key.name)))
+  if (settled != places_now() && may_be_elsewhere(map(), *target(), key))
     return fail(errc::not_ready, "objects are being placed anew: try again");
-  if (auto ok = leased(); !ok)
-    return ok.error();
+  if (auto open = leased(); !open)
+    return open.error();
   return target()->locate(std::move(key));
 }
 

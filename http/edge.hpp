@@ -125,12 +125,20 @@ public:
   /// Whether this node may serve objects at the moment: see fence.
   /// errc::not_ready.
   expected<void> leased() const;
-  /// Has an object brought here if it is ours and may be elsewhere while
-  /// objects move (actors/rebalance). @returns the generation under which it
-  /// is.
-  task<expected<uint64_t>> settle(object_key key);
-  /// Where an object of ours is that is settled under that generation.
-  expected<located> place(object_key key, uint64_t settled);
+  /// Versions of what says where objects are: of targets, of mountpaths.
+  struct places {
+    uint64_t generation = 0;
+    uint64_t volume = 0;
+    bool operator==(const places&) const = default;
+  };
+  places places_now() {
+    return {generation_of(map()), target()->volume->version};
+  }
+  /// Has an object brought to its place if it is ours and may be elsewhere
+  /// (actors/rebalance, actors/resilver).
+  task<expected<void>> settle(object_key key);
+  /// Where an object of ours is that was settled under those.
+  expected<located> place(object_key key, const places& settled);
 
   task<> reply_json(exchange& x, json::value v);
   task<> reply_json_text(exchange& x, std::string json);

@@ -7,7 +7,7 @@ held_lease* lease_cache::find(uint64_t bid, std::string_view name) {
   if (i == index_.end())
     return nullptr;
   auto& held = *i->second;
-  auto good = !held.lease->revoked.load(std::memory_order_acquire);
+  auto good = !held.lease->over();
   if (good) {
     // Somebody may have changed the file behind our back.
     auto now = held.lease->object->content->stat();

@@ -6,6 +6,8 @@ namespace {
 
 /// Of a body at once where no block is at hand.
 constexpr size_t own_piece_bytes = 16 << 10;
+/// Of an object that is placed anew meanwhile.
+constexpr int max_locates = 8;
 
 /// Sends part of an object; from memory where the disk has no descriptor.
 task<bool> send_part(exchange& x, storage::object_reader& object,
@@ -131,14 +133,17 @@ task<expected<lom_ptr>> put_small(edge& e, exchange& x, const located& at,
 } // namespace
 
 task<expected<located>> locate(edge& e, object_key key) {
-  auto generation = generation_of(e.map());
-  if (moving(e.map())) {
-    auto settled = co_await e.settle(key);
+  for (int i = 0;; ++i) {
+    auto places = e.places_now();
+    expected<void> settled{caf::unit};
+    if (may_be_elsewhere(e.map(), *e.target(), key))
+      settled = co_await e.settle(key);
+    if (i < max_locates && places != e.places_now())
+      continue;
     if (!settled)
       co_return settled.error();
-    generation = *settled;
+    co_return e.place(std::move(key), places);
   }
-  co_return e.place(std::move(key), generation);
 }
 
 task<expected<lom_ptr>>

@@ -14,6 +14,8 @@ namespace {
 constexpr uint8_t format = 1;
 constexpr size_t header_bytes = 2 + 8; ///< format, flags, checksum
 constexpr uint8_t has_generation = 1;
+constexpr uint8_t has_volume = 2;
+constexpr uint8_t all_flags = has_generation | has_volume;
 
 error corrupted() {
   return fail(errc::corrupted, "the object's attributes are corrupted");
@@ -33,7 +35,9 @@ expected<bytes> encode_lom(const lom& x, std::string_view long_name) {
   bytes out;
   out.reserve(total + 64);
   pack(out, format);
-  pack(out, x.generation > 0 ? has_generation : uint8_t{0});
+  auto flags
+    = (x.generation > 0 ? has_generation : 0) | (x.volume > 0 ? has_volume : 0);
+  pack(out, static_cast<uint8_t>(flags));
   pack(out, uint64_t{0}); // checksum, below
   pack(out, x.size_bytes);
   pack(out, x.bid);
@@ -48,6 +52,8 @@ expected<bytes> encode_lom(const lom& x, std::string_view long_name) {
   }
   if (x.generation > 0)
     pack(out, x.generation);
+  if (x.volume > 0)
+    pack(out, x.volume);
   auto sum = XXH64(out.data() + header_bytes, out.size() - header_bytes, 0);
   for (size_t i = 0; i < 8; ++i)
     out[2 + i] = static_cast<std::byte>(sum >> (8 * i));
@@ -61,7 +67,7 @@ expected<decoded_lom> decode_lom(std::span<const std::byte> raw) {
   auto its_format = in.number<uint8_t>();
   auto flags = in.number<uint8_t>();
   auto sum = in.number<uint64_t>();
-  if (its_format != format || flags > has_generation
+  if (its_format != format || (flags & ~all_flags) != 0
       || sum != XXH64(raw.data() + header_bytes, raw.size() - header_bytes, 0))
     return corrupted();
   decoded_lom out;
@@ -82,6 +88,8 @@ expected<decoded_lom> decode_lom(std::span<const std::byte> raw) {
   }
   if (flags & has_generation)
     out.attrs.generation = in.number<uint64_t>();
+  if (flags & has_volume)
+    out.attrs.volume = in.number<uint64_t>();
   if (!in.complete() || !well_formed(out.attrs.cksum))
     return corrupted();
   return out;
@@ -99,6 +107,8 @@ order order_of(const lom& x, const lom& y) {
     return order::same;
   if (x.generation != y.generation)
     return x.generation < y.generation ? order::older : order::newer;
+  if (x.volume != y.volume)
+    return x.volume < y.volume ? order::older : order::newer;
   auto numbered = !x.version.empty() && !y.version.empty();
   auto nx = numbered ? number(x.version) : 0;
   auto ny = numbered ? number(y.version) : 0;

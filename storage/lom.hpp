@@ -5,7 +5,7 @@
 //   u8 format = 1 | u8 flags | u64 XXH64 of what follows | u64 size | u64 bid |
 //   u8 checksum type | str checksum | str version | str long name |
 //   u16 count, then count x (str key, str value) |
-//   with flag 1: u64 generation
+//   with flag 1: u64 generation | with flag 2: u64 volume
 // where str is a u16 length and its bytes. At most max_lom_bytes in all: ext4
 // with 4 KiB blocks keeps no more per file.
 #pragma once
@@ -35,6 +35,10 @@ struct lom {
   custom_map custom;   ///< user's and backend's key=value pairs
   /// Of the placement (smap.hpp) under which it was written; 0: not known.
   uint64_t generation = 0;
+  /// Version of its target's volume (actors/meta/volume.hpp) under which it was
+  /// written; 0: not known. To be compared within a generation: then both were
+  /// written by the same target.
+  uint64_t volume = 0;
   int64_t atime_ns = 0; ///< last access, Unix time [ns]; not in the attribute
   int64_t mtime_ns = 0; ///< last change of content, Unix time [ns]; ditto
   bool operator==(const lom&) const = default;
@@ -43,7 +47,7 @@ struct lom {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lom& x) {
   return f(x.size_bytes, x.bid, x.cksum, x.version, x.custom, x.generation,
-           x.atime_ns, x.mtime_ns);
+           x.volume, x.atime_ns, x.mtime_ns);
 }
 
 /// What is known of the order of two versions of one object.

@@ -17,6 +17,8 @@ constexpr std::string_view objects_name = "%ob";
 constexpr std::string_view work_name = "%wk";
 constexpr std::string_view trash_name = ".$deleted";
 constexpr std::string_view vmd_name = ".ais.vmd";
+constexpr std::string_view check_name = ".ais.check";
+constexpr size_t check_bytes = 64 << 10;
 constexpr const char* vmd_attr = "user.ais.vmd"; ///< of the root: node id
 constexpr std::string_view reserved = ".%";      ///< begins names of our own
 constexpr std::string_view self_name = ".%self";
@@ -147,6 +149,18 @@ mountpath::open(ais::storage::disk& d, options opts) {
                 "mountpath " + opts.root.substr(0, 80) + "... has more than "
                   + std::to_string(max_root)
                   + " bytes: use a directory with a shorter path");
+  if (opts.claimed) {
+    // A disk that is not mounted leaves an empty directory.
+    auto there = exists(d, join(opts.root, vmd_name));
+    if (!there)
+      return with_context(there.error(), "mountpath " + opts.root);
+    if (!*there)
+      return fail(errc::not_found,
+                  "mountpath " + opts.root
+                    + " is empty, but was not: is its disk mounted? (To begin"
+                      " with an empty one, remove .ais.mountpaths from the"
+                      " node's directory conf)");
+  }
   std::unique_ptr<mountpath> out{new mountpath(d, std::move(opts))};
   if (auto ok = make_dirs_durable(d, join(out->root(), trash_name)); !ok)
     return with_context(ok.error(), "mountpath " + out->root());
@@ -164,6 +178,7 @@ expected<void> mountpath::claim() {
   auto fs = disk_.identity(root());
   if (!fs)
     return with_context(fs.error(), "mountpath " + root());
+  fs_ = *fs;
   auto raw = read_file(disk_, path, max_vmd_bytes);
   if (!raw && !is(raw.error(), errc::not_found))
     return raw.error();
@@ -218,6 +233,44 @@ expected<void> mountpath::claim() {
                   + " if you moved the data on purpose");
   }
   return caf::unit;
+}
+
+expected<void> mountpath::present() {
+  auto there = exists(disk_, join(root(), vmd_name));
+  if (!there || !*there)
+    return fail(errc::io_error,
+                "mountpath " + root()
+                  + " is not there any more: was its disk unmounted?");
+  return caf::unit;
+}
+
+expected<void> mountpath::check() {
+  if (auto ok = present(); !ok)
+    return ok;
+  auto fs = disk_.identity(root());
+  if (!fs)
+    return fs.error();
+  if (fs->id != fs_.id || fs->type != fs_.type)
+    return fail(errc::io_error, root()
+                                  + " is on another file system than at"
+                                    " the start: was its disk unmounted?");
+  auto path = join(root(), check_name);
+  auto pattern = opts_.nonce + fresh_name();
+  while (pattern.size() < check_bytes)
+    pattern += pattern;
+  auto ok = write_file(disk_, path, as_bytes(pattern));
+  if (!ok && is(ok.error(), errc::no_space))
+    return caf::unit;
+  if (!ok)
+    return ok;
+  auto back = read_file(disk_, path, 2 * check_bytes);
+  if (!back)
+    return back.error();
+  auto same = std::equal(back->begin(), back->end(), as_bytes(pattern).begin(),
+                         as_bytes(pattern).end());
+  if (!same)
+    return fail(errc::io_error, path + " reads back other bytes than written");
+  return disk_.remove_file(path);
 }
 
 // -- paths

@@ -128,15 +128,17 @@ struct commit_item {
 class mountpath {
 public:
   struct options {
-    std::string root;    ///< absolute path
-    std::string node_id; ///< owner
-    std::string nonce;   ///< differs at every start; names work files
+    std::string root;     ///< absolute path
+    std::string node_id;  ///< owner
+    std::string nonce;    ///< differs at every start; names work files
+    bool claimed = false; ///< it was this owner's before
   };
 
   /// Opens the directory, creating it if absent. Records owner and file system
   /// in .ais.vmd, or compares with what is recorded.
   /// @returns errc::integrity when it belongs to another node or moved to
-  ///          another file system (with what to do), io_error, ...
+  ///          another file system (with what to do), io_error, ...; not_found
+  ///          when it was claimed before and nothing tells of that.
   static expected<std::unique_ptr<mountpath>> open(disk& d, options opts);
 
   const std::string& root() const noexcept { return opts_.root; }
@@ -144,11 +146,24 @@ public:
   uint64_t digest() const noexcept { return digest_; }
   ais::storage::disk& disk() const noexcept { return disk_; }
 
+  /// Nobody may serve its objects any more.
+  void close() { closed_->store(true, std::memory_order_release); }
+  /// Set by close().
+  std::shared_ptr<const std::atomic<bool>> closed() const { return closed_; }
+
   // -- buckets
   // ------------------------------------------------------------------
 
   /// Whether directories can be made here; leaves nothing behind.
   expected<void> probe();
+
+  /// Whether the directory is (still) ours: one whose disk was unmounted looks
+  /// like an empty one. errc::io_error.
+  expected<void> present();
+
+  /// Whether the disk works: it is the one that was opened, and a file that is
+  /// written and synced reads back. A full disk works.
+  expected<void> check();
 
   /// Creates the bucket's directories, tagged with its bid, durably. An older
   /// incarnation that is still there goes to the trash. Repeatable.
@@ -256,6 +271,7 @@ private:
 
   ais::storage::disk& disk_;
   options opts_;
+  fs_identity fs_; ///< at open
   uint64_t digest_ = 0;
   std::atomic<uint64_t> next_name_{0};
   /// Shared: commit and remove; exclusive: conversions of a place.
@@ -265,6 +281,8 @@ private:
   /// each with the number of its latest change.
   std::map<std::string, uint64_t> unsynced_;
   uint64_t changes_ = 0;
+  std::shared_ptr<std::atomic<bool>> closed_
+    = std::make_shared<std::atomic<bool>>(false);
   std::atomic<bool> any_doubts_{false};
   std::mutex doubts_mutex_;
   std::map<std::string, doubt> doubts_; ///< by plain path

@@ -21,6 +21,7 @@ struct beat;
 struct beat_answer;
 struct begin_txn;
 struct bucket_totals;
+struct change_mountpath;
 struct change_nodes;
 struct commit_notice;
 struct count_bucket;
@@ -40,6 +41,7 @@ struct node_account;
 struct node_question;
 struct listed_part;
 struct override_config;
+struct mountpath_changed;
 struct moves_state;
 struct query_moves;
 struct query_xacts;
@@ -122,6 +124,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(ais, first_custom_type_id)
   CAF_ADD_TYPE_ID(ais, (ais::rebalance_started))
   CAF_ADD_TYPE_ID(ais, (ais::remove_objects))
   CAF_ADD_TYPE_ID(ais, (ais::removed_objects))
+  CAF_ADD_TYPE_ID(ais, (ais::change_mountpath))
+  CAF_ADD_TYPE_ID(ais, (ais::mountpath_changed))
 
   CAF_ADD_ATOM(ais, ais::atom, get, "get")
   CAF_ADD_ATOM(ais, ais::atom, flush, "flush")

@@ -75,6 +75,11 @@ gate(gate_actor::pointer self, const gate_routes& to) {
         return fail(errc::unsupported, "this node is no target");
       return self->delegate(to.target, std::move(x));
     },
+    [self, to](change_mountpath& x) -> caf::result<mountpath_changed> {
+      if (!to.target)
+        return fail(errc::unsupported, "this node is no target");
+      return self->delegate(to.target, std::move(x));
+    },
     [self, to](count_bucket& x) -> caf::result<bucket_totals> {
       if (!to.target)
         return fail(errc::unsupported, "this node is no target");
@@ -88,7 +93,7 @@ gate(gate_actor::pointer self, const gate_routes& to) {
     [self, to](query_moves& x) -> caf::result<moves_state> {
       if (!to.rebalance)
         return fail(errc::unsupported, "this node is no target");
-      return self->delegate(to.rebalance, std::move(x));
+      return self->delegate(to.rebalance, x);
     },
     [self, to](remove_objects& x) -> caf::result<removed_objects> {
       if (!to.remover)

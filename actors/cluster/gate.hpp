@@ -73,6 +73,7 @@ using gate_actor
                      // TARGET; errc::unsupported where there is none
                      caf::replies_to<begin_txn>::with<ack>, //
                      caf::replies_to<list_part>::with<listed_part>,
+                     caf::replies_to<change_mountpath>::with<mountpath_changed>,
                      caf::replies_to<count_bucket>::with<bucket_totals>,
                      // REBALANCE; errc::unsupported where there is no target
                      caf::replies_to<surrender>::with<ack>,

@@ -4,6 +4,7 @@
 #include "storage/base/log.hpp"
 #include "storage/base/mutant.hpp"
 
+#include <array>
 #include <cstdio>
 #include <optional>
 #include <xxhash.h>
@@ -13,6 +14,7 @@ namespace ais {
 namespace {
 
 constexpr std::string_view magic = "ais-meta 1 ";
+constexpr size_t max_copies = 2;
 
 std::string
 header_of(const std::string& kind, uint64_t version, std::string_view json) {
@@ -65,7 +67,7 @@ expected<void> meta_store::save(const std::string& kind, uint64_t version,
 }
 
 expected<std::string> meta_store::load(const std::string& kind) {
-  std::array<std::optional<copy>, 2> copies;
+  std::array<std::optional<copy>, max_copies> copies;
   std::string broken;
   for (size_t i = 0; i < dirs_.size(); ++i) {
     auto raw = storage::read_file(disk_, path(i, kind), max_meta_bytes);
@@ -88,6 +90,8 @@ expected<std::string> meta_store::load(const std::string& kind) {
                     " metadata (the buckets' data then goes to the trash)");
   }
   auto other = 1 - best;
+  if (dirs_.size() == 1)
+    return std::move(copies[best]->json);
   if (!copies[other] || copies[other]->version != copies[best]->version) {
     log_warning("restoring " + path(other, kind) + " from " + path(best, kind));
     if (auto ok = save(kind, copies[best]->version, copies[best]->json); !ok)

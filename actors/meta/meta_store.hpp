@@ -8,8 +8,8 @@
 
 #include "storage/disk.hpp"
 
-#include <array>
 #include <string>
+#include <vector>
 
 namespace ais {
 
@@ -17,16 +17,18 @@ inline constexpr size_t max_meta_bytes = 256 << 20; ///< of one copy
 
 class meta_store {
 public:
-  /// The directories must exist.
-  meta_store(storage::disk& d, std::array<std::string, 2> dirs)
+  /// One or two directories, which must exist.
+  meta_store(storage::disk& d, std::vector<std::string> dirs)
     : disk_(d), dirs_(std::move(dirs)) {}
+
+  const std::vector<std::string>& dirs() const { return dirs_; }
 
   /// Writes both copies, one after the other; durable on return.
   expected<void>
   save(const std::string& kind, uint64_t version, const std::string& json);
 
   /// The JSON of the valid copy with the highest version; empty if there never
-  /// was one. Restores the other copy if it differs.
+  /// was one. Restores the other copy if it is another.
   /// @returns errc::integrity when there are copies but none is valid.
   expected<std::string> load(const std::string& kind);
 
@@ -39,7 +41,7 @@ private:
   }
 
   storage::disk& disk_;
-  std::array<std::string, 2> dirs_;
+  std::vector<std::string> dirs_;
 };
 
 } // namespace ais

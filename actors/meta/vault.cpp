@@ -14,38 +14,92 @@ namespace {
 
 struct vault_state {
   static inline const char* name = "vault";
+
+  vault_actor::pointer self = nullptr;
+  environment env;
   std::unique_ptr<meta_store> store;
+  disk_keeper keeper;              ///< of the second copy's disk
+  std::set<std::string> known;     ///< kinds that there are
   std::set<std::string> forgotten; ///< kinds, for good
+
+  expected<void> forget(const forget_meta& x) {
+    if (x.for_good)
+      forgotten.insert(x.kind);
+    known.erase(x.kind);
+    return store->forget(x.kind);
+  }
+
+  expected<void> save(const save_meta& x) {
+    if (forgotten.count(x.kind))
+      return fail(errc::conflict, "this node has left its cluster");
+    known.insert(x.kind);
+    auto saved = store->save(x.kind, x.version, x.json);
+    if (!saved && keeper)
+      self->send(keeper, io_failed{});
+    return saved;
+  }
+
+  expected<loaded_meta> load(const load_meta& x) {
+    auto json = store->load(x.kind);
+    if (!json)
+      return json.error();
+    if (!json->empty())
+      known.insert(x.kind);
+    return loaded_meta{std::move(*json)};
+  }
+
+  expected<void> move_copy(const keep_copy& x) {
+    auto dirs = store->dirs();
+    if (dirs.size() == 2 && dirs[1] == x.dir) {
+      keeper = x.keeper;
+      return caf::unit;
+    }
+    auto next = std::make_unique<meta_store>(
+      *env.disk, std::vector<std::string>{dirs.front(), x.dir});
+    auto probe = x.dir + "/.ais.probe";
+    if (auto ok = storage::make_dirs_durable(*env.disk, x.dir); !ok)
+      return ok;
+    if (auto ok = storage::write_file(*env.disk, probe, {}); !ok)
+      return ok;
+    static_cast<void>(env.disk->remove_file(probe));
+    for (auto& kind : known)
+      if (auto ok = next->load(kind); !ok) // it brings both up to date
+        return ok.error();
+    if (dirs.size() == 2)
+      for (auto& kind : known)
+        static_cast<void>(env.disk->remove_file(dirs[1] + "/.ais." + kind));
+    store = std::move(next);
+    keeper = x.keeper;
+    return caf::unit;
+  }
 };
+
+template <class T>
+caf::result<ack> to_result(const expected<T>& x) {
+  if (!x)
+    return x.error();
+  return ack{};
+}
 
 vault_actor::behavior_type
 vault(vault_actor::stateful_pointer<vault_state> self, environment env,
-      std::array<std::string, 2> dirs) {
+      std::string dir) {
   auto& st = self->state;
-  for (auto& dir : dirs)
-    // A failure shows at the first save or load.
-    static_cast<void>(storage::make_dirs_durable(*env.disk, dir));
-  st.store = std::make_unique<meta_store>(*env.disk, std::move(dirs));
+  st.self = self;
+  st.env = std::move(env);
+  // A failure shows at the first save or load.
+  static_cast<void>(storage::make_dirs_durable(*st.env.disk, dir));
+  st.store
+    = std::make_unique<meta_store>(*st.env.disk, std::vector<std::string>{dir});
   return {
-    [&st](const forget_meta& x) -> caf::result<ack> {
-      if (x.for_good)
-        st.forgotten.insert(x.kind);
-      if (auto ok = st.store->forget(x.kind); !ok)
-        return ok.error();
-      return ack{};
-    },
-    [&st](const save_meta& x) -> caf::result<ack> {
-      if (st.forgotten.count(x.kind))
-        return fail(errc::conflict, "this node has left its cluster");
-      if (auto ok = st.store->save(x.kind, x.version, x.json); !ok)
-        return ok.error();
-      return ack{};
-    },
+    [&st](const forget_meta& x) { return to_result(st.forget(x)); },
+    [&st](const keep_copy& x) { return to_result(st.move_copy(x)); },
+    [&st](const save_meta& x) { return to_result(st.save(x)); },
     [&st](const load_meta& x) -> caf::result<loaded_meta> {
-      auto json = st.store->load(x.kind);
-      if (!json)
-        return json.error();
-      return loaded_meta{std::move(*json)};
+      auto loaded = st.load(x);
+      if (!loaded)
+        return loaded.error();
+      return std::move(*loaded);
     },
   };
 }
@@ -53,8 +107,8 @@ vault(vault_actor::stateful_pointer<vault_state> self, environment env,
 } // namespace
 
 vault_actor spawn_vault(caf::actor_system& sys, const environment& env,
-                        std::array<std::string, 2> dirs) {
-  return spawn_blocking(sys, env, vault, env, std::move(dirs));
+                        const std::string& dir) {
+  return spawn_blocking(sys, env, vault, env, dir);
 }
 
 } // namespace ais

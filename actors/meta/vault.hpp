@@ -9,7 +9,6 @@
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
-#include <array>
 #include <chrono>
 #include <string>
 
@@ -19,6 +18,10 @@ inline constexpr std::chrono::seconds vault_timeout{15};
 
 // -- messages (in-process)
 // --------------------------------------------------------
+
+/// Says that an operation on a disk failed, to whom the disk belongs.
+struct io_failed {};
+using disk_keeper = caf::typed_actor<caf::reacts_to<io_failed>>;
 
 /// Asks for a version to be kept.
 struct save_meta {
@@ -31,6 +34,13 @@ struct save_meta {
 struct forget_meta {
   std::string kind;
   bool for_good = false; ///< refuse to keep it again, in this process
+};
+
+/// From now on the second copy of everything is in this directory, which is
+/// created; the one before is given up.
+struct keep_copy {
+  std::string dir;
+  disk_keeper keeper; ///< hears of failures to save; null: nobody
 };
 
 struct load_meta {
@@ -52,16 +62,20 @@ using vault_actor = caf::typed_actor<
   caf::replies_to<save_meta>::with<ack>,
   // Returns when it is gone, durably.
   caf::replies_to<forget_meta>::with<ack>,
+  // Returns when there is one; io_error, no_space: then all is as before.
+  caf::replies_to<keep_copy>::with<ack>,
   // errc::integrity when there are copies but none can be trusted.
   caf::replies_to<load_meta>::with<loaded_meta>>;
 
-/// Spawns the VAULT over two directories, which it creates.
+/// Spawns the VAULT over one directory (see keep_copy), which it creates.
 vault_actor spawn_vault(caf::actor_system& sys, const environment& env,
-                        std::array<std::string, 2> dirs);
+                        const std::string& dir);
 
 } // namespace ais
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::save_meta)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::forget_meta)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::io_failed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::keep_copy)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::load_meta)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::loaded_meta)

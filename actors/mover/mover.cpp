@@ -97,9 +97,8 @@ struct mover_state {
   /// Goes on when all there is of an object of ours is here.
   void settle(const object_key& key, std::function<void()> then,
               std::function<void(const error&)> no) {
-    auto& map = *config.sync->read()->state->map;
-    if (!settler || !moving(map)
-        || owned_throughout(map, config.node_id, home_of(key)))
+    auto map = config.sync->read()->state->map;
+    if (!settler || !may_be_elsewhere(*map, *config.target->read(), key))
       return then();
     ask<ack>(
       self, settler, copy_timeout, settle_object{key}, [then](ack) { then(); },

@@ -54,7 +54,13 @@ struct send_object {
   std::optional<storage::custom_map> custom = {};
 };
 
-/// Has an object brought here, wherever it is: see actors/rebalance.
+// Limits of those who do the next: at once, and what they remember as settled;
+// then it is forgotten, and asked for again.
+inline constexpr size_t max_settling = 4096;
+inline constexpr size_t max_settled = 1'000'000;
+
+/// Has all there is of an object brought to where it is placed: from other
+/// targets (actors/rebalance), from other mountpaths (actors/resilver).
 struct settle_object {
   object_key key;
 };

@@ -2,6 +2,7 @@
 
 #include "actors/cluster/election.hpp"
 #include "actors/cluster/gate.hpp"
+#include "actors/resilver/resilver.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/units.hpp"
 
@@ -58,6 +59,7 @@ struct audience {
   target_actor target;       ///< null without
   xactions_actor xactions;   ///< the same
   rebalance_actor rebalance; ///< the same
+  resilver_actor resilver;   ///< the same
   caf::strong_actor_ptr node;
 
   void tell(const sync_view& x) {
@@ -102,6 +104,8 @@ struct node_state {
   uint64_t promised = 0;
   overrides own;
   vault_actor vault;
+  volume known_volume;  ///< the target's mountpaths, as they were
+  std::string copy_dir; ///< of the metadata
   metasync_actor metasync;
   gate_actor gate;
   mover_actor mover;     ///< null without a target
@@ -115,11 +119,49 @@ struct node_state {
 
   // Start-up is a chain: each step calls the next.
 
+  void open_vault() {
+    vault = spawn_vault(self->system(), config.env, config.dir + "/conf");
+    // Where the second copy of all is, the first one tells; without it, the
+    // arguments do.
+    load_volume([this] {
+      std::vector<std::string> dirs;
+      for (auto& m : known_volume.mountpaths)
+        if (m.state == mpath_state::enabled)
+          dirs.push_back(m.path);
+      if (config.target && dirs.empty())
+        dirs.push_back(config.mountpaths.front());
+      dirs.push_back(config.dir + "/conf.copy");
+      keep_copy_at(std::move(dirs));
+    });
+  }
+
+  /// In the first one that can take it.
+  void keep_copy_at(std::vector<std::string> dirs) {
+    copy_dir = dirs.front();
+    dirs.erase(dirs.begin());
+    self->request(vault, load_timeout, keep_copy{copy_dir, {}})
+      .then([this](ack) { load_volume([this] { load_identity(); }); },
+            [this, dirs](error& e) {
+              if (dirs.empty())
+                return give_up(e);
+              log_warning("no second copy of the metadata at " + copy_dir + ": "
+                          + message_of(e));
+              keep_copy_at(dirs);
+            });
+  }
+
+  template <class F>
+  void load_volume(F then) {
+    load("mountpaths", [this, then](const std::string& text) mutable {
+      auto parsed = parse_volume(text);
+      if (!parsed)
+        return give_up(parsed.error());
+      known_volume = std::move(*parsed);
+      then();
+    });
+  }
+
   void load_identity() {
-    auto conf = config.dir + "/conf";
-    vault = spawn_vault(self->system(), config.env,
-                        {conf, config.target ? config.mountpaths.front()
-                                             : config.dir + "/conf.copy"});
     load("node", [this](const std::string& text) {
       if (text.empty())
         return create_identity();
@@ -238,18 +280,27 @@ struct node_state {
     others->proxy = spawn_proxy(
       sys, {env, metasync, others->peers, config.connector, peer_board});
     if (config.target) {
-      auto snaps = std::make_shared<board<std::vector<xact_snap>>>();
+      auto rebalances = std::make_shared<board<std::vector<xact_snap>>>();
+      auto resilvers = std::make_shared<board<std::vector<xact_snap>>>();
       others->target = spawn_target(sys, target_settings(), boards->target);
       mover = spawn_mover(sys,
                           {env, who.target_id, boards->sync, boards->buckets,
                            boards->target, boards->gate_fence, config.courier});
+      others->resilver = spawn_resilver(
+        sys, {env, others->target, boards->buckets, boards->target, resilvers});
       others->rebalance = spawn_rebalance(
         sys, {env, who.target_id, others->target, mover, boards->map,
-              boards->buckets, boards->target, peer_board, snaps});
-      others->xactions = spawn_xactions(
-        sys, {env, who.target_id, others->target, boards->sync, boards->buckets,
-              boards->target, boards->gate_fence,
-              settler_actor{others->rebalance}, snaps});
+              boards->buckets, boards->target, peer_board,
+              settler_actor{others->resilver}, rebalances});
+      others->xactions = spawn_xactions(sys, {env,
+                                              who.target_id,
+                                              others->target,
+                                              boards->sync,
+                                              boards->buckets,
+                                              boards->target,
+                                              boards->gate_fence,
+                                              settler_actor{others->rebalance},
+                                              {rebalances, resilvers}});
       remover = spawn_remover(
         sys, {env, who.target_id, boards->sync, boards->buckets, boards->target,
               boards->gate_fence, settler_actor{others->rebalance}});
@@ -276,6 +327,9 @@ struct node_state {
     c.env = config.env;
     c.node_id = who.target_id;
     c.mountpaths = config.mountpaths;
+    c.known = known_volume;
+    c.vault = vault;
+    c.copy_dir = copy_dir;
     c.shards = config.shards;
     c.cached_leases = config.cached_leases;
     c.buckets = boards->buckets;
@@ -539,6 +593,7 @@ struct node_state {
       stop_one(others->proxy);
       stop_one(others->xactions);
       stop_one(others->rebalance);
+      stop_one(others->resilver);
       stop_one(others->target);
       stop_one(others->local);
     }
@@ -564,7 +619,7 @@ node(extended::stateful_pointer<node_state> self, node_config config,
     [&st](atom::start) -> caf::result<node_handles> {
       st.starting = st.self->make_response_promise<node_handles>();
       auto answer = st.starting;
-      st.load_identity();
+      st.open_vault();
       return answer;
     },
     [&st](atom::stop) { return st.stop(); },

@@ -3,6 +3,7 @@
 #include "actors/base/ask.hpp"
 #include "actors/base/gather.hpp"
 #include "actors/cluster/gate.hpp"
+#include "actors/target/object_walk.hpp"
 #include "storage/base/crash.hpp"
 #include "storage/base/home.hpp"
 #include "storage/base/log.hpp"
@@ -11,7 +12,7 @@
 #include <caf/stateful_actor.hpp>
 
 #include <algorithm>
-#include <deque>
+#include <optional>
 #include <unordered_set>
 
 namespace ais {
@@ -36,10 +37,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto shard_timeout = 60s;
-constexpr auto list_timeout = 120s;
 constexpr auto walk_pause = 1s; ///< after one that was not complete
-constexpr uint64_t names_per_page = 1000;
-constexpr int max_tries = 8; ///< of an object that changes meanwhile
+constexpr int max_tries = 8;    ///< of an object that changes meanwhile
 /// Others may see the map a moment later.
 constexpr auto settle_pause = 50ms;
 constexpr int max_rounds = 60;
@@ -51,19 +50,6 @@ using answer_fn = std::function<void(const error&)>;
 std::string uname_of(const object_key& x) {
   return ais::uname_of(x.bucket->ref.bck, x.name);
 }
-
-/// The walk over our buckets under one generation.
-struct walk {
-  uint64_t number = 0; ///< tells late answers of earlier ones
-  uint64_t generation = 0;
-  std::deque<bucket_ptr> buckets;
-  std::deque<std::string> page; ///< names to look at
-  std::string token;            ///< the last name of it
-  bool last_page = false;
-  bool listing = false;
-  size_t under_way = 0;
-  std::string failure; ///< why it is to be repeated: the first reason
-};
 
 struct rebalance_state {
   static inline const char* name = "rebalance";
@@ -83,8 +69,12 @@ struct rebalance_state {
   std::map<std::string, request> settling;
 
   // Giving away.
-  walk at;
+  std::optional<object_walk<std::remove_pointer_t<extended::pointer>>> walk;
+  uint64_t walked = 0;        ///< generation that the walk is for; 0: none
+  uint64_t walked_volume = 0; ///< the volume's version when it began
+  std::string failure;        ///< why it is to be repeated: the first reason
   uint64_t done_generation = 0;
+  uint64_t done_volume = 0; ///< version of the volume that it was done under
   uint64_t objects = 0, bytes = 0; ///< sent under the generation
   std::vector<xact_snap> kept;     ///< oldest first; the last one may run
   std::string last_failure;
@@ -159,27 +149,46 @@ struct rebalance_state {
       return fail(errc::not_ready, req.key.name
                                      + " belongs elsewhere by now:"
                                        " try again");
+    auto key = settled_key(req.key);
     if (!moving(*now)
         || owned_throughout(*now, config.node_id,
-                            home_digest(req.key.bucket->ref.bck, req.key.name)))
-      return ack{};
-    auto key = settled_key(req.key);
-    if (generation_of(*map) == generation_of(*now) && settled.count(key))
-      return ack{};
+                            home_digest(req.key.bucket->ref.bck, req.key.name))
+        || (generation_of(*map) == generation_of(*now) && settled.count(key)))
+      return settle_here(req);
     if (settling.size() >= max_settling && !settling.count(key))
       return fail(errc::too_many_requests,
                   "too many objects are being moved at once; try again");
     auto answer = self->make_response_promise<ack>();
     auto& waiting = settling[key].waiting;
-    waiting.push_back([answer](const error& e) mutable {
+    waiting.push_back([this, answer, key = req.key](const error& e) mutable {
       if (e)
         answer.deliver(e);
       else
-        answer.deliver(ack{});
+        bring_in_place(key, [answer](const error& why) mutable {
+          if (why)
+            answer.deliver(why);
+          else
+            answer.deliver(ack{});
+        });
     });
     if (waiting.size() == 1)
       ask_all(req.key, now);
     return answer;
+  }
+
+  /// Between our mountpaths.
+  caf::result<ack> settle_here(const settle_object& req) {
+    if (config.view->read()->volume->settled || !config.resilver)
+      return ack{};
+    return self->delegate(config.resilver, req);
+  }
+
+  void bring_in_place(const object_key& key, const answer_fn& end) {
+    if (config.view->read()->volume->settled || !config.resilver)
+      return end({});
+    ask<ack>(
+      self, config.resilver, settle_timeout, settle_object{key},
+      [end](ack) { end({}); }, end);
   }
 
   void ask_all(const object_key& key, const smap_ptr& by) {
@@ -277,6 +286,17 @@ struct rebalance_state {
       return end(fail(errc::not_ready, key.name + " is not " + to
                                          + "'s any"
                                            " more: try again"));
+    auto version = config.view->read()->volume->version;
+    bring_in_place(key, [=, this](const error& e) {
+      if (e)
+        end(e);
+      else
+        give_from_here(key, to, tries, version, end);
+    });
+  }
+
+  void give_from_here(const object_key& key, const std::string& to, int tries,
+                      uint64_t version, const answer_fn& end) {
     auto here = config.view->read()->locate(key);
     if (!here)
       return end(here.error());
@@ -285,7 +305,24 @@ struct rebalance_state {
       [this, key, to, tries, shard = here->shard, end](const lease_ptr& x) {
         send(key, to, tries, shard, x, end);
       },
-      end);
+      [this, key, version, end](const error& e) {
+        end(e == errc::object_not_found ? absence(key, version) : e);
+      });
+  }
+
+  /// What can be said of an object of ours that was not found, on mountpaths as
+  /// of `version`.
+  error absence(const object_key& key, uint64_t version) const {
+    auto view = config.view->read();
+    if (view->volume->version != version)
+      return fail(errc::not_ready, "the mountpaths of " + config.node_id
+                                     + " have changed: try again");
+    if (auto* left = view->left_behind(key))
+      return fail(errc::not_ready, key.name + " may be on mountpath "
+                                     + left->path + " of " + config.node_id
+                                     + ", which is disabled: enable it, or"
+                                       " detach it");
+    return fail(errc::object_not_found, key.name);
   }
 
   void
@@ -307,7 +344,7 @@ struct rebalance_state {
       },
       [=, this](const error& e) {
         // It went by another way meanwhile, or has changed.
-        if (what->revoked && tries > 0)
+        if (what->over() && tries > 0)
           give(key, to, tries - 1, end);
         else
           end(e);
@@ -338,15 +375,15 @@ struct rebalance_state {
   void begin_walk() {
     auto generation = generation_of(*map);
     if (!moving(*map) || !enabled || done_generation == generation
-        || at.generation == generation)
+        || walked == generation)
       return;
-    at = {at.number + 1, generation, {}, {}, {}, false, false, 0, {}};
+    walk->stop();
+    walked = generation;
+    walked_volume = config.view->read()->volume->version;
+    failure.clear();
     if (!ready())
       return walk_later();
-    for (auto& [which, b] : config.buckets->read()->buckets)
-      at.buckets.push_back(b);
-    log_info("rebalance " + rebalance_id(generation) + " begins: "
-             + std::to_string(at.buckets.size()) + " buckets to walk");
+    log_info("rebalance " + rebalance_id(generation) + " begins");
     // What the shards accepted under an earlier placement is on disk before we
     // look there.
     std::vector<shard_actor> shards;
@@ -354,16 +391,16 @@ struct rebalance_state {
       shards.insert(shards.end(), mp->shards.begin(), mp->shards.end());
     struct go {
       rebalance_state* st;
-      uint64_t number;
-      void deliver(ack) { st->go_on(number); }
+      uint64_t generation;
+      void deliver(ack) { st->go_on(generation); }
       void deliver(const error& e) {
-        if (number != st->at.number)
+        if (generation != st->walked)
           return;
         st->note(e);
         st->walk_later();
       }
     };
-    gather(self, shards, shard_timeout, atom::tick_v, go{this, at.number});
+    gather(self, shards, shard_timeout, atom::tick_v, go{this, generation});
   }
 
   /// Whether all buckets are at hand, as far as they are on our disks.
@@ -379,88 +416,44 @@ struct rebalance_state {
   }
 
   void walk_later() {
-    at.generation = 0;
+    walked = 0;
     self->delayed_send(self, walk_pause, atom::next_v);
   }
 
-  void go_on(uint64_t number) {
-    if (number == at.number && at.generation != 0)
-      pump();
-  }
-
-  void pump() {
-    while (at.under_way < max_giving && !at.page.empty()) {
-      auto object = std::move(at.page.front());
-      at.page.pop_front();
-      look_at({at.buckets.front(), std::move(object)});
-    }
-    if (!at.page.empty() || at.listing || at.buckets.empty()) {
-      if (at.buckets.empty() && at.under_way == 0)
-        end_walk();
+  void go_on(uint64_t generation) {
+    if (generation != walked || walk->running())
       return;
-    }
-    if (at.last_page) {
-      at.buckets.pop_front();
-      at.last_page = false;
-      at.token.clear();
-      return pump();
-    }
-    next_page();
+    std::deque<bucket_ptr> all;
+    for (auto& [which, b] : config.buckets->read()->buckets)
+      all.push_back(b);
+    walk->begin(
+      rebalance_id(generation), std::move(all),
+      {[this](const object_key& key, const std::function<void()>& looked_at) {
+         look_at(key, looked_at);
+       },
+       [this](const bucket& b, const error& e) {
+         if (there(b))
+           note(e);
+       },
+       [this, generation] {
+         end_walk(generation);
+       }});
   }
 
-  void next_page() {
-    at.listing = true;
-    auto& b = at.buckets.front()->ref;
-    list_part req;
-    req.bucket = b.bck;
-    req.bid = b.bid;
-    req.options.no_dirs = true;
-    req.uuid = "rebalance" + std::to_string(at.number);
-    req.token = at.token;
-    req.page_size = names_per_page;
-    ask<listed_part>(
-      self, config.target, list_timeout, std::move(req),
-      [this, number = at.number](listed_part& x) {
-        if (number != at.number)
-          return;
-        at.listing = false;
-        for (auto& entry : x.entries)
-          at.page.push_back(std::move(entry.name));
-        at.last_page = !x.more || at.page.empty();
-        if (!at.page.empty())
-          at.token = at.page.back();
-        pump();
-      },
-      [this, number = at.number](const error& e) {
-        if (number != at.number)
-          return;
-        at.listing = false;
-        at.last_page = true;
-        if (there(*at.buckets.front()))
-          note(e);
-        pump();
-      });
-  }
-
-  void look_at(const object_key& key) {
+  void look_at(const object_key& key, const std::function<void()>& looked_at) {
     auto* who = owner(*map, key);
     if (!who)
-      return note(fail(errc::not_ready, "nobody owns " + key.name));
-    if (who->id == config.node_id)
-      return;
-    ++at.under_way;
-    give(key, who->id, max_tries,
-         [this, key, number = at.number](const error& e) {
-           if (number != at.number)
-             return;
-           --at.under_way;
-           // Others may not know the bucket yet; ours decides.
-           if (e == errc::object_not_found)
-             missed(key);
-           else if (e && there(*key.bucket))
-             note(e);
-           pump();
-         });
+      note(fail(errc::not_ready, "nobody owns " + key.name));
+    if (!who || who->id == config.node_id)
+      return looked_at();
+    give(key, who->id, max_tries, [this, key, looked_at](const error& e) {
+      // Others may not know the bucket yet; ours decides.
+      if (e == errc::object_not_found)
+        missed(key);
+      else if (e && there(*key.bucket))
+        note(e);
+      looked_at();
+    });
   }
 
   bool there(const bucket& x) const {
@@ -471,26 +464,26 @@ struct rebalance_state {
   void note(const error& e) {
     warnings.warn(config.env.steady_ns(),
                   "rebalance: an object stays for now: " + message_of(e));
-    if (at.failure.empty())
-      at.failure = message_of(e);
+    if (failure.empty())
+      failure = message_of(e);
   }
 
   /// What was listed and is not there was removed meanwhile, or is not where it
   /// belongs on this node: the next walk will tell.
   void missed(const object_key& key) {
-    if (at.failure.empty())
-      at.failure = key.name
-                   + " was listed, but is not on the mountpath where it"
-                     " belongs";
+    if (failure.empty())
+      failure = key.name
+                + " was listed, but is not on the mountpath where it"
+                  " belongs";
   }
 
-  void end_walk() {
-    auto generation = at.generation;
-    last_failure = at.failure;
+  void end_walk(uint64_t generation) {
+    last_failure = failure;
     show_book();
-    if (at.failure.empty() || AIS_MUTANT("walk-failures-ignored")) {
+    if (failure.empty() || AIS_MUTANT("walk-failures-ignored")) {
       done_generation = generation;
-      at.generation = 0;
+      done_volume = walked_volume;
+      walked = 0;
       log_info("rebalance " + rebalance_id(generation) + " is done here, "
                + std::to_string(objects) + " objects sent");
       return;
@@ -498,10 +491,22 @@ struct rebalance_state {
     walk_later();
   }
 
-  moves_state state(const query_moves& req) const {
-    return {done_generation == req.generation
+  moves_state state(const query_moves& req) {
+    auto by = config.view->read()->volume;
+    auto& volume = *by;
+    if (done_generation == generation_of(*map)
+        && done_volume != volume.version) {
+      done_generation = 0; // there may be objects that we have not seen
+      begin_walk();
+    }
+    auto left = std::any_of(volume.mountpaths.begin(), volume.mountpaths.end(),
+                            [](auto& m) { return m.left_behind; });
+    return {done_generation == req.generation && volume.settled && !left
               && generation_of(*current()) == req.generation,
-            objects, bytes, last_failure};
+            objects, bytes,
+            left ? "a mountpath is disabled with objects on it: enable it, or"
+                   " detach it"
+                 : last_failure};
   }
 };
 
@@ -511,6 +516,7 @@ rebalance(extended::stateful_pointer<rebalance_state> self,
   auto& st = self->state;
   st.self = self;
   st.config = std::move(config);
+  st.walk.emplace(self, st.config.target, max_giving);
   self->send(st.config.mover,
              use_settler{caf::actor_cast<settler_actor>(self)});
   return {

@@ -29,10 +29,7 @@
 
 namespace ais {
 
-inline constexpr size_t max_settling = 4096;
 inline constexpr size_t max_giving = 16;
-/// What is remembered as settled; then it is forgotten, and asked for again.
-inline constexpr size_t max_settled = 1'000'000;
 inline constexpr size_t max_kept_rebalances = 32; ///< as jobs
 /// Of one object, which may be large.
 inline constexpr std::chrono::hours settle_timeout{1};
@@ -97,6 +94,8 @@ struct rebalance_config {
   std::shared_ptr<board<bmd>> buckets;
   std::shared_ptr<board<target_view>> view;
   std::shared_ptr<board<peer_set>> peers;
+  /// Brings what we have of an object to its mountpath; null: there is one.
+  settler_actor resilver;
   /// Where its parts of rebalances are shown, for XACTIONS.
   std::shared_ptr<board<std::vector<xact_snap>>> snaps;
 };

@@ -31,6 +31,7 @@ struct lister_state {
   environment env;
   std::string target_id;
   std::vector<mountpath_ptr> mountpaths;
+  bool moving = false;
   std::vector<std::string> places;        ///< the same, for people
   std::map<std::string, open_walk> walks; ///< by listing uuid
 
@@ -44,6 +45,22 @@ struct lister_state {
   }
 
   expected<listed_part> page(const list_part& req) {
+    auto out = moving ? page_of_two(req) : page_of_one(req);
+    if (out)
+      if (auto ok = all_present(); !ok)
+        return ok.error();
+    return out;
+  }
+
+  /// What is not there any more looks empty.
+  expected<void> all_present() const {
+    for (auto& mp : mountpaths)
+      if (auto ok = mp->disk->present(); !ok)
+        return ok;
+    return caf::unit;
+  }
+
+  expected<listed_part> page_of_one(const list_part& req) {
     auto walk = take(req);
     if (auto ok = read_on(walk, req.page_size); !ok)
       return ok.error();
@@ -54,6 +71,37 @@ struct lister_state {
     out.more = walk.read.size() > n;
     out.places = places;
     put_back(req.uuid, std::move(walk));
+    return out;
+  }
+
+  expected<listed_part> page_of_two(const list_part& req) {
+    auto first = fresh(req);
+    if (auto ok = read_on(first, req.page_size); !ok)
+      return ok.error();
+    auto second = fresh(req);
+    if (auto ok = read_on(second, req.page_size); !ok)
+      return ok.error();
+    listed_part out;
+    out.places = places;
+    auto ended = [](const open_walk& x) {
+      return x.ended && x.read.empty();
+    };
+    auto known = [](const open_walk& x) {
+      return x.ended || !x.read.empty();
+    };
+    while (out.entries.size() < req.page_size && known(first) && known(second)
+           && !(ended(first) && ended(second))) {
+      auto* from = &first;
+      if (ended(first)
+          || (!ended(second)
+              && second.read.front().name < first.read.front().name))
+        from = &second;
+      auto entry = std::move(from->read.front());
+      from->read.pop_front();
+      if (out.entries.empty() || out.entries.back().name != entry.name)
+        out.entries.push_back(std::move(entry));
+    }
+    out.more = !ended(first) || !ended(second);
     return out;
   }
 
@@ -86,6 +134,10 @@ struct lister_state {
         }
       }
     }
+    return fresh(req);
+  }
+
+  open_walk fresh(const list_part& req) {
     auto options = req.options;
     options.start_after = std::max(options.start_after, req.token);
     open_walk out;
@@ -119,8 +171,11 @@ struct lister_state {
       auto next = walk->next();
       if (!next)
         return next.error();
-      if (!*next)
+      if (!*next) {
+        if (auto ok = all_present(); !ok)
+          return ok.error();
         return sum;
+      }
       auto size = (*next)->attrs.size_bytes;
       sum.min_bytes = sum.objects ? std::min(sum.min_bytes, size) : size;
       sum.max_bytes = std::max(sum.max_bytes, size);
@@ -149,8 +204,9 @@ lister(lister_actor::stateful_pointer<lister_state> self, environment env,
         return sum.error();
       return *sum;
     },
-    [&st](std::vector<mountpath_ptr>& x) {
-      st.mountpaths = std::move(x);
+    [&st](walk_these& x) {
+      st.mountpaths = std::move(x.mountpaths);
+      st.moving = x.moving;
       st.places.clear();
       for (auto& mp : st.mountpaths)
         st.places.push_back("t[" + st.target_id + "]:mp[" + mp->disk->root()

@@ -2,7 +2,9 @@
 // a listing between its pages (for a minute), with what was read but may not
 // have fitted into the page of all targets, so that a long listing reads each
 // directory once; a page whose walk is gone, or that goes back, starts a walk
-// at its token. It may block.
+// at its token. While objects move between mountpaths, a page is two walks, one
+// after the other: what the first one misses, because it moved from a mountpath
+// not read yet to one read before, the second one finds. It may block.
 #pragma once
 
 #include "actors/target/mountpath_actor.hpp"
@@ -32,6 +34,12 @@ struct listed_part {
   std::vector<storage::walk_entry> entries;
   bool more = false;               ///< there are names behind the last one
   std::vector<std::string> places; ///< by walk_entry::mountpath: "t[..]:mp[..]"
+};
+
+/// Replaces the mountpaths to walk.
+struct walk_these {
+  std::vector<mountpath_ptr> mountpaths;
+  bool moving = false; ///< objects move from one to another
 };
 
 /// Asks a target for totals of its part of a bucket.
@@ -92,8 +100,7 @@ using lister_actor = caf::typed_actor<
   // never returned as the whole.
   caf::replies_to<list_part>::with<listed_part>,
   caf::replies_to<count_bucket>::with<bucket_totals>,
-  // Replaces the mountpaths to walk.
-  caf::reacts_to<std::vector<mountpath_ptr>>>;
+  caf::reacts_to<walk_these>>;
 
 /// Spawns a LISTER of the target of that id.
 lister_actor spawn_lister(caf::actor_system& sys, const environment& env,
@@ -101,4 +108,4 @@ lister_actor spawn_lister(caf::actor_system& sys, const environment& env,
 
 } // namespace ais
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<ais::mountpath_ptr>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::walk_these)

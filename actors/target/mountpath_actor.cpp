@@ -18,8 +18,14 @@ constexpr size_t files_per_sweep = 4096;
 constexpr auto shard_tick = 60s;
 constexpr auto shard_stop_timeout = 10s;
 
+/// Between the two checks that take a disk out.
+constexpr auto check_again = 1s;
+/// Between checks that were passed, while operations fail.
+constexpr int64_t check_pause_ns = 5'000'000'000;
+
 using mountpath_impl = mountpath_actor::extend<caf::reacts_to<atom::next>,
-                                               caf::reacts_to<atom::tick>>;
+                                               caf::reacts_to<atom::tick>,
+                                               caf::reacts_to<atom::flush>>;
 
 struct mountpath_state {
   static inline const char* name = "mountpath";
@@ -30,21 +36,25 @@ struct mountpath_state {
   std::vector<shard_actor> shards;
   std::vector<io_actor> io;
   bool sweeping = false;
+  bool suspected = false; ///< a second check is due
+  int64_t passed_ns = 0;  ///< the last check
   std::vector<caf::typed_response_promise<ack>> emptied; ///< wait for it
 
   expected<mountpath_ptr> start() {
     auto opened = storage::mountpath::open(
-      *config.env.disk, {config.root, config.node_id, make_id(config.env)});
+      *config.env.disk,
+      {config.root, config.node_id, make_id(config.env), config.claimed});
     if (!opened)
       return opened.error();
     disk = std::move(*opened);
     auto& sys = self->system();
     for (size_t i = 0; i < config.shards; ++i)
       shards.push_back(spawn_shard(
-        sys, {config.env, disk, config.node_id + '|' + std::to_string(i),
-              shard_config{}.cached_objects,
-              std::max<size_t>(config.cached_leases / config.shards, 1),
-              config.map, config.node_id}));
+        sys,
+        {config.env, disk, config.node_id + '|' + std::to_string(i),
+         shard_config{}.cached_objects,
+         std::max<size_t>(config.cached_leases / config.shards, 1), config.map,
+         config.node_id, config.view, caf::actor_cast<disk_keeper>(self)}));
     for (size_t i = 0; i < config.io_actors; ++i)
       io.push_back(spawn_io(sys, config.env));
     self->delayed_send(self, shard_tick, atom::tick_v);
@@ -80,6 +90,28 @@ struct mountpath_state {
                + std::to_string(*removed) + " unfinished writes");
     sweep_later();
     return caf::unit;
+  }
+
+  /// One failure may be of one file; two checks that fail are the disk's. No
+  /// space is no failure.
+  void suspect() {
+    auto now = config.env.steady_ns();
+    if (suspected || (passed_ns != 0 && now - passed_ns < check_pause_ns))
+      return;
+    auto ok = disk->check();
+    passed_ns = ok ? now : 0;
+    if (ok)
+      return;
+    log_warning("mountpath " + config.root
+                + " fails: " + message_of(ok.error()));
+    suspected = true;
+    self->delayed_send(self, check_again, atom::flush_v);
+  }
+
+  void check_second() {
+    suspected = false;
+    if (auto ok = disk->check(); !ok && config.failed)
+      config.failed(ok.error());
   }
 
   void sweep_later() {
@@ -135,6 +167,9 @@ mountpath(mountpath_impl::stateful_pointer<mountpath_state> self,
       return *started;
     },
     [&st](const probe_mountpath&) { return to_result(st.disk->probe()); },
+    [&st](const check_mountpath&) { return to_result(st.disk->check()); },
+    [&st](const io_failed&) { st.suspect(); },
+    [&st](atom::flush) { st.check_second(); },
     [&st](const make_bucket_dirs& x) {
       return to_result(st.disk->create_bucket(x.bucket));
     },

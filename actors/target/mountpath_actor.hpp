@@ -31,6 +31,9 @@ struct make_bucket_dirs {
   storage::bucket_ref bucket;
 };
 
+/// Does the disk work (storage::mountpath::check)?
+struct check_mountpath {};
+
 /// Can directories be made? Leaves nothing behind.
 struct probe_mountpath {};
 
@@ -53,6 +56,10 @@ using mountpath_actor = caf::typed_actor<
   // Opens the disk and spawns its shards; errc::integrity if it is not ours.
   caf::replies_to<atom::start>::with<mountpath_ptr>,
   caf::replies_to<probe_mountpath>::with<ack>,
+  // The disk's failure.
+  caf::replies_to<check_mountpath>::with<ack>,
+  // An operation failed: checks, and reports when it is the disk.
+  caf::reacts_to<io_failed>,
   // Each returns when the change is durable.
   caf::replies_to<make_bucket_dirs>::with<ack>,
   caf::replies_to<trash_bucket>::with<ack>,
@@ -64,12 +71,16 @@ using mountpath_actor = caf::typed_actor<
 
 struct mountpath_config {
   environment env;
-  std::string root;    ///< absolute path
-  std::string node_id; ///< of the target
+  std::string root;     ///< absolute path
+  std::string node_id;  ///< of the target
+  bool claimed = false; ///< it was ours before: an empty directory is not it
   size_t shards = 4;
   size_t io_actors = 2;
-  size_t cached_leases = 4096;      ///< open files, all shards together
-  std::shared_ptr<board<smap>> map; ///< of shard_config
+  size_t cached_leases = 4096;              ///< open files, all shards together
+  std::shared_ptr<board<smap>> map;         ///< of shard_config
+  std::shared_ptr<board<target_view>> view; ///< the same
+  /// The disk failed two checks in a row.
+  std::function<void(const error&)> failed;
 };
 
 /// Spawns a MOUNTPATH actor.
@@ -81,5 +92,6 @@ spawn_mountpath(caf::actor_system& sys, const mountpath_config& config);
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::mountpath_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::make_bucket_dirs)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::probe_mountpath)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::check_mountpath)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::trash_bucket)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::reconcile)

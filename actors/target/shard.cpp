@@ -1,6 +1,7 @@
 #include "actors/target/shard.hpp"
 
 #include "actors/target/object_cache.hpp"
+#include "actors/target/target.hpp"
 #include "storage/base/home.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/metrics.hpp"
@@ -62,6 +63,8 @@ public:
   void judge(const verdict& v);
   void flush_group();
   void tick();
+  /// Tells whoever looks after the disk if this is a failure of it.
+  void report(const error& e);
 
 private:
   struct write {
@@ -83,12 +86,24 @@ private:
   };
 
   storage::mountpath& mp() { return *config_.mpath; }
-  /// The generation under which the object is ours; errc::not_ready.
+  /// Whether the object's place is here; errc::not_ready.
+  expected<void> placed(const object_key& key);
+  /// The same, and the generation under which it is this target's.
   expected<uint64_t> owned(const object_key& key);
+  uint64_t volume_version() { return view_ ? (*view_)->volume->version : 0; }
+  /// errc::not_ready when an older version of it may be on a mountpath that was
+  /// disabled with its objects.
+  expected<void> all_at_hand(const object_key& key);
   /// What to answer when an object cannot be opened.
   error denial(const object_key& key, const error& e);
   /// The attributes of the current version, null if there is none.
   expected<lom_ptr> current(const object_key& key);
+  /// The same from the disk: what the disk has decides whether a source goes.
+  expected<lom_ptr> on_disk(const object_key& key);
+  /// What a write of that kind has to look at.
+  expected<lom_ptr> before(const object_key& key, const write_options& x) {
+    return x.moved ? on_disk(key) : current(key);
+  }
   /// Opens the current version and brings the cache up to date with its file.
   expected<std::pair<cached_object*, std::shared_ptr<storage::object_reader>>>
   open_current(const object_key& key);
@@ -127,6 +142,7 @@ private:
   std::unordered_map<std::string, open_append> appends_;
   std::vector<arrival> arrivals_;
   std::optional<board<smap>::view> map_;
+  std::optional<board<target_view>::view> view_;
   storage::bytes scratch_;
 };
 
@@ -135,12 +151,25 @@ void shard_state::init(shard_impl::pointer self, const shard_config& config) {
   config_ = config;
   if (config_.map)
     map_.emplace(*config_.map);
+  if (config_.view)
+    view_.emplace(*config_.view);
   cache_ = std::make_unique<object_cache>(
     config.cached_objects, config.cached_leases,
     [this](cached_object& x) { store_atime(x); });
 }
 
+expected<void> shard_state::placed(const object_key& key) {
+  if (!view_ || (*view_)->places(mp(), key)
+      || AIS_MUTANT("written-on-any-mountpath"))
+    return caf::unit;
+  return fail(errc::not_ready, cname_of(key)
+                                 + " is placed on another mountpath by now:"
+                                   " try again");
+}
+
 expected<uint64_t> shard_state::owned(const object_key& key) {
+  if (auto ok = placed(key); !ok)
+    return ok.error();
   if (!map_ || AIS_MUTANT("written-anywhere"))
     return map_ ? generation_of(**map_) : 0;
   auto ok = check_owner(**map_, config_.node_id, key.bucket->ref.bck, key.name);
@@ -152,8 +181,24 @@ expected<uint64_t> shard_state::owned(const object_key& key) {
 error shard_state::denial(const object_key& key, const error& e) {
   if (e != errc::object_not_found)
     return e;
+  if (auto ok = mp().present(); !ok)
+    return ok.error();
   auto mine = owned(key);
-  return mine ? e : mine.error();
+  if (!mine)
+    return mine.error();
+  auto all = all_at_hand(key);
+  return all ? e : all.error();
+}
+
+expected<void> shard_state::all_at_hand(const object_key& key) {
+  auto* left = view_ ? (*view_)->left_behind(key) : nullptr;
+  if (!left)
+    return caf::unit;
+  return fail(errc::not_ready,
+              cname_of(key) + " may be on mountpath " + left->path
+                + ", which is disabled"
+                + (left->fault.empty() ? "" : " (" + left->fault + ')')
+                + ": enable it, or detach it to do without its objects");
 }
 
 // -- reading
@@ -161,8 +206,13 @@ error shard_state::denial(const object_key& key, const error& e) {
 
 expected<lease_ptr> shard_state::open(const open_object& req) {
   auto opened = open_current(req.key);
-  if (!opened)
-    return req.anywhere ? opened.error() : denial(req.key, opened.error());
+  if (!opened && !req.anywhere)
+    return denial(req.key, opened.error());
+  if (!opened) {
+    auto ok = opened.error() == errc::object_not_found ? mp().present()
+                                                       : expected<void>{};
+    return ok ? opened.error() : ok.error();
+  }
   auto& [entry, object] = *opened;
   auto& it = object ? *object : *entry->out->object;
   if (!entry->verified && req.verify
@@ -179,6 +229,7 @@ expected<lease_ptr> shard_state::open(const open_object& req) {
   result->verified.store(entry->verified, std::memory_order_relaxed);
   result->atime_ns.store(entry->last_access_ns(), std::memory_order_relaxed);
   result->object = std::move(object);
+  result->closed = mp().closed();
   cache_->lend(*entry, result);
   return result;
 }
@@ -237,6 +288,11 @@ expected<lom_ptr> shard_state::current(const object_key& key) {
   settle(key);
   if (auto* entry = cache_->find(key))
     return entry->attrs;
+  return on_disk(key);
+}
+
+expected<lom_ptr> shard_state::on_disk(const object_key& key) {
+  settle(key);
   auto loaded = mp().load(key.bucket->ref, key.name);
   if (loaded) {
     // Not cached: without an open file nothing ties it to a stamp.
@@ -306,7 +362,7 @@ caf::result<lom_ptr> shard_state::put(const put_object& req) {
 }
 
 expected<put_begun> shard_state::begin(const begin_put& req) {
-  auto known = current(req.key);
+  auto known = before(req.key, req.options);
   if (!known && known.error() != errc::corrupted)
     return known.error();
   if (auto ok = check_conditions(req.options, req.key, known); !ok)
@@ -434,12 +490,15 @@ shard_state::enqueue(const object_key& key, const write_options& options,
   auto generation = options.anywhere ? expected<uint64_t>{0} : owned(key);
   if (!generation)
     return generation.error();
-  auto known = current(key);
+  if (auto ok = placed(key); !ok)
+    return ok.error();
+  auto known = before(key, options);
   // Again: it may have changed since the write began.
   if (auto ok = admit(key, options, writer, known); !ok)
     return ok.error();
   auto& attrs = writer->attrs();
   attrs.generation = options.moved ? options.moved->generation : *generation;
+  attrs.volume = options.moved ? options.moved->volume : volume_version();
   attrs.bid = key.bucket->ref.bid;
   attrs.custom = options.custom;
   if (options.moved)
@@ -490,6 +549,7 @@ void shard_state::flush_group() {
     auto& [key, answer] = group[i];
     if (!results[i]) {
       cache_->erase(key); // what the disk has now, only the disk knows
+      report(results[i].error());
       if (AIS_MUTANT("put-error-hidden"))
         answer.deliver(lom_ptr{std::make_shared<storage::lom>()});
       answer.deliver(results[i].error());
@@ -515,12 +575,15 @@ expected<ack> shard_state::remove(const delete_object& req) {
     return mine.error();
   if (mine && req.given)
     return fail(errc::conflict, cname_of(req.key) + " is ours again");
+  // What is deleted must not come back with a disk.
+  if (auto all = all_at_hand(req.key); !all && !req.given)
+    return all.error();
   auto known = current(req.key);
   if (!known && known.error() != errc::corrupted)
     return known.error();
   if (known && !*known) {
     decide(req.key, errc::conflict);
-    return not_found(req.key);
+    return denial(req.key, not_found(req.key));
   }
   write_options wanted;
   wanted.if_match = req.if_match;
@@ -560,9 +623,10 @@ expected<lom_ptr> shard_state::change(const set_custom& req) {
   if (!known)
     return known.error();
   if (!*known)
-    return not_found(req.key);
+    return denial(req.key, not_found(req.key));
   auto next = std::make_shared<storage::lom>(**known);
   next->generation = *generation;
+  next->volume = volume_version();
   if (req.replace) // what the content is stays true
     std::erase_if(next->custom, [](auto& x) {
       return !storage::of_content(x.first) && !storage::internal(x.first);
@@ -672,6 +736,12 @@ void shard_state::store_atime(cached_object& x) {
   x.disk_atime_ns = last;
 }
 
+void shard_state::report(const error& e) {
+  auto disks = e == errc::io_error || e == errc::not_a_directory;
+  if (disks && config_.keeper)
+    self_->send(config_.keeper, io_failed{});
+}
+
 void shard_state::tick() {
   flush_group();
   auto now = config_.env.wall_ns();
@@ -699,10 +769,11 @@ void shard_state::tick() {
 namespace {
 
 template <class T>
-caf::result<T> to_result(expected<T>&& x) {
-  if (!x)
-    return x.error();
-  return std::move(*x);
+caf::result<T> to_result(shard_state& st, expected<T>&& x) {
+  if (x)
+    return std::move(*x);
+  st.report(x.error());
+  return x.error();
 }
 
 shard_impl::behavior_type
@@ -710,14 +781,14 @@ shard(shard_impl::stateful_pointer<shard_state> self, shard_config config) {
   auto& st = self->state;
   st.init(self, config);
   return {
-    [&st](const open_object& x) { return to_result(st.open(x)); },
-    [&st](const head_object& x) { return to_result(st.head(x)); },
+    [&st](const open_object& x) { return to_result(st, st.open(x)); },
+    [&st](const head_object& x) { return to_result(st, st.head(x)); },
     [&st](const put_object& x) { return st.put(x); },
-    [&st](const begin_put& x) { return to_result(st.begin(x)); },
+    [&st](const begin_put& x) { return to_result(st, st.begin(x)); },
     [&st](const commit_put& x) { return st.commit(x); },
-    [&st](const delete_object& x) { return to_result(st.remove(x)); },
-    [&st](const set_custom& x) { return to_result(st.change(x)); },
-    [&st](const begin_append& x) { return to_result(st.append(x)); },
+    [&st](const delete_object& x) { return to_result(st, st.remove(x)); },
+    [&st](const set_custom& x) { return to_result(st, st.change(x)); },
+    [&st](const begin_append& x) { return to_result(st, st.append(x)); },
     [&st](const end_append& x) { st.append_done(x); },
     [&st](const flush_append& x) { return st.append_flush(x); },
     [&st](const verdict& x) { st.judge(x); },

@@ -5,9 +5,10 @@
 // groups.
 //
 // Leases. open_object answers with a lease: the open, immutable version of the
-// object. Whoever has one may serve the object again without asking while
-// `revoked` is clear and the file's stamp is unchanged: the shard sets
-// `revoked` before it acknowledges any change of that object.
+// object. Whoever has one may serve the object again without asking until it is
+// over() or the file's stamp has changed: the shard revokes it before it
+// acknowledges any change of that object, and all are over when their mountpath
+// is taken out.
 //
 // Verification. A whole-object read is served only from a lease that is
 // `verified`: its bytes were hashed and equal the stored checksum. The shard
@@ -20,13 +21,15 @@
 // Ownership. A client's change is made only while the map places the object
 // here, and carries the generation of that placement: what another target asks
 // us for later (actors/rebalance) has all that we may have acknowledged. That
-// an object is not there is told only while it is ours, too.
+// an object is not there is told only while it is ours, too. The same holds for
+// mountpaths: only what the view places on this one is changed here.
 #pragma once
 
 #include "actors/base/board.hpp"
 #include "actors/base/environment.hpp"
 #include "actors/base/type_ids.hpp"
 #include "actors/meta/smap.hpp"
+#include "actors/meta/vault.hpp"
 #include "actors/mover/frame.hpp"
 #include "actors/target/bucket.hpp"
 #include "storage/mountpath.hpp"
@@ -43,6 +46,8 @@
 #include <string>
 
 namespace ais {
+
+struct target_view;
 
 // -- limits
 // ---------------------------------------------------------------------
@@ -61,6 +66,13 @@ struct lease {
   std::atomic<bool> revoked{false};
   std::atomic<bool> verified{false};
   std::atomic<int64_t> atime_ns{0}; ///< readers note their access here
+  /// Of the mountpath.
+  std::shared_ptr<const std::atomic<bool>> closed;
+
+  bool over() const noexcept {
+    return revoked.load(std::memory_order_acquire)
+           || (closed && closed->load(std::memory_order_acquire));
+  }
 };
 using lease_ptr = std::shared_ptr<lease>;
 using lom_ptr = std::shared_ptr<const storage::lom>;
@@ -225,6 +237,9 @@ struct shard_config {
   /// Who owns what; null: everything is ours.
   std::shared_ptr<board<smap>> map;
   std::string node_id; ///< of the target
+  /// Which mountpath keeps what; null: this one everything.
+  std::shared_ptr<board<target_view>> view;
+  disk_keeper keeper; ///< hears of failures; null: nobody
 };
 
 class shard_state;

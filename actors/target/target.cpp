@@ -1,6 +1,8 @@
 #include "actors/target/target.hpp"
 
+#include "actors/base/ask.hpp"
 #include "actors/base/gather.hpp"
+#include "storage/base/home.hpp"
 #include "storage/base/hrw.hpp"
 #include "storage/base/log.hpp"
 
@@ -13,17 +15,32 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto mountpath_timeout = 30s;
+constexpr auto reconcile_timeout = 30s;
+constexpr auto fault_retry = 1s;
+constexpr int max_opens = 3; ///< of a mountpath, at the start; it is then out
+constexpr auto open_pause = 1s;
+
+using extended = target_actor::extend<caf::reacts_to<atom::next>>;
 constexpr size_t max_waiting = 1024;
 constexpr size_t max_counting = 16;
 
 struct target_state {
   static inline const char* name = "target";
 
-  target_actor::pointer self = nullptr;
+  extended::pointer self = nullptr;
   target_config config;
   std::shared_ptr<board<target_view>> shown;
-  std::vector<mountpath_actor> mountpaths;
+  volume vol;
+  /// An open mountpath.
+  struct disk {
+    mountpath_actor actor;
+    mountpath_ptr handles;
+  };
+  std::map<std::string, disk> disks; ///< by path: those in use
+  std::map<std::string, int> opens;  ///< that failed, at the start
+  std::function<void()> again;       ///< opens once more
   std::vector<lister_actor> listers;
+  std::vector<mountpath_watcher> watchers;
   target_view view;
 
   bmd_ptr applied = std::make_shared<const bmd>(); ///< carried out
@@ -31,72 +48,392 @@ struct target_state {
   std::optional<sync_view> next; ///< to be carried out
   bool started = false;
   bool applying = false;
+  bool changing = false; ///< the mountpaths
+  /// Disks that fail are taken out (fshc.enabled).
+  bool health_checked = true;
   bool leaving = false;  ///< no buckets any more
   uint64_t promised = 0; ///< highest epoch seen
   size_t counting = 0;
   std::vector<std::pair<stamp, caf::typed_response_promise<ack>>> waiting;
 
+  using answer_fn = std::function<void(const error&)>;
+
+  /// For gather: calls a function.
+  struct then_call {
+    answer_fn f;
+    void deliver(ack) { f({}); }
+    void deliver(const error& e) { f(e); }
+  };
+
+  std::vector<mountpath_actor> mountpaths() const {
+    std::vector<mountpath_actor> out;
+    for (auto& [path, d] : disks)
+      out.push_back(d.actor);
+    return out;
+  }
+
+  // -- start
+
   caf::result<ack> start(const start_target& how) {
-    reconcile req;
-    for (auto& [which, b] : how.state->buckets->buckets)
-      req.buckets.push_back(b->ref);
     applied = how.state->buckets;
     applied_at = how.state->at;
+    health_checked = how.state->config->values.flag("fshc.enabled");
     view.node_id = config.node_id;
-    auto answer = self->make_response_promise<ack>();
-    for (auto& root : config.mountpaths) {
-      mountpath_config c;
-      c.env = config.env;
-      c.root = root;
-      c.node_id = config.node_id;
-      c.shards = config.shards;
-      c.map = config.map;
-      c.cached_leases
-        = std::max<size_t>(config.cached_leases / config.mountpaths.size(), 1);
-      mountpaths.push_back(spawn_mountpath(self->system(), c));
-    }
+    auto all = with_arguments(config.known, config.mountpaths);
+    if (!all)
+      return all.error();
+    vol = std::move(*all);
+    if (config.known.mountpaths.empty() && applied->buckets.empty())
+      vol.settled = true; // there are no objects
+    for (auto& path : config.mountpaths)
+      if (vol.find(path)->state == mpath_state::detached)
+        log_warning("mountpath " + path
+                    + " was detached and stays so: attach it again, or leave"
+                      " out this argument");
     for (size_t i = 0; i < config.listers; ++i)
       listers.push_back(
         spawn_lister(self->system(), config.env, config.node_id));
-    open_from(0, req, answer);
+    auto answer = self->make_response_promise<ack>();
+    open_next(vol, [this, answer](const error& e) mutable {
+      if (e)
+        answer.deliver(e);
+      else
+        save(vol, [this, answer](const error& why) mutable {
+          if (why) {
+            answer.deliver(why);
+            return;
+          }
+          show();
+          started = true;
+          config.buckets->show(applied);
+          answer.deliver(ack{});
+          apply();
+        });
+    });
     return answer;
   }
 
-  /// Opens one mountpath after the other, in the order given: the view's order.
-  void open_from(size_t i, const reconcile& req,
-                 caf::typed_response_promise<ack> answer) {
-    if (i == mountpaths.size()) {
-      gather(self, mountpaths, mountpath_timeout, req, show_then(answer));
-      return;
-    }
-    self->request(mountpaths[i], mountpath_timeout, atom::start_v)
-      .then(
-        [this, i, req, answer](mountpath_ptr& x) mutable {
-          view.digests.push_back(x->disk->digest());
-          view.mountpaths.push_back(std::move(x));
-          open_from(i + 1, req, answer);
-        },
-        [answer](error& e) mutable { answer.deliver(std::move(e)); });
+  /// Opens, one after the other, what is in use by `x` and not open yet. At a
+  /// start, a disk that fails is taken out; the last one is not.
+  void open_next(volume& x, const answer_fn& end) {
+    for (auto& m : x.mountpaths)
+      if (in_use(m) && !disks.count(m.path))
+        return open(x, m.path, end);
+    end({});
   }
 
-  /// Wraps a promise: shows the view before success is told.
-  struct showing {
-    target_state* st;
-    caf::typed_response_promise<ack> answer;
-    void deliver(ack) {
-      for (auto& x : st->listers)
-        st->self->send(x, st->view.mountpaths);
-      st->shown->show(std::make_shared<const target_view>(st->view));
-      st->started = true;
-      st->config.buckets->show(st->applied);
-      answer.deliver(ack{});
-      st->apply();
-    }
-    void deliver(const error& e) { answer.deliver(e); }
-  };
-  showing show_then(caf::typed_response_promise<ack> answer) {
-    return {this, std::move(answer)};
+  void open(volume& x, const std::string& path, const answer_fn& end) {
+    mountpath_config c;
+    c.env = config.env;
+    c.root = path;
+    c.node_id = config.node_id;
+    // Whoever enables one by hand may have replaced the disk.
+    auto* before = started ? nullptr : config.known.find(path);
+    c.claimed = before && before->state != mpath_state::detached;
+    c.shards = config.shards;
+    c.map = config.map;
+    c.view = shown;
+    c.failed = [me = caf::actor_cast<caf::weak_actor_ptr>(self),
+                path](const error& e) {
+      if (auto target = me.lock())
+        caf::anon_send(caf::actor_cast<target_actor>(target),
+                       mountpath_failed{path, message_of(e)});
+    };
+    auto n = std::max<size_t>(x.mountpaths.size(), 1);
+    c.cached_leases = std::max<size_t>(config.cached_leases / n, 1);
+    auto actor = spawn_mountpath(self->system(), c);
+    auto failed = [this, &x, path, end, actor](const error& e) {
+      self->send_exit(actor, caf::exit_reason::user_shutdown);
+      auto last = std::count_if(x.mountpaths.begin(), x.mountpaths.end(),
+                                [](auto& m) { return in_use(m); })
+                  == 1;
+      if (started || e == errc::integrity || e == errc::invalid_argument
+          || e == errc::unsupported)
+        return end(e);
+      if (++opens[path] < max_opens) {
+        again = [this, &x, end] {
+          open_next(x, end);
+        };
+        self->delayed_send(self, open_pause, atom::next_v);
+        return;
+      }
+      if (last || !health_checked)
+        return end(e);
+      log_error("mountpath " + path + " is taken out: " + message_of(e));
+      x = *with_fault(x, path, message_of(e));
+      open_next(x, end);
+    };
+    ask<mountpath_ptr>(
+      self, actor, mountpath_timeout, atom::start_v,
+      [this, &x, path, actor, end, failed](mountpath_ptr& handles) {
+        reconcile req;
+        for (auto& [which, b] : applied->buckets)
+          req.buckets.push_back(b->ref);
+        ask<ack>(
+          self, actor, reconcile_timeout, std::move(req),
+          [this, &x, path, actor, handles, end](ack) {
+            disks[path] = {actor, handles};
+            open_next(x, end);
+          },
+          failed);
+      },
+      failed);
   }
+
+  // -- the view
+
+  /// Shows `vol`. Shards look at the view, too: from now on each changes only
+  /// what is placed with it.
+  void show() {
+    if (!vol.settled || view.volume->version == 0)
+      view.resilver_id = make_id(config.env);
+    view.volume = std::make_shared<const volume>(vol);
+    view.mountpaths.clear();
+    view.digests.clear();
+    view.leaving.clear();
+    walk_these walk;
+    walk.moving = !vol.settled;
+    for (auto& m : vol.mountpaths) {
+      auto i = disks.find(m.path);
+      if (!in_use(m) || i == disks.end())
+        continue;
+      walk.mountpaths.push_back(i->second.handles);
+      if (m.state == mpath_state::enabled) {
+        view.mountpaths.push_back(i->second.handles);
+        view.digests.push_back(i->second.handles->disk->digest());
+      } else {
+        view.leaving.push_back(i->second.handles);
+      }
+    }
+    for (auto& x : listers)
+      self->send(x, walk);
+    shown->show(std::make_shared<const target_view>(view));
+    for (auto& x : watchers)
+      self->send(x, atom::next_v);
+  }
+
+  /// Has the second copy of the node's metadata kept on a mountpath of `x`:
+  /// where it is, or on the first one that can take it.
+  void keep_second_copy(const volume& x, const answer_fn& end) {
+    std::vector<std::string> dirs;
+    for (auto& m : x.mountpaths)
+      if (m.state == mpath_state::enabled)
+        dirs.insert(m.path == config.copy_dir ? dirs.begin() : dirs.end(),
+                    m.path);
+    keep_copy_at(std::move(dirs), end);
+  }
+
+  void keep_copy_at(std::vector<std::string> dirs, const answer_fn& end) {
+    if (dirs.empty())
+      return end(fail(errc::io_error, "no mountpath can take the second copy of"
+                                      " this node's metadata"));
+    keep_copy req{dirs.front(), {}};
+    if (auto d = disks.find(req.dir); d != disks.end())
+      req.keeper = caf::actor_cast<disk_keeper>(d->second.actor);
+    dirs.erase(dirs.begin());
+    ask<ack>(
+      self, config.vault, vault_timeout, req,
+      [this, dir = req.dir, end](ack) {
+        config.copy_dir = dir;
+        end({});
+      },
+      [this, dirs, end](const error&) { keep_copy_at(dirs, end); });
+  }
+
+  void save(const volume& x, const answer_fn& end) {
+    if (!config.vault)
+      return end({});
+    keep_second_copy(x, [this, x, end](const error& e) {
+      if (e || x == config.known)
+        end(e);
+      else
+        store(x, end);
+    });
+  }
+
+  void store(const volume& x, const answer_fn& end) {
+    ask<ack>(
+      self, config.vault, vault_timeout,
+      save_meta{"mountpaths", x.version, to_text(x)},
+      [this, x, end](ack) {
+        config.known = x;
+        end({});
+      },
+      end);
+  }
+
+  // -- mountpaths come and go
+
+  expected<volume> changed(const change_mountpath& x) const {
+    using op = change_mountpath::op;
+    switch (x.what) {
+      case op::attach:
+        return with_attached(vol, x.path, x.label);
+      case op::enable:
+        return with_enabled(vol, x.path);
+      case op::rescan:
+        if (!x.path.empty() && !vol.find(x.path))
+          return with_enabled(vol, x.path).error();
+        return unsettled(vol);
+      default:
+        return without(vol, x.path, x.what == op::detach, x.move);
+    }
+  }
+
+  caf::result<mountpath_changed> change(const change_mountpath& req) {
+    if (auto ok = changeable(); !ok)
+      return ok.error();
+    if (req.what == change_mountpath::op::check)
+      return check(req.path);
+    auto next_one = changed(req);
+    if (!next_one)
+      return next_one.error();
+    if (*next_one == vol)
+      return mountpath_changed{false, {}};
+    if (req.what == change_mountpath::op::attach)
+      if (auto ok = config.env.disk->stat(req.path);
+          !ok || ok->kind != storage::entry_kind::dir)
+        return fail(errc::not_found,
+                    "mountpath " + req.path
+                      + " does not exist: mount a disk there, or make the"
+                        " directory");
+    return carry_out_change(std::move(*next_one));
+  }
+
+  /// On request: whether the disk works; if not, it is taken out.
+  caf::result<mountpath_changed> check(const std::string& path) {
+    auto i = disks.find(path);
+    if (i == disks.end()) // unknown, or not in use
+      return with_enabled(vol, path)
+               ? fail(errc::conflict, path + " is disabled")
+               : with_enabled(vol, path).error();
+    auto answer = self->make_response_promise<mountpath_changed>();
+    ask<ack>(
+      self, i->second.actor, mountpath_timeout, check_mountpath{},
+      [answer](ack) mutable {
+        answer.deliver(mountpath_changed{true, {}});
+      },
+      [this, path, answer](const error& e) mutable {
+        take_out({path, message_of(e)});
+        answer.deliver(e);
+      });
+    return answer;
+  }
+
+  void take_out(const mountpath_failed& x) {
+    if (!health_checked)
+      return;
+    auto without_it = with_fault(vol, x.path, x.why);
+    if (!without_it || *without_it == vol)
+      return;
+    auto left = std::any_of(
+      without_it->mountpaths.begin(), without_it->mountpaths.end(),
+      [](auto& m) { return m.state == mpath_state::enabled; });
+    if (!left)
+      return log_error("mountpath " + x.path
+                       + " fails, and is the last one: " + x.why);
+    if (!changeable()) {
+      self->delayed_send(self, fault_retry, x);
+      return;
+    }
+    log_error("mountpath " + x.path + " fails and is taken out: " + x.why);
+    begin_change(
+      std::move(*without_it), [](const expected<mountpath_changed>& y) {
+        if (!y)
+          log_error("cannot take a mountpath out: " + message_of(y.error()));
+      });
+  }
+
+  caf::result<mountpath_changed> end_moves(const objects_settled& req) {
+    if (auto ok = changeable(); !ok)
+      return ok.error();
+    if (req.version != vol.version)
+      return fail(errc::conflict, "the mountpaths have changed meanwhile");
+    return carry_out_change(settled(vol));
+  }
+
+  expected<void> changeable() const {
+    if (!started || leaving)
+      return fail(errc::not_ready, config.node_id + " has not started yet");
+    if (changing || applying)
+      return fail(errc::busy, "another change of buckets or mountpaths is under"
+                              " way: try again");
+    return caf::unit;
+  }
+
+  caf::result<mountpath_changed> carry_out_change(volume to) {
+    auto answer = self->make_response_promise<mountpath_changed>();
+    begin_change(std::move(to),
+                 [answer](const expected<mountpath_changed>& x) mutable {
+                   if (x)
+                     answer.deliver(*x);
+                   else
+                     answer.deliver(x.error());
+                 });
+    return answer;
+  }
+
+  void
+  begin_change(volume to,
+               std::function<void(const expected<mountpath_changed>&)> told) {
+    changing = true;
+    auto goal = std::make_shared<volume>(std::move(to));
+    auto end = [this, goal, told](const error& e) {
+      changing = false;
+      if (e) {
+        close_unused();
+        told(e);
+      } else {
+        vol = *goal;
+        log_info("mountpaths: version " + std::to_string(vol.version) + ": "
+                 + described());
+        for (auto& [path, d] : disks)
+          if (auto* m = vol.find(path); !m || !in_use(*m))
+            d.handles->disk->close(); // before others serve what it has
+        show();
+        close_unused();
+        told(mountpath_changed{true,
+                               vol.settled ? std::string{} : view.resilver_id});
+      }
+      apply();
+    };
+    open_next(*goal, [this, goal, end](const error& e) {
+      if (e)
+        end(e);
+      else
+        save(*goal, end);
+    });
+  }
+
+  std::string described() const {
+    std::string out;
+    for (auto& m : vol.mountpaths)
+      if (m.state != mpath_state::detached)
+        out += (out.empty() ? "" : ", ") + m.path + ' '
+               + std::string{to_string(m.state)};
+    return out;
+  }
+
+  /// Stops what is open and not in use (any more).
+  void close_unused() {
+    for (auto i = disks.begin(); i != disks.end();) {
+      auto* m = vol.find(i->first);
+      if (m && in_use(*m)) {
+        ++i;
+        continue;
+      }
+      auto path = i->first;
+      ask<ack>(
+        self, i->second.actor, mountpath_timeout, atom::stop_v, [](ack) {},
+        [path](const error& e) {
+          log_warning("mountpath " + path
+                      + " did not stop cleanly: " + message_of(e));
+        });
+      i = disks.erase(i);
+    }
+  }
+
+  // -- buckets
 
   caf::result<ack> begin(const begin_txn& req) {
     if (req.epoch < promised)
@@ -110,7 +447,7 @@ struct target_state {
     if (!started)
       return fail(errc::not_ready, config.node_id + " has not started yet");
     auto answer = self->make_response_promise<ack>();
-    gather(self, mountpaths, mountpath_timeout, probe_mountpath{}, answer);
+    gather(self, mountpaths(), mountpath_timeout, probe_mountpath{}, answer);
     return answer;
   }
 
@@ -146,7 +483,10 @@ struct target_state {
                   "too many summaries run at once; try again");
     ++counting;
     auto worker = spawn_lister(self->system(), config.env, config.node_id);
-    self->send(worker, view.mountpaths);
+    walk_these walk{view.mountpaths, false};
+    walk.mountpaths.insert(walk.mountpaths.end(), view.leaving.begin(),
+                           view.leaving.end());
+    self->send(worker, walk);
     auto answer = self->make_response_promise<bucket_totals>();
     auto end = [this, worker] {
       --counting;
@@ -177,6 +517,7 @@ struct target_state {
 
   void see(const sync_view& x) {
     promised = std::max(promised, x.promised);
+    health_checked = x.state->config->values.flag("fshc.enabled");
     if (x.state->at <= applied_at)
       return;
     next = x;
@@ -185,7 +526,7 @@ struct target_state {
 
   /// Makes buckets that are new, shows the list, trashes what is gone.
   void apply() {
-    if (!started || applying || !next || leaving)
+    if (!started || applying || changing || !next || leaving)
       return;
     applying = true;
     auto state = std::exchange(next, std::nullopt)->state;
@@ -216,13 +557,8 @@ struct target_state {
   void each(const std::vector<Message>& xs, size_t i, F f) {
     if (i == xs.size())
       return f(error{});
-    struct then {
-      std::function<void(const error&)> f;
-      void deliver(ack) { f({}); }
-      void deliver(const error& e) { f(e); }
-    };
-    gather(self, mountpaths, mountpath_timeout, xs[i],
-           then{[this, xs, i, f](const error& e) {
+    gather(self, mountpaths(), mountpath_timeout, xs[i],
+           then_call{[this, xs, i, f](const error& e) {
              if (e)
                f(e);
              else
@@ -253,13 +589,13 @@ struct target_state {
     leaving = true;
     config.buckets->show(std::make_shared<const bmd>());
     auto answer = self->make_response_promise<ack>();
-    gather(self, mountpaths, mountpath_timeout, reconcile{}, answer);
+    gather(self, mountpaths(), mountpath_timeout, reconcile{}, answer);
     return answer;
   }
 
   caf::result<ack> sweep() {
     auto answer = self->make_response_promise<ack>();
-    gather(self, mountpaths, count_timeout, atom::sweep_v, answer);
+    gather(self, mountpaths(), count_timeout, atom::sweep_v, answer);
     return answer;
   }
 
@@ -267,8 +603,8 @@ struct target_state {
     auto answer = self->make_response_promise<ack>();
     for (auto& x : listers)
       self->send_exit(x, caf::exit_reason::user_shutdown);
-    gather(self, mountpaths, mountpath_timeout, atom::stop_v, answer);
-    mountpaths.clear();
+    gather(self, mountpaths(), mountpath_timeout, atom::stop_v, answer);
+    disks.clear();
     listers.clear();
     shown->show(std::make_shared<const target_view>());
     view = {};
@@ -276,8 +612,8 @@ struct target_state {
   }
 };
 
-target_actor::behavior_type
-target(target_actor::stateful_pointer<target_state> self, target_config config,
+extended::behavior_type
+target(extended::stateful_pointer<target_state> self, target_config config,
        std::shared_ptr<board<target_view>> shown) {
   auto& st = self->state;
   st.self = self;
@@ -292,19 +628,72 @@ target(target_actor::stateful_pointer<target_state> self, target_config config,
     [&st](list_part& x) { return st.list(x); },
     [&st](const count_bucket& x) { return st.count(x); },
     [&st](const sync_view& x) { st.see(x); },
+    [&st](const change_mountpath& x) { return st.change(x); },
+    [&st](const objects_settled& x) { return st.end_moves(x); },
+    [&st](const watch_mountpaths& x) { st.watchers.push_back(x.who); },
+    [&st](const mountpath_failed& x) { st.take_out(x); },
+    [&st](atom::next) { st.again(); },
     [&st](atom::stop) { return st.stop(); },
   };
 }
 
 } // namespace
 
+namespace {
+
+uint64_t digest_of(const object_key& x) {
+  return placement_digest(uname_of(x.bucket->ref.bck, x.name));
+}
+
+} // namespace
+
 expected<located> target_view::locate(object_key key) const {
-  auto digest = placement_digest(uname_of(key.bucket->ref.bck, key.name));
+  auto digest = digest_of(key);
   auto i = hrw_pick(digests, digest);
   if (i < 0)
     return fail(errc::not_ready, "this node has no usable mountpath");
   auto& mpath = mountpaths[static_cast<size_t>(i)];
   return located{std::move(key), mpath, mpath->shard_of(digest)};
+}
+
+std::vector<located> target_view::elsewhere(const object_key& key) const {
+  std::vector<located> out;
+  auto digest = digest_of(key);
+  auto home = hrw_pick(digests, digest);
+  for (auto* all : {&mountpaths, &leaving})
+    for (size_t i = 0; i < all->size(); ++i)
+      if (all == &leaving || static_cast<int>(i) != home)
+        out.push_back({key, (*all)[i], (*all)[i]->shard_of(digest)});
+  return out;
+}
+
+bool target_view::places(const storage::mountpath& mp,
+                         const object_key& key) const {
+  auto i = hrw_pick(digests, digest_of(key));
+  return i >= 0 && mountpaths[static_cast<size_t>(i)]->disk.get() == &mp;
+}
+
+const mpath_info* target_view::left_behind(const object_key& key) const {
+  auto all = digests;
+  std::vector<const mpath_info*> gone;
+  for (auto& m : volume->mountpaths)
+    if (m.left_behind) {
+      all.push_back(placement_digest(m.path));
+      gone.push_back(&m);
+    }
+  if (gone.empty())
+    return nullptr;
+  auto i = hrw_pick(all, digest_of(key));
+  auto first = static_cast<int>(digests.size());
+  return i < first ? nullptr : gone[static_cast<size_t>(i - first)];
+}
+
+bool may_be_elsewhere(const smap& map, const target_view& view,
+                      const object_key& key) {
+  return !view.volume->settled
+         || (moving(map)
+             && !owned_throughout(map, view.node_id,
+                                  home_digest(key.bucket->ref.bck, key.name)));
 }
 
 target_actor spawn_target(caf::actor_system& sys, const target_config& config,

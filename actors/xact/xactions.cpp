@@ -146,8 +146,8 @@ struct xactions_state {
     for (auto& x : kept)
       if (fits(x.snap, req.id, req.kind, req.bucket))
         out.snaps.push_back(x.now());
-    if (config.rebalances)
-      for (auto& x : *config.rebalances->read())
+    for (auto& shown : config.others)
+      for (auto& x : *shown->read())
         if (fits(x, req.id, req.kind, req.bucket))
           out.snaps.push_back(x);
     return out;

@@ -39,8 +39,8 @@ struct xactions_config {
   std::shared_ptr<board<target_view>> view;
   std::shared_ptr<fence> gate_fence;
   settler_actor settler;
-  /// Parts of rebalances, which REBALANCE runs by itself; null: none.
-  std::shared_ptr<board<std::vector<xact_snap>>> rebalances;
+  /// Jobs that others run by themselves: REBALANCE, RESILVER.
+  std::vector<std::shared_ptr<board<std::vector<xact_snap>>>> others;
 };
 
 /// Spawns XACTIONS.

@@ -2,6 +2,7 @@
 // api-control 2, 3.
 #include "http/v1/informant.hpp"
 #include "http/v1/logs.hpp"
+#include "http/v1/mountpaths.hpp"
 #include "http/v1/node_info.hpp"
 #include "storage/base/metrics.hpp"
 
@@ -93,8 +94,7 @@ task<> change_node(edge& e, call& c, snode node, size_t first) {
   } else if (msg->action == "rotate-logs" || msg->action == "clear-lcache") {
     // Nothing to do: see the same actions of /v1/cluster.
   } else {
-    why = fail(sub == "mountpaths" ? errc::not_implemented
-                                   : errc::invalid_argument,
+    why = fail(errc::invalid_argument,
                "invalid action \"" + msg->action.substr(0, 40) + '"');
   }
   auto gate = e.gate_of(node.id);
@@ -141,7 +141,10 @@ task<> daemon(edge& e, call& c) {
     return e.reply_error_from(c.x, std::move(why), e.proxy_name(), 0);
   if (c.req.method == "GET")
     return query_node(e, c, *node);
-  return change_node(e, c, *node, reverse ? 3 : 2);
+  size_t first = reverse ? 3 : 2;
+  if (c.path.size() > first && c.path[first] == "mountpaths")
+    return change_mountpaths(e, c, *node);
+  return change_node(e, c, *node, first);
 }
 
 task<> health(edge& e, call& c) {

@@ -413,6 +413,32 @@ task<> start_moves(edge& e, call& c, const json::object& o) {
   co_await e.reply_text(c.x, rebalance_id(started->generation));
 }
 
+/// Of one target, which the request names.
+task<> start_resilver(edge& e, call& c, const json::object& o) {
+  auto id = text(o, {"DaemonID", "node"});
+  error why;
+  if (!id)
+    why = id.error();
+  else if (id->empty())
+    why = fail(errc::unsupported, "resilvering all targets at once is not"
+                                  " supported: name one of them");
+  auto* node = why ? nullptr : e.map().find(*id);
+  if (!why && (!node || node->role != node_role::target))
+    why = fail(errc::invalid_argument,
+               "there is no target \"" + id->substr(0, 40) + '"');
+  auto gate = why ? gate_actor{} : e.gate_of(*id);
+  if (!why && !gate)
+    why = fail(errc::not_ready, name_of(*node) + " does not answer");
+  if (why)
+    co_return co_await e.reply_error(c.x, why);
+  change_mountpath req;
+  req.what = change_mountpath::op::rescan;
+  auto started = co_await e.actors().ask(gate, change_timeout, std::move(req));
+  if (!started)
+    co_return co_await e.reply_error(c.x, started.error());
+  co_await e.reply_text(c.x, started->resilver_id);
+}
+
 } // namespace
 
 task<> start_job(edge& e, call& c, json::value value) {
@@ -430,6 +456,8 @@ task<> start_job(edge& e, call& c, json::value value) {
                  + " must be done via a separate documented API");
   else if (kind->name == "rebalance")
     co_return co_await start_moves(e, c, *o);
+  else if (kind->name == "resilver")
+    co_return co_await start_resilver(e, c, *o);
   else
     why = fail(errc::unsupported, '"' + std::string{kind->name}
                                     + "\" is not available in this version");

@@ -29,6 +29,14 @@ uint64_t state_flags(const facts& e) {
   auto out = e.shared().boards->state.load();
   if (stat_sums()[static_cast<size_t>(stat::err_io_get_n)] > 0)
     out |= state_disk_fault;
+  auto view = e.target();
+  for (auto& m : view->volume->mountpaths)
+    if (!m.fault.empty())
+      out |= state_disk_fault;
+  if (!view->volume->settled)
+    out |= state_resilvering;
+  if (moving(e.map()) && !view->node_id.empty())
+    out |= state_rebalancing;
   return out;
 }
 
@@ -96,6 +104,15 @@ json::object sysinfo_json() {
               {"Share", x.shared}}}}}};
 }
 
+namespace {
+
+std::string label_of(const volume& x, const std::string& path) {
+  auto* m = x.find(path);
+  return m ? m->label : std::string{};
+}
+
+} // namespace
+
 json::object capacity_json(const facts& e) {
   json::object mountpaths;
   uint64_t used = 0, avail = 0, max = 0, min = 100, sum = 0, n = 0;
@@ -108,7 +125,7 @@ json::object capacity_json(const facts& e) {
     auto pct
       = percent(space->used_bytes, space->used_bytes + space->avail_bytes);
     mountpaths[mp->disk->root()]
-      = {{"mountpath_label", ""},
+      = {{"mountpath_label", label_of(*e.target()->volume, mp->disk->root())},
          {"fs", {{"Fs", fs->device}, {"FsType", fs->type}, {"FsID", fs->id}}},
          {"disks", json::array{json::value(disk_of(*fs))}},
          {"used", std::to_string(space->used_bytes)},
@@ -142,12 +159,18 @@ json::object disk_json(const facts& e) {
 }
 
 json::object mountpaths_json(const facts& e) {
-  json::array available;
-  for (auto& mp : e.target()->mountpaths)
-    available.push_back(json::value(mp->disk->root()));
+  json::array available, leaving_ones, disabled;
+  for (auto& m : e.target()->volume->mountpaths) {
+    if (m.state == mpath_state::detached)
+      continue;
+    auto& to = m.state == mpath_state::enabled ? available
+               : leaving(m)                    ? leaving_ones
+                                               : disabled;
+    to.push_back(json::value(m.path));
+  }
   return {{"available", std::move(available)},
-          {"waiting_dd", json::array{}},
-          {"disabled", json::array{}}};
+          {"waiting_dd", std::move(leaving_ones)},
+          {"disabled", std::move(disabled)}};
 }
 
 json::object target_sysinfo_json(const facts& e) {
@@ -232,8 +255,9 @@ json::object node_config_json(const facts& e, const snode& node) {
   auto local = e.shared().boards->local->read();
   auto out = to_json(*local->cluster, local->values);
   json::object paths;
-  for (auto& x : e.shared().mountpaths)
-    paths[x] = "";
+  for (auto& m : e.target()->volume->mountpaths)
+    if (m.state != mpath_state::detached)
+      paths[m.path] = m.label;
   out["fspaths"] = std::move(paths);
   out["confdir"] = e.shared().dir + "/conf";
   out["log_dir"] = e.shared().log_file.substr(

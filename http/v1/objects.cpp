@@ -168,8 +168,7 @@ task<> get(edge& e, call& c) {
     c.x.abort();
     co_return stats.bad();
   }
-  if (verified && !(*lease)->revoked.load()
-      && object.content->native_handle() >= 0)
+  if (verified && !(*lease)->over() && object.content->native_handle() >= 0)
     e.leases().put(
       {at->key.bucket->ref.bid, at->key.name, *lease, object_head(attrs)});
   count(stat::get_size, range.length);

@@ -53,7 +53,7 @@ TEST_CASE_METHOD(sim::deterministic,
                  "metasync: a ballot ends when another primary is followed",
                  "[actors][metasync]") {
   REQUIRE(storage::make_dirs_durable(disk, "/a/b"));
-  auto vault = spawn_vault(sys, env, {"/a/b/1", "/a/b/2"});
+  auto vault = spawn_vault(sys, env, "/a/b/1");
   auto first = std::make_shared<cluster_state>();
   first->at = {1, 5};
   first->map = four(0);

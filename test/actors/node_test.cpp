@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 using namespace ais;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -31,7 +32,13 @@ struct fixture : sim::deterministic {
       return expected<void>{caf::unit};
     };
     node = spawn_node(sys, c, boards);
-    auto started = ask<node_handles>(node, atom::start_v);
+    auto pending = self->request(node, caf::infinite, atom::start_v);
+    run();
+    if ((boards->state & state_node_started) == 0)
+      advance(5000ms); // it may try a disk again
+    expected<node_handles> started{error{}};
+    pending.receive([&](node_handles& x) { started = std::move(x); },
+                    [&](error& e) { started = std::move(e); });
     if (started)
       handles = *started;
     return started;

@@ -1,6 +1,7 @@
 #include "actors/target/shard.hpp"
 
 #include "actors/target/io.hpp"
+#include "actors/target/target.hpp"
 #include "test/sim/deterministic.hpp"
 
 #include <caf/send.hpp>
@@ -464,4 +465,127 @@ TEST_CASE_METHOD(owned_fixture,
   REQUIRE(stored);
   CHECK((*stored)->generation == 4);
   CHECK(get("x") == "theirs");
+}
+
+// -- mountpaths
+// -----------------------------------------------------------------
+
+namespace {
+
+/// The shard's mountpath, beside another one.
+struct placed_fixture : fixture {
+  std::shared_ptr<board<target_view>> shown
+    = std::make_shared<board<target_view>>();
+  std::shared_ptr<storage::mountpath> other;
+  target_view view;
+  volume vol;
+
+  placed_fixture() {
+    auto opened = storage::mountpath::open(disk, {"/root/other", "t", "n1"});
+    REQUIRE(opened);
+    other = std::move(*opened);
+    caf::anon_send_exit(shard, caf::exit_reason::kill);
+    shard_config c;
+    c.env = env;
+    c.mpath = mpath;
+    c.name = "t|0";
+    c.view = shown;
+    shard = spawn_shard(sys, c);
+    vol = *with_arguments({}, {"/root/mp", "/root/other"});
+    place_on({mpath, other});
+  }
+
+  void place_on(const std::vector<std::shared_ptr<storage::mountpath>>& disks) {
+    view.mountpaths.clear();
+    view.digests.clear();
+    for (auto& x : disks) {
+      view.mountpaths.push_back(std::make_shared<const mountpath_handles>(
+        mountpath_handles{x, {shard}, {}}));
+      view.digests.push_back(x->digest());
+    }
+    ++vol.version;
+    view.volume = std::make_shared<const volume>(vol);
+    shown->show(std::make_shared<const target_view>(view));
+  }
+
+  /// A name that is placed on `mp` while there are both.
+  std::string name_on(const storage::mountpath& mp) {
+    for (int i = 0;; ++i) {
+      auto name = "x" + std::to_string(i);
+      if (view.places(mp, key(name)))
+        return name;
+    }
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(placed_fixture,
+                 "shard: only what is placed on its mountpath is changed, or"
+                 " denied",
+                 "[actors][shard]") {
+  auto mine = name_on(*mpath), theirs = name_on(*other);
+  REQUIRE(put(mine, "one"));
+  CHECK(put(theirs, "one").error() == errc::not_ready);
+  CHECK(get(theirs) == "not_ready");
+  // What a move brings, too: it may have come too late.
+  write_options moved;
+  moved.anywhere = true;
+  CHECK(put(theirs, "one", moved).error() == errc::not_ready);
+  // Its place changes while it is written.
+  auto begun = ask<put_begun>(shard, begin_put{key(mine), {}, 0});
+  REQUIRE(begun);
+  REQUIRE(begun->writer->append(*content("two")));
+  place_on({other});
+  CHECK(ask<lom_ptr>(shard, commit_put{key(mine), {}, begun->writer}).error()
+        == errc::not_ready);
+  CHECK(ask<ack>(shard, delete_object{key(mine)}).error() == errc::not_ready);
+  // Who takes it away may look, and remove it.
+  auto source = ask<lease_ptr>(shard, open_object{key(mine), false, true});
+  REQUIRE(source);
+  place_on({mpath, other});
+  CHECK(ask<ack>(shard, delete_object{key(mine), *source, true}).error()
+        == errc::conflict);
+  place_on({other});
+  CHECK(ask<ack>(shard, delete_object{key(mine), *source, true}));
+}
+
+TEST_CASE_METHOD(placed_fixture,
+                 "shard: what may be on a disabled mountpath is neither denied"
+                 " nor deleted",
+                 "[actors][shard]") {
+  auto mine = name_on(*mpath), theirs = name_on(*other);
+  vol = *without(settled(vol), "/root/other", false, false);
+  place_on({mpath});
+  CHECK(get(mine) == "object_not_found");
+  CHECK(get(theirs) == "not_ready");
+  auto stored = put(theirs, "new");
+  REQUIRE(stored);
+  CHECK((*stored)->volume == vol.version);
+  CHECK(get(theirs) == "new");
+  // It would come back with the disk.
+  CHECK(ask<ack>(shard, delete_object{key(theirs)}).error() == errc::not_ready);
+  vol = *without(vol, "/root/other", true, false);
+  place_on({mpath});
+  CHECK(ask<ack>(shard, delete_object{key(theirs)}));
+  CHECK(get(theirs) == "object_not_found");
+}
+
+TEST_CASE_METHOD(placed_fixture,
+                 "shard: nothing is served of a mountpath that is closed or"
+                 " gone",
+                 "[actors][shard]") {
+  auto mine = name_on(*mpath);
+  REQUIRE(put(mine, "one"));
+  auto held = ask<lease_ptr>(shard, open_object{key(mine), true});
+  REQUIRE(held);
+  CHECK_FALSE((*held)->over());
+  // As when the disk is unmounted: not found is no answer.
+  REQUIRE(disk.rename("/root/mp", "/root/away"));
+  REQUIRE(disk.make_dir("/root/mp"));
+  CHECK(get("absent") == "io_error");
+  CHECK(ask<lease_ptr>(shard, open_object{key("absent"), false, true}).error()
+        == errc::io_error);
+  mpath->close();
+  CHECK((*held)->over());
 }

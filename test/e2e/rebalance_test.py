@@ -1,19 +1,13 @@
 """Objects move between the targets of real processes, and nothing is lost."""
 
 import concurrent.futures
-import hashlib
-import itertools
-import random
 import re
-import threading
-import time
 
 import pytest
 import requests
-
 from conftest import ROOT, Cluster
+from stored import TIMEOUT, Writers, check, content, files, load, names_of, patient, store
 
-TIMEOUT = 60
 POINTS = sorted(
     {
         point
@@ -41,57 +35,6 @@ def id_of(cluster, node):
     raise RuntimeError("not in the map")
 
 
-def content(name):
-    size = random.Random(name).choice([0, 1, 100, 5000, 70_000, 1_500_000])
-    return hashlib.sha256(name.encode()).digest() * (size // 32) + b"x" * (size % 32)
-
-
-def store(node, name, data=None):
-    data = content(name) if data is None else data
-    url = f"{node.url}/v1/objects/b/{name}"
-    return requests.put(url, data=data, timeout=TIMEOUT)
-
-
-def load(node, name):
-    return requests.get(f"{node.url}/v1/objects/b/{name}", timeout=TIMEOUT)
-
-
-def patient(ask, *args):
-    """A node that sees a map later than others says 503: try again."""
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        try:
-            r = ask(*args)
-            if r.status_code != 503:
-                return r
-        except requests.ConnectionError:
-            pass
-        assert time.monotonic() < deadline, "503 for too long"
-        time.sleep(0.05)
-
-
-def names_of(node):
-    url = f"{node.url}/v1/buckets/b"
-    names, token, uuid = [], "", ""
-    while True:
-        value = {"pagesize": 100, "continuation_token": token, "uuid": uuid}
-        r = requests.get(url, json={"action": "list", "value": value}, timeout=TIMEOUT)
-        if r.status_code == 503:  # placed anew meanwhile
-            names, token, uuid = [], "", ""
-            time.sleep(0.05)
-            continue
-        assert r.ok, r.text
-        page = r.json()
-        names += [e["name"] for e in page["entries"] or []]
-        token, uuid = page["continuation_token"], page["uuid"]
-        if not token:
-            return names
-
-
-def files(node):
-    return [p for p in node.dir.rglob("%ob/*") if p.is_file()]
-
-
 def moves_end(cluster):
     def ended():
         return len(cluster.smap(cluster.first)["placements"]) == 1
@@ -113,20 +56,11 @@ def three(tmp_path):
     it.stop()
 
 
-def check(cluster, names):
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        for name, r in zip(
-            names, pool.map(lambda n: patient(load, cluster.first, n), names)
-        ):
-            assert r.status_code == 200, f"{name}: {r.text}"
-            assert r.content == content(name), name
-
-
 def test_a_new_target_gets_its_share(three):
     more = three.make("t3", "target")
     more.start()
     # From now on: every read, by whichever way, while objects move.
-    check(three, three.names)
+    check(three.first, three.names)
     assert names_of(three.first) == three.names
     moves_end(three)
     three.targets.append(more)
@@ -134,7 +68,7 @@ def test_a_new_target_gets_its_share(three):
     count = [len(files(t)) for t in three.targets]
     assert sum(count) == 300  # each once
     assert 40 < count[3] < 120, count  # about a quarter
-    check(three, three.names)
+    check(three.first, three.names)
     assert names_of(three.first) == three.names
 
 
@@ -144,7 +78,7 @@ def test_maintenance_and_back(three):
     before = {p.name for p in files(target)}
     assert 60 < len(before) < 140
     assert act(three.first, "start-maintenance", {"sid": id}).ok
-    check(three, three.names)
+    check(three.first, three.names)
     moves_end(three)
     assert not files(target)
     # What is written and deleted meanwhile stays so.
@@ -159,7 +93,7 @@ def test_maintenance_and_back(three):
     assert {p.name for p in files(target)} == before - {gone}
     assert load(three.first, new).content == b"new"
     assert load(three.first, gone).status_code == 404
-    check(three, [n for n in three.names if n not in (new, gone)])
+    check(three.first, [n for n in three.names if n not in (new, gone)])
 
 
 def test_what_lies_where_nobody_looks_is_not_left_behind(three):
@@ -193,7 +127,7 @@ def test_what_lies_where_nobody_looks_is_not_left_behind(three):
     astray.rename(lost)
     moves_end(three)
     assert not files(target)
-    check(three, three.names)
+    check(three.first, three.names)
 
 
 @pytest.mark.parametrize("what", ["shutdown-node", "decommission-node"])
@@ -204,7 +138,7 @@ def test_a_target_leaves_when_it_is_empty(three, what):
     assert r.ok, r.text
     assert target.process.wait(timeout=60) == 0
     assert not files(target)
-    check(three, three.names)
+    check(three.first, three.names)
     smap = three.smap(three.first)
     assert (id in smap["tmap"]) == (what == "shutdown-node")
 
@@ -219,7 +153,7 @@ def test_kills_in_the_middle(three):
     three.targets.append(more)
     three.wait_healthy()
     moves_end(three)
-    check(three, three.names)
+    check(three.first, three.names)
     assert names_of(three.first) == three.names
     assert sum(len(files(t)) for t in three.targets) == 300
 
@@ -250,7 +184,7 @@ def test_kill_at(tmp_path, point):
         cluster.targets.append(more)
         cluster.wait_healthy()
         moves_end(cluster)
-        check(cluster, cluster.names)
+        check(cluster.first, cluster.names)
         assert names_of(cluster.first) == cluster.names
         assert sum(len(files(t)) for t in cluster.targets) == 40
         assert not [p for t in cluster.targets for p in t.work_files()]
@@ -260,41 +194,8 @@ def test_kill_at(tmp_path, point):
 
 def test_writers_and_deleters_meanwhile(three):
     """What is acknowledged while objects move is never undone."""
-    stop = threading.Event()
-    state, failures = {}, []
-
-    def work(k):
-        numbers = itertools.count()
-        names = [n for i, n in enumerate(three.names) if i % 4 == k]
-        some = random.Random(k)
-        while not stop.is_set():
-            name = some.choice(names)
-            if some.random() < 0.3:
-                url = f"{three.first.url}/v1/objects/b/{name}"
-                r = requests.delete(url, timeout=TIMEOUT)
-                value = None
-                ok = r.ok or r.status_code == 404
-            else:
-                value = f"{k}-{next(numbers)}".encode()
-                r = store(three.first, name, value)
-                ok = r.ok
-            if ok:
-                state[name] = {value}
-            else:  # it may be, or not
-                state.setdefault(name, {content(name)}).add(value)
-            r = load(three.first, name)
-            seen = None if r.status_code == 404 else r.content
-            if r.status_code in (200, 404) and seen not in state.get(
-                name, {content(name)}
-            ):
-                failures.append((name, seen, state[name]))
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    for t in threads:
-        t.start()
-    try:
-        ids = [id_of(three, t) for t in three.targets]
-        for id in ids:
+    with Writers(three.first, three.names) as writers:
+        for id in [id_of(three, t) for t in three.targets]:
             assert act(three.first, "start-maintenance", {"sid": id}).ok
             moves_end(three)
             assert act(three.first, "stop-maintenance", {"sid": id}).ok
@@ -303,12 +204,4 @@ def test_writers_and_deleters_meanwhile(three):
         more.start()
         moves_end(three)
         three.targets.append(more)
-    finally:
-        stop.set()
-        for t in threads:
-            t.join()
-    assert not failures
-    for name in three.names:
-        r = patient(load, three.first, name)
-        seen = None if r.status_code == 404 else r.content
-        assert seen in state.get(name, {content(name)}), name
+    writers.check()

@@ -60,6 +60,8 @@ node_t cluster::add(const member_options& how) {
   auto& m = *members_.back();
   m.how = how;
   static_cast<void>(m.disk.make_dir("/root"));
+  static_cast<void>(m.disk.make_dir("/root/mp3")); // to be attached
+  static_cast<void>(m.disk.sync_dir("/root"));
   static_cast<void>(m.disk.sync_dir("/"));
   start(id);
   return id;

@@ -106,7 +106,7 @@ struct courier_state {
         piece[w->random() % piece.size()] ^= std::byte{1} << (w->random() % 8);
       send(x, number, false, 0, text_of(piece));
     }
-    if (x.valid && x.valid->revoked) {
+    if (x.valid && x.valid->over()) {
       x.answer.deliver(source_changed());
       return give_up(number, x);
     }

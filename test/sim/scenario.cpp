@@ -134,7 +134,8 @@ private:
         }
         all_up = all_up && w_.up(id);
       }
-      return mend() && all_up && c_.healthy() && open_ == 0;
+      return mend() && mend_mountpaths() && all_up && c_.healthy()
+             && open_ == 0;
     });
     if (!well)
       fail_with("no health " + std::to_string(heal_limit / 1s)
@@ -429,10 +430,57 @@ private:
     }
   }
 
+  /// Mountpaths come and go; now and then one leaves its objects behind.
+  void administer_mountpath(size_t k, node_t n) {
+    using op = change_mountpath::op;
+    change_mountpath req;
+    req.what = static_cast<op>(w_.pick(0, 4));
+    req.path = "/root/mp" + std::to_string(w_.pick(1, 3));
+    req.move = req.what != op::disable || w_.chance(0.7);
+    ++open_;
+    c_.ask<mountpath_changed>(n, c_.boards(n).peers->read()->own, req,
+                              [this, k](const expected<mountpath_changed>& x) {
+                                --open_;
+                                nemesis_.counts["a mountpath comes or goes"]
+                                  += x && x->changed;
+                                next_operation(k);
+                              });
+  }
+
+  /// Enables what is disabled. @returns whether nothing is. (A damaged object
+  /// may keep objects from being all in place.)
+  bool mend_mountpaths() {
+    auto well = true;
+    for (node_t n = 0; n < c_.size(); ++n) {
+      if (!c_.active(n) || !c_.options(n).target)
+        continue;
+      auto& volume = *c_.boards(n).target->read()->volume;
+      for (auto& m : volume.mountpaths) {
+        if (m.state != mpath_state::disabled)
+          continue;
+        well = false;
+        if (!mended_.emplace(n, volume.version).second)
+          continue;
+        change_mountpath req;
+        req.what = change_mountpath::op::enable;
+        req.path = m.path;
+        c_.ask<mountpath_changed>(
+          n, c_.boards(n).peers->read()->own, req,
+          [this, n, v = volume.version](const expected<mountpath_changed>& x) {
+            if (!x)
+              w_.at(500ms, [this, n, v] { mended_.erase({n, v}); });
+          });
+      }
+    }
+    return well;
+  }
+
   /// The same for targets: objects move.
   void administer_target(size_t k, node_t id, node_t other) {
     if (!c_.active(other) || !c_.options(other).target)
       return next_operation(k);
+    if (w_.chance(0.5))
+      return administer_mountpath(k, other);
     change_nodes req;
     req.ids = {c_.handles(other).target_id};
     req.what = w_.chance(0.5) ? node_action::start_maintenance
@@ -563,11 +611,8 @@ private:
   /// Has the object brought there, if it may be elsewhere; `then` is told
   /// whether it is there.
   void settle(const place& at, std::function<void(bool)> then) {
-    auto& map = *c_.boards(at.node).map->read();
-    auto digest
-      = placement_digest(uname_of(at.key.bucket->ref.bck, at.key.name));
-    if (!moving(map)
-        || owned_throughout(map, c_.handles(at.node).target_id, digest))
+    auto& boards = c_.boards(at.node);
+    if (!may_be_elsewhere(*boards.map->read(), *boards.target->read(), at.key))
       return then(true);
     ++open_;
     c_.ask<ack>(at.node, c_.handles(at.node).settler, settle_object{at.key},
@@ -723,7 +768,7 @@ private:
     auto from = w_.now().count();
     // A lease that is still good serves without asking the shard.
     auto& held = leases_[{at->node, key}];
-    if (held && !held->revoked && held->verified) {
+    if (held && !held->over() && held->verified) {
       finish_read(*at, key, from, *held);
       return then();
     }
@@ -884,6 +929,7 @@ private:
   size_t knob_turns_ = 0;
   bool peaceful_ = false;
   bool mending_ = false;
+  std::set<std::pair<node_t, uint64_t>> mended_; ///< by version of the volume
   cluster c_; // last: its end calls back into the rest
   world& w_;
   nemesis nemesis_;

@@ -85,20 +85,35 @@ TEST_CASE("lom: which of two versions is newer", "[storage][lom]") {
   auto moved = make("2", 100, "a");
   moved.generation = 3;
   CHECK(order_of(a, moved) == order::same);
+  // Under one placement, the later volume has it.
+  auto elsewhere = later;
+  elsewhere.cksum = make("9", 500, "c").cksum;
+  elsewhere.version = "9";
+  elsewhere.mtime_ns = 500;
+  later.volume = 2;
+  elsewhere.volume = 1;
+  CHECK(order_of(elsewhere, later) == order::older);
+  CHECK(order_of(later, elsewhere) == order::newer);
+  elsewhere.generation = 4;
+  CHECK(order_of(later, elsewhere) == order::older);
 }
 
-TEST_CASE("lom: the generation is kept", "[storage][lom]") {
+TEST_CASE("lom: generation and volume are kept", "[storage][lom]") {
   auto x = sample();
   x.generation = 0x1'0000'0007;
+  x.volume = 0x2'0000'0001;
   auto raw = encode_lom(x, {});
   REQUIRE(raw);
   auto back = decode_lom(*raw);
   REQUIRE(back);
   CHECK(back->attrs.generation == x.generation);
+  CHECK(back->attrs.volume == x.volume);
   // Written by a version that knew of none.
+  x.volume = 0;
+  CHECK(decode_lom(*encode_lom(x, {}))->attrs.generation == x.generation);
   x.generation = 0;
   auto old = encode_lom(x, {});
   REQUIRE(old);
-  CHECK(old->size() + 8 == raw->size());
+  CHECK(old->size() + 16 == raw->size());
   CHECK(decode_lom(*old)->attrs.generation == 0);
 }

@@ -1,0 +1,256 @@
+#include "actors/meta/volume.hpp"
+
+#include "storage/base/json.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace ais {
+
+namespace {
+
+constexpr std::array<std::string_view, 5> state_names{
+  "enabled", "disabling", "detaching", "disabled", "detached"};
+
+mpath_info* find_in(volume& x, std::string_view path) {
+  auto i = std::find_if(x.mountpaths.begin(), x.mountpaths.end(),
+                        [&](auto& m) { return m.path == path; });
+  return i == x.mountpaths.end() ? nullptr : &*i;
+}
+
+error unknown(const volume& x, const std::string& path) {
+  std::string ours;
+  for (auto& m : x.mountpaths)
+    if (m.state != mpath_state::detached)
+      ours += (ours.empty() ? "" : ", ") + m.path;
+  return fail(errc::mountpath_not_found,
+              "mountpath " + path.substr(0, 200)
+                + " is none of this target's: it has " + ours);
+}
+
+bool inside(const std::string& a, const std::string& b) {
+  return (a + '/').rfind(b + '/', 0) == 0;
+}
+
+expected<void> check_path(const volume& x, const std::string& path) {
+  if (path.size() < 2 || path.front() != '/' || path.back() == '/'
+      || path.find("//") != std::string::npos
+      || (path + '/').find("/../") != std::string::npos
+      || (path + '/').find("/./") != std::string::npos
+      || path.find('\0') != std::string::npos)
+    return fail(errc::invalid_argument,
+                "a mountpath must be an absolute path of a directory, without"
+                " \".\", \"..\" and a slash at its end, and not \"/\"");
+  for (auto& m : x.mountpaths)
+    if (m.state != mpath_state::detached && m.path != path
+        && (inside(path, m.path) || inside(m.path, path)))
+      return fail(errc::conflict, "mountpaths must not be inside each other: "
+                                    + path + " and " + m.path);
+  return caf::unit;
+}
+
+size_t enabled_ones(const volume& x) {
+  return static_cast<size_t>(
+    std::count_if(x.mountpaths.begin(), x.mountpaths.end(),
+                  [](auto& m) { return m.state == mpath_state::enabled; }));
+}
+
+void use(volume& x, mpath_info& m) {
+  m.state = mpath_state::enabled;
+  m.left_behind = false;
+  m.fault.clear();
+  x.settled = false;
+  ++x.version;
+}
+
+} // namespace
+
+std::string_view to_string(mpath_state x) {
+  return state_names[static_cast<size_t>(x)];
+}
+
+const mpath_info* volume::find(std::string_view path) const {
+  for (auto& m : mountpaths)
+    if (m.path == path)
+      return &m;
+  return nullptr;
+}
+
+bool leaving(const mpath_info& x) {
+  return x.state == mpath_state::disabling || x.state == mpath_state::detaching;
+}
+
+bool in_use(const mpath_info& x) {
+  return x.state == mpath_state::enabled || leaving(x);
+}
+
+expected<volume> with_attached(const volume& x, const std::string& path,
+                               const std::string& label) {
+  if (auto ok = check_path(x, path); !ok)
+    return ok.error();
+  auto out = x;
+  auto* m = find_in(out, path);
+  if (m && m->state != mpath_state::detached)
+    return fail(errc::conflict, "mountpath " + path + " is attached already ("
+                                  + std::string{to_string(m->state)} + ')');
+  if (!m) {
+    if (out.mountpaths.size() == max_mountpaths)
+      return fail(errc::conflict, "a target has at most "
+                                    + std::to_string(max_mountpaths)
+                                    + " mountpaths");
+    m = &out.mountpaths.emplace_back();
+    m->path = path;
+  }
+  m->label = label;
+  use(out, *m);
+  return out;
+}
+
+expected<volume> with_enabled(const volume& x, const std::string& path) {
+  auto out = x;
+  auto* m = find_in(out, path);
+  if (!m || m->state == mpath_state::detached)
+    return unknown(x, path);
+  if (m->state != mpath_state::enabled)
+    use(out, *m);
+  return out;
+}
+
+expected<volume>
+without(const volume& x, const std::string& path, bool detach, bool move) {
+  auto out = x;
+  auto* m = find_in(out, path);
+  if (!m || m->state == mpath_state::detached)
+    return unknown(x, path);
+  auto end = detach ? mpath_state::detached : mpath_state::disabled;
+  auto way = detach ? mpath_state::detaching : mpath_state::disabling;
+  if (m->state == end || m->state == way)
+    return out;
+  if (m->state == mpath_state::enabled && enabled_ones(x) == 1)
+    return fail(errc::conflict,
+                path
+                  + " is the last mountpath of this target: attach another one,"
+                    " or take the target out of the cluster (ais cluster"
+                    " add-remove-nodes start-maintenance)");
+  if (!move && !x.settled && in_use(*m))
+    return fail(errc::conflict,
+                "objects are on their way between mountpaths (resilver): wait"
+                " until that has ended");
+  if (m->state == mpath_state::disabled) {
+    m->state = end; // its objects, if it has any, stay there
+  } else if (move) {
+    m->state = way;
+    out.settled = false;
+  } else {
+    m->state = end;
+    m->left_behind = !detach;
+  }
+  if (m->state == mpath_state::detached)
+    *m = {path, {}, mpath_state::detached, false, {}};
+  ++out.version;
+  return out;
+}
+
+expected<volume>
+with_fault(const volume& x, const std::string& path, const std::string& why) {
+  auto out = x;
+  auto* m = find_in(out, path);
+  if (!m || m->state == mpath_state::detached)
+    return unknown(x, path);
+  if (m->state == mpath_state::disabled)
+    return out;
+  m->state = mpath_state::disabled;
+  m->left_behind = true;
+  m->fault = why.empty() ? "it fails" : why;
+  ++out.version;
+  return out;
+}
+
+volume unsettled(const volume& x) {
+  auto out = x;
+  out.settled = false;
+  ++out.version;
+  return out;
+}
+
+volume settled(const volume& x) {
+  auto out = x;
+  out.settled = true;
+  ++out.version;
+  for (auto& m : out.mountpaths) {
+    if (m.state == mpath_state::disabling)
+      m.state = mpath_state::disabled;
+    if (m.state == mpath_state::detaching)
+      m = {m.path, {}, mpath_state::detached, false, {}};
+  }
+  return out;
+}
+
+expected<volume>
+with_arguments(const volume& x, const std::vector<std::string>& paths) {
+  auto out = x;
+  for (auto& path : paths) {
+    if (out.find(path))
+      continue;
+    auto next = with_attached(out, path, "");
+    if (!next)
+      return next.error();
+    out = std::move(*next);
+  }
+  return out;
+}
+
+std::string to_text(const volume& x) {
+  json::array all;
+  for (auto& m : x.mountpaths)
+    all.push_back(json::object{{"path", m.path},
+                               {"label", m.label},
+                               {"state", std::string{to_string(m.state)}},
+                               {"left_behind", m.left_behind},
+                               {"fault", m.fault}});
+  return to_pretty_text(json::object{{"version", x.version},
+                                     {"settled", x.settled},
+                                     {"mountpaths", std::move(all)}});
+}
+
+expected<volume> parse_volume(std::string_view text) {
+  volume out;
+  if (text.empty())
+    return out;
+  auto parsed = parse_json(text);
+  if (!parsed)
+    return parsed.error();
+  auto* o = parsed->if_object();
+  auto damaged = fail(errc::integrity, "the list of mountpaths is damaged");
+  auto* all = o ? o->if_contains("mountpaths") : nullptr;
+  auto* ended = o ? o->if_contains("settled") : nullptr;
+  if (!all || !all->is_array() || !ended || !ended->is_bool())
+    return damaged;
+  auto version = unsigned_member(*o, "version", 0);
+  if (!version)
+    return version.error();
+  out.version = *version;
+  out.settled = ended->get_bool();
+  for (auto& v : all->get_array()) {
+    auto* m = v.if_object();
+    if (!m)
+      return damaged;
+    auto path = text_member(*m, "path");
+    auto label = text_member(*m, "label");
+    auto state = text_member(*m, "state");
+    auto fault = text_member(*m, "fault");
+    auto* left = m->if_contains("left_behind");
+    if (!path || path->empty() || !label || !state || !fault || !left
+        || !left->is_bool())
+      return damaged;
+    auto i = std::find(state_names.begin(), state_names.end(), *state);
+    if (i == state_names.end())
+      return damaged;
+    out.mountpaths.push_back({*path, *label,
+                              static_cast<mpath_state>(i - state_names.begin()),
+                              left->get_bool(), *fault});
+  }
+  return out;
+}
+
+} // namespace ais

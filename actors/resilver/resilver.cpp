@@ -1,0 +1,369 @@
+#include "actors/resilver/resilver.hpp"
+
+#include "actors/base/ask.hpp"
+#include "actors/base/gather.hpp"
+#include "actors/target/object_walk.hpp"
+#include "storage/base/crash.hpp"
+#include "storage/base/log.hpp"
+#include "storage/base/mutant.hpp"
+
+#include <caf/stateful_actor.hpp>
+
+#include <unordered_set>
+
+namespace ais {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto shard_timeout = 60s;
+constexpr auto change_timeout = 60s;
+constexpr auto walk_pause = 1s; ///< after one that was not complete
+constexpr int max_tries = 8;    ///< of an object that changes meanwhile
+
+using extended = resilver_actor::extend<caf::reacts_to<atom::tick>>;
+using view_ptr = std::shared_ptr<const target_view>;
+using answer_fn = std::function<void(const error&)>;
+
+/// An object under way to its mountpath.
+struct moving_object {
+  located to;
+  std::vector<located> from; ///< still to be looked at
+  uint64_t version = 0;      ///< of the volume
+  int tries = max_tries;
+  lease_ptr source; ///< of from.back()
+  std::vector<answer_fn> waiting;
+};
+using moving_ptr = std::shared_ptr<moving_object>;
+
+struct resilver_state {
+  static inline const char* name = "resilver";
+
+  extended::pointer self = nullptr;
+  resilver_config config;
+  std::optional<object_walk<std::remove_pointer_t<extended::pointer>>> walk;
+  uint64_t walked = 0; ///< version of the volume that the walk is for
+  std::string failure; ///< why it is to be repeated: the first reason
+  std::string last_failure;
+  uint64_t objects = 0, bytes = 0; ///< moved
+  std::vector<xact_snap> kept;     ///< oldest first; the last one may run
+  std::map<std::string, moving_ptr> under_way; ///< by uname
+  std::unordered_set<std::string> settled;     ///< of that version:
+  uint64_t settled_version = 0;
+  rare_warnings warnings;
+
+  view_ptr view() const { return config.view->read(); }
+
+  // -- one object
+
+  caf::result<ack> settle(const settle_object& req) {
+    if (view()->volume->settled)
+      return ack{};
+    auto answer = self->make_response_promise<ack>();
+    settle(req.key, [answer](const error& e) mutable {
+      if (e)
+        answer.deliver(e);
+      else
+        answer.deliver(ack{});
+    });
+    return answer;
+  }
+
+  static std::string id_of(const object_key& x) {
+    return std::to_string(x.bucket->ref.bid) + '/'
+           + uname_of(x.bucket->ref.bck, x.name);
+  }
+
+  void settle(const object_key& key, const answer_fn& end) {
+    auto by = view();
+    auto version = by->volume->version;
+    if (std::exchange(settled_version, version) != version)
+      settled.clear();
+    auto id = id_of(key);
+    if (settled.count(id))
+      return end({});
+    if (auto i = under_way.find(id);
+        i != under_way.end() && i->second->version == version) {
+      i->second->waiting.push_back(end);
+      return;
+    }
+    if (under_way.size() >= max_settling)
+      return end(fail(errc::too_many_requests,
+                      "too many objects are being moved at once; try again"));
+    auto to = by->locate(key);
+    if (!to)
+      return end(to.error());
+    auto job = std::make_shared<moving_object>();
+    job->to = std::move(*to);
+    job->from = by->elsewhere(key);
+    job->version = version;
+    job->waiting.push_back(end);
+    under_way[id] = job;
+    next(job);
+  }
+
+  void next(const moving_ptr& job) {
+    if (job->from.empty() || AIS_MUTANT("mountpaths-unasked"))
+      return done(job, {});
+    auto& from = job->from.back();
+    ask<lease_ptr>(
+      self, from.shard, shard_timeout, open_object{from.key, false, true},
+      [this, job](const lease_ptr& x) {
+        job->source = x;
+        begin(job);
+      },
+      [this, job](const error& e) {
+        if (e != errc::object_not_found)
+          return done(job, e);
+        job->from.pop_back();
+        next(job);
+      });
+  }
+
+  void begin(const moving_ptr& job) {
+    AIS_CRASH_POINT("resilver.begin");
+    auto& attrs = job->source->object->attrs;
+    write_options options;
+    options.custom = attrs.custom;
+    options.when = write_if::older;
+    options.moved = attrs;
+    options.anywhere = true; // its owner may be another target
+    ask<put_begun>(
+      self, job->to.shard, shard_timeout,
+      begin_put{job->to.key, options, attrs.size_bytes},
+      [this, job, options](put_begun& x) { fill(job, options, x.writer); },
+      [this, job](const error& e) { not_stored(job, e); });
+  }
+
+  void fill(const moving_ptr& job, const write_options& options,
+            const storage::writer_ptr& writer) {
+    auto& io = job->to.mpath->io;
+    auto which = job->source->object->stamp.ino % io.size();
+    ask<ack>(
+      self, io[which], std::chrono::minutes{copy_timeout},
+      copy_content{job->source, writer},
+      [this, job, options, writer](ack) {
+        ask<lom_ptr>(
+          self, job->to.shard, shard_timeout,
+          commit_put{job->to.key, options, writer},
+          [this, job](const lom_ptr& x) {
+            AIS_CRASH_POINT("resilver.stored");
+            ++objects;
+            bytes += x->size_bytes;
+            show_book();
+            remove(job);
+          },
+          [this, job](const error& e) { not_stored(job, e); });
+      },
+      [this, job](const error& e) {
+        auto& from = job->from.back();
+        if (e == errc::corrupted)
+          self->send(from.shard, verdict{from.key, job->source, false});
+        done(job, e);
+      });
+  }
+
+  void not_stored(const moving_ptr& job, const error& e) {
+    if (e == errc::exists) // what is there is not older
+      return remove(job);
+    again(job, e);
+  }
+
+  /// The object has changed meanwhile, or its source has: looks once more.
+  void again(const moving_ptr& job, const error& e) {
+    if (!job->source->over() || --job->tries < 0)
+      return done(job, e);
+    next(job);
+  }
+
+  void remove(const moving_ptr& job) {
+    auto& from = job->from.back();
+    ask<ack>(
+      self, from.shard, shard_timeout,
+      delete_object{from.key, job->source, true},
+      [this, job](ack) {
+        AIS_CRASH_POINT("resilver.source_gone");
+        job->from.pop_back();
+        next(job);
+      },
+      [this, job](const error& e) {
+        if (e != errc::object_not_found)
+          return again(job, e);
+        job->from.pop_back();
+        next(job);
+      });
+  }
+
+  void done(const moving_ptr& job, error e) {
+    auto id = id_of(job->to.key);
+    if (auto i = under_way.find(id); i != under_way.end() && i->second == job)
+      under_way.erase(i);
+    if (!e && view()->volume->version != job->version)
+      e = fail(errc::not_ready,
+               "the mountpaths of this target have changed: try again");
+    if (!e && settled_version == job->version) {
+      if (settled.size() >= max_settled)
+        settled.clear();
+      settled.insert(id);
+    }
+    for (auto& f : std::exchange(job->waiting, {}))
+      f(e);
+  }
+
+  // -- all of them
+
+  void look() {
+    auto by = view();
+    auto& volume = *by->volume;
+    auto other = walked != volume.version;
+    if (by->mountpaths.empty() || (walk->running() && !other))
+      return;
+    keep_book(*by);
+    walk->stop();
+    walked = volume.version;
+    if (volume.settled)
+      return;
+    std::vector<shard_actor> shards;
+    for (auto* all : {&by->mountpaths, &by->leaving})
+      for (auto& mp : *all)
+        shards.insert(shards.end(), mp->shards.begin(), mp->shards.end());
+    // What they accepted under an earlier view is on disk before we look there.
+    struct go {
+      resilver_state* st;
+      uint64_t version;
+      void deliver(ack) { st->begin_walk(version); }
+      void deliver(const error& e) {
+        if (version != st->walked)
+          return;
+        st->note(e);
+        st->later();
+      }
+    };
+    failure.clear();
+    gather(self, shards, shard_timeout, atom::tick_v, go{this, walked});
+  }
+
+  void begin_walk(uint64_t version) {
+    if (version != walked || walk->running())
+      return;
+    std::deque<bucket_ptr> all;
+    for (auto& [which, b] : config.buckets->read()->buckets)
+      all.push_back(b);
+    walk->begin(
+      "resilver" + std::to_string(version), std::move(all),
+      {[this](const object_key& key, const std::function<void()>& looked_at) {
+         look_at(key, looked_at);
+       },
+       [this](const bucket& b, const error& e) {
+         if (there(b))
+           note(e);
+       },
+       [this, version] {
+         end_walk(version);
+       }});
+  }
+
+  void look_at(const object_key& key, const std::function<void()>& looked_at) {
+    settle(key, [this, key, looked_at](const error& e) {
+      if (e && there(*key.bucket))
+        note(e);
+      looked_at();
+    });
+  }
+
+  bool there(const bucket& x) const {
+    auto now = config.buckets->read()->find(x.ref.bck);
+    return now && (*now)->ref.bid == x.ref.bid;
+  }
+
+  void note(const error& e) {
+    warnings.warn(config.env.steady_ns(),
+                  "resilver: an object stays for now: " + message_of(e));
+    if (failure.empty())
+      failure = message_of(e);
+  }
+
+  void end_walk(uint64_t version) {
+    last_failure = failure;
+    show_book();
+    if (!failure.empty() && !AIS_MUTANT("resilver-failures-ignored"))
+      return later();
+    log_info("resilver: all objects are on their mountpaths, "
+             + std::to_string(objects) + " were moved");
+    ask<mountpath_changed>(
+      self, config.target, change_timeout, objects_settled{version},
+      [](mountpath_changed) {},
+      [this, version](const error& e) {
+        if (version != walked)
+          return;
+        note(e);
+        later();
+      });
+  }
+
+  void later() {
+    auto version = std::exchange(walked, 0);
+    if (version != 0)
+      self->delayed_send(self, walk_pause, atom::tick_v);
+  }
+
+  // -- as jobs
+
+  void keep_book(const target_view& by) {
+    auto other = !kept.empty() && kept.back().id != by.resilver_id;
+    if (!kept.empty() && kept.back().end_ns == 0
+        && (other || by.volume->settled)) {
+      kept.back().end_ns = config.env.wall_ns();
+      kept.back().aborted = other; // a later one does its work
+    }
+    auto is_new = kept.empty() || kept.back().id != by.resilver_id;
+    if (!by.volume->settled && is_new) {
+      objects = bytes = 0;
+      last_failure.clear();
+      if (kept.size() == max_kept_resilvers)
+        kept.erase(kept.begin());
+      xact_snap snap;
+      snap.id = by.resilver_id;
+      snap.kind = "resilver";
+      snap.start_ns = config.env.wall_ns();
+      kept.push_back(std::move(snap));
+    }
+    show_book();
+  }
+
+  void show_book() {
+    if (!kept.empty() && kept.back().end_ns == 0) {
+      kept.back().objects = objects;
+      kept.back().bytes = bytes;
+      kept.back().error = last_failure;
+    }
+    if (config.snaps)
+      config.snaps->show(std::make_shared<const std::vector<xact_snap>>(kept));
+  }
+};
+
+extended::behavior_type
+resilver(extended::stateful_pointer<resilver_state> self,
+         resilver_config config) {
+  auto& st = self->state;
+  st.self = self;
+  st.config = std::move(config);
+  st.walk.emplace(self, st.config.target, max_resilvering);
+  self->send(st.config.target,
+             watch_mountpaths{caf::actor_cast<mountpath_watcher>(self)});
+  return {
+    [&st](const settle_object& x) { return st.settle(x); },
+    [&st](atom::next) { st.look(); },
+    [&st](atom::tick) { st.look(); },
+  };
+}
+
+} // namespace
+
+resilver_actor
+spawn_resilver(caf::actor_system& sys, const resilver_config& config) {
+  return spawn_plain(sys, config.env, resilver, config);
+}
+
+} // namespace ais

@@ -1,0 +1,152 @@
+// A walk over all objects of a target, for jobs that look at each: bucket by
+// bucket, page by page, a number of them at once.
+#pragma once
+
+#include "actors/base/ask.hpp"
+#include "actors/target/target.hpp"
+
+#include <deque>
+#include <functional>
+
+namespace ais {
+
+/// Belongs to an actor; it is not one. After stop() nothing of it is heard any
+/// more.
+template <class Self>
+class object_walk {
+public:
+  static constexpr std::chrono::seconds page_timeout{120};
+  static constexpr uint64_t names_per_page = 1000;
+
+  struct hooks {
+    /// Looks at an object; calls `done`, once, now or later.
+    std::function<void(const object_key&, const std::function<void()>& done)>
+      visit;
+    /// A part of a bucket cannot be listed; the walk goes on with the next.
+    std::function<void(const bucket&, const error&)> failed;
+    std::function<void()> ended;
+  };
+
+  object_walk(Self* self, target_actor target, size_t at_once)
+    : self_(self), target_(std::move(target)), at_once_(at_once) {}
+
+  bool running() const { return running_; }
+
+  /// Begins a new walk; one that runs is stopped. @param name  of its listings
+  void
+  begin(const std::string& name, std::deque<bucket_ptr> buckets, hooks to) {
+    stop();
+    running_ = true;
+    buckets_ = std::move(buckets);
+    to_ = std::make_shared<hooks>(std::move(to));
+    uuid_ = name + std::to_string(number_);
+    pump();
+  }
+
+  void stop() {
+    ++number_;
+    running_ = listing_ = last_page_ = false;
+    page_.clear();
+    token_.clear();
+    under_way_ = 0;
+  }
+
+private:
+  void pump() {
+    if (std::exchange(pumping_, true))
+      return;
+    auto number = number_;
+    while (number == number_ && running_ && step()) {
+    }
+    pumping_ = false;
+    if (running_ && number != number_)
+      pump(); // another walk has begun meanwhile
+  }
+
+  /// @returns whether there may be more to do right now.
+  bool step() {
+    if (buckets_.empty()) {
+      if (under_way_ > 0)
+        return false;
+      running_ = false;
+      auto to = to_; // it may begin another walk
+      to->ended();
+      return false;
+    }
+    if (!page_.empty()) {
+      if (under_way_ == at_once_)
+        return false;
+      object_key key{buckets_.front(), std::move(page_.front())};
+      page_.pop_front();
+      ++under_way_;
+      auto to = to_;
+      to->visit(key, [this, number = number_] {
+        if (number != number_)
+          return;
+        --under_way_;
+        pump();
+      });
+      return true;
+    }
+    if (listing_)
+      return false;
+    if (last_page_) {
+      buckets_.pop_front();
+      last_page_ = false;
+      token_.clear();
+      return true;
+    }
+    next_page();
+    return false;
+  }
+
+  void next_page() {
+    listing_ = true;
+    auto& b = buckets_.front()->ref;
+    list_part req;
+    req.bucket = b.bck;
+    req.bid = b.bid;
+    req.options.no_dirs = true;
+    req.uuid = uuid_;
+    req.token = token_;
+    req.page_size = names_per_page;
+    ask<listed_part>(
+      self_, target_, page_timeout, std::move(req),
+      [this, number = number_](listed_part& x) {
+        if (number != number_)
+          return;
+        listing_ = false;
+        for (auto& entry : x.entries)
+          page_.push_back(std::move(entry.name));
+        last_page_ = !x.more || page_.empty();
+        if (!page_.empty())
+          token_ = page_.back();
+        pump();
+      },
+      [this, number = number_](const error& e) {
+        if (number != number_)
+          return;
+        listing_ = false;
+        last_page_ = true;
+        to_->failed(*buckets_.front(), e);
+        pump();
+      });
+  }
+
+  Self* self_;
+  target_actor target_;
+  size_t at_once_;
+  std::shared_ptr<hooks> to_;
+  uint64_t number_ = 0; ///< tells late answers of earlier walks
+  std::string uuid_;
+  std::deque<bucket_ptr> buckets_;
+  std::deque<std::string> page_; ///< names to look at
+  std::string token_;            ///< the last name of it
+  bool running_ = false;
+  bool pumping_ = false;
+  bool last_page_ = false;
+  bool listing_ = false;
+  size_t under_way_ = 0;
+};
+
+} // namespace ais
