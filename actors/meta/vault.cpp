@@ -1,6 +1,7 @@
 #include "actors/meta/vault.hpp"
 
 #include "actors/meta/meta_store.hpp"
+#include "storage/base/log.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -62,9 +63,14 @@ struct vault_state {
     if (auto ok = storage::write_file(*env.disk, probe, {}); !ok)
       return ok;
     static_cast<void>(env.disk->remove_file(probe));
-    for (auto& kind : known)
-      if (auto ok = next->load(kind); !ok) // it brings both up to date
+    for (auto& kind : known) {
+      // A load brings both copies up to date: the first one by the second one
+      // of before, then that of now.
+      if (auto ok = store->load(kind); !ok)
+        log_warning("this node's " + kind + ": " + message_of(ok.error()));
+      if (auto ok = next->load(kind); !ok)
         return ok.error();
+    }
     if (dirs.size() == 2)
       for (auto& kind : known)
         static_cast<void>(env.disk->remove_file(dirs[1] + "/.ais." + kind));

@@ -210,6 +210,7 @@ std::string to_text(const volume& x) {
                                {"fault", m.fault}});
   return to_pretty_text(json::object{{"version", x.version},
                                      {"settled", x.settled},
+                                     {"copy_at", x.copy_at},
                                      {"mountpaths", std::move(all)}});
 }
 
@@ -229,6 +230,10 @@ expected<volume> parse_volume(std::string_view text) {
   auto version = unsigned_member(*o, "version", 0);
   if (!version)
     return version.error();
+  auto copy = text_member(*o, "copy_at");
+  if (!copy)
+    return damaged;
+  out.copy_at = std::move(*copy);
   out.version = *version;
   out.settled = ended->get_bool();
   for (auto& v : all->get_array()) {

@@ -45,6 +45,8 @@ struct volume {
   /// All objects are where they are placed; else they may be on any of the
   /// mountpaths in use.
   bool settled = true;
+  /// The mountpath with the second copy of the node's metadata; empty: none.
+  std::string copy_at;
   std::vector<mpath_info> mountpaths; ///< in the order in which they came
 
   const mpath_info* find(std::string_view path) const;

@@ -127,7 +127,8 @@ struct node_state {
       std::vector<std::string> dirs;
       for (auto& m : known_volume.mountpaths)
         if (m.state == mpath_state::enabled)
-          dirs.push_back(m.path);
+          dirs.insert(
+            m.path == known_volume.copy_at ? dirs.begin() : dirs.end(), m.path);
       if (config.target && dirs.empty())
         dirs.push_back(config.mountpaths.front());
       dirs.push_back(config.dir + "/conf.copy");

@@ -240,12 +240,16 @@ struct target_state {
       [this, dirs, end](const error&) { keep_copy_at(dirs, end); });
   }
 
-  void save(const volume& x, const answer_fn& end) {
+  /// Makes a volume durable; sets where the copy is.
+  void save(volume& x, const answer_fn& end) {
     if (!config.vault)
       return end({});
-    keep_second_copy(x, [this, x, end](const error& e) {
-      if (e || x == config.known)
-        end(e);
+    keep_second_copy(x, [this, &x, end](const error& e) {
+      if (e)
+        return end(e);
+      x.copy_at = config.copy_dir;
+      if (x == config.known)
+        end({});
       else
         store(x, end);
     });

@@ -213,3 +213,32 @@ TEST_CASE("node: an error of any disk operation at start loses nothing",
       break;
   }
 }
+
+TEST_CASE_METHOD(fixture,
+                 "node: the second copy of its metadata leaves with its"
+                 " mountpath, and is found where it is",
+                 "[actors][node]") {
+  using op = change_mountpath::op;
+  auto change = [this](op what) {
+    change_mountpath req;
+    req.what = what;
+    req.path = "/root/mp1";
+    REQUIRE(ask<mountpath_changed>(boards->peers->read()->own, req));
+    advance(5000ms);
+    REQUIRE(boards->target->read()->volume->settled);
+  };
+  REQUIRE(start());
+  auto id = handles.target_id;
+  REQUIRE(ask<ack>(handles.proxy, create_bucket{named("b"), ""}));
+  change(op::disable);
+  if (GENERATE(false, true))
+    change(op::enable); // the copy stays where it is now
+  REQUIRE(ask<ack>(handles.proxy, create_bucket{named("c"), ""}));
+  stop();
+  for (auto kind : {"node", "epoch", "state"})
+    REQUIRE(disk.flip_bit(std::string{"/root/node/conf/.ais."} + kind, 30, 1));
+  REQUIRE(start());
+  CHECK(handles.target_id == id);
+  CHECK(boards->buckets->read()->find(named("b")));
+  CHECK(boards->buckets->read()->find(named("c")));
+}
