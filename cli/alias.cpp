@@ -182,7 +182,7 @@ command advanced_commands() {
               random_mountpath, {operand::target}),
        simple("rotate-logs", "begin a new log file", "NODE", rotate_logs,
               {operand::node}),
-       later("resilver", "ais advanced resilver [TARGET]"),
+       start_resilver("resilver"),
        later("preload", "ais advanced preload BUCKET"),
        later("remove-from-smap", "ais advanced remove-from-smap NODE"),
        later("enable-backend", "ais advanced enable-backend PROVIDER"),

@@ -358,10 +358,8 @@ command cluster_commands() {
   command rebalance_c;
   rebalance_c.name = "rebalance";
   rebalance_c.summary = "move objects to where they belong";
-  rebalance_c.children
-    = {show_rebalance("show"),
-       later("start", "ais cluster rebalance start [BUCKET[/PREFIX]]"),
-       later("stop", "ais cluster rebalance stop")};
+  rebalance_c.children = {show_rebalance("show"), start_rebalance("start"),
+                          later("stop", "ais cluster rebalance stop")};
   command c;
   c.name = "cluster";
   c.summary = "show nodes, add and remove them, choose the primary, collect"

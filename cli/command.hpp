@@ -65,7 +65,8 @@ enum class operand {
   alias,         ///< a name of one
   command_words, ///< words of other commands
   job,
-  shell ///< bash, zsh, fish
+  mountpath, ///< t[ID]=/path
+  shell      ///< bash, zsh, fish
 };
 
 using handler = void (*)(context&, const arguments&);

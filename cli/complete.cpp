@@ -144,6 +144,28 @@ public:
     return out;
   }
 
+  /// "t[ID]=" of all targets, or the mountpaths of one that fit the command.
+  candidates
+  mountpaths(const std::string& command, const std::string& current) {
+    candidates out;
+    auto eq = current.find('=');
+    if (eq == current.npos) {
+      for (auto& n : cluster().map().targets)
+        out.push_back(n.name() + '=');
+      return out;
+    }
+    auto node = cluster().target(current.substr(0, eq));
+    auto said = cluster().node_query(node, "mountpaths");
+    auto enables = command.ends_with(" enable");
+    if (!said.is_object() || command.ends_with(" attach"))
+      return out;
+    for (auto* key : {"available", "disabled", "waiting_dd"})
+      if (enables == (std::string_view{key} != "available"))
+        for (auto& path : array_at(said.get_object(), key))
+          out.push_back(current.substr(0, eq + 1) + plain_text(path));
+    return out;
+  }
+
   /// "key=" of all properties, or the values of one.
   candidates properties(const json::object& tree, const std::string& current) {
     auto eq = current.find('=');
@@ -327,6 +349,8 @@ of_operand(operand kind, const typed& t, source& from, const settings& config) {
     }
     case operand::job:
       return from.jobs();
+    case operand::mountpath:
+      return from.mountpaths(t.at.name(), t.current);
     case operand::shell:
       return {"bash", "zsh", "fish"};
   }

@@ -54,6 +54,8 @@ command config_show(const char* name);
 command job_commands();
 command show_jobs(const char* name);
 command show_rebalance(const char* name);
+command start_rebalance(const char* name);
+command start_resilver(const char* name);
 command storage_commands();
 command storage_disk(const char* name);
 command storage_capacity();

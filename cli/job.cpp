@@ -3,8 +3,10 @@
 #include "cli/nodes.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <fmt/format.h>
 #include <map>
+#include <set>
 #include <thread>
 
 namespace ais::cli {
@@ -306,8 +308,131 @@ void rebalance(context& x, const arguments& a) {
                       counted(sum.first, "object"), x.units.bytes(sum.second)));
 }
 
+// -- start, stop, wait --------------------------------------------------------
+
+std::string start_job(context& x, const char* kind, const std::string& node) {
+  return x.cluster().act(
+    "PUT", "/v1/cluster", {}, "start",
+    json::object{{"ID", ""}, {"Kind", kind}, {"DaemonID", node}});
+}
+
+void say_started(const arguments& a, const char* kind, const std::string& id) {
+  if (a.has("non-verbose"))
+    return say(id);
+  say(fmt::format("Started {}[{}]. To monitor the progress, run 'ais show job"
+                  " {}'",
+                  kind, id, id));
+}
+
+void begin_rebalance(context& x, const arguments& a) {
+  say_started(a, "rebalance", start_job(x, "rebalance", ""));
+}
+
+void begin_resilver(context& x, const arguments& a) {
+  for (auto& n : chosen_targets(x, a))
+    if (!n.inactive())
+      say_started(a, "resilver", start_job(x, "resilver", n.id));
+}
+
+/// What the operands name: a kind, an id, or both, in any order.
+struct named_job {
+  std::string kind;
+  std::string id;
+};
+
+named_job job_named(const arguments& a) {
+  named_job out;
+  for (auto& text : a.operands) {
+    auto kind = kind_of(text);
+    auto& to = kind.empty() ? out.id : out.kind;
+    if (!to.empty())
+      throw misuse(fmt::format("\"{}\" and \"{}\": name one job", to, text));
+    to = kind.empty() ? text : kind;
+  }
+  return out;
+}
+
+std::vector<snap> jobs_of(context& x, const named_job& which, bool running) {
+  try {
+    return query_jobs(x, which.id, which.kind, running);
+  } catch (const refusal& e) {
+    if (e.status() != 404)
+      throw;
+    throw failure(fmt::format("invalid xaction (job) UUID \"{}\": see 'ais show"
+                              " job --all'",
+                              which.id));
+  }
+}
+
+void stop_jobs(context& x, const arguments& a) {
+  auto which = job_named(a);
+  auto running = jobs_of(x, which, true);
+  std::erase_if(running, [](auto& s) { return s.ended(); });
+  if (running.empty()) {
+    say(which.id.empty()
+          ? fmt::format("No running '{}' jobs, nothing to do",
+                        display_name(which.kind))
+          : fmt::format("Job {} has ended already, nothing to do", which.id));
+    return;
+  }
+  std::map<std::string, std::string> found; // by id
+  for (auto& s : running)
+    found[s.text("id")] = s.text("kind");
+  for (auto& [id, kind] : found)
+    // They serve reads and writes of what has not moved yet.
+    if (kind == "rebalance" || kind == "resilver")
+      throw failure(fmt::format("{}[{}] cannot be stopped: it ends when all"
+                                " objects are in their places",
+                                kind, id));
+  for (auto& [id, kind] : found) {
+    x.cluster().act("PUT", "/v1/cluster", {}, "stop",
+                    json::object{{"ID", id}, {"Kind", kind}});
+    say(fmt::format("Stopped {}[{}]", display_name(kind), id));
+  }
+}
+
+constexpr auto poll_pause = std::chrono::milliseconds{500};
+
+void wait_for_jobs(context& x, const arguments& a) {
+  auto which = job_named(a);
+  auto start = std::chrono::steady_clock::now();
+  auto limit = a.duration("timeout", std::chrono::hours{24 * 365});
+  std::set<std::string> ids; // of those that ran when we began
+  for (;;) {
+    std::vector<snap> all;
+    if (!which.id.empty()) {
+      all = jobs_of(x, which, false);
+    } else {
+      for (auto& s : jobs_of(x, which, ids.empty()))
+        if (ids.empty() || ids.count(s.text("id")))
+          all.push_back(s);
+      for (auto& s : all)
+        ids.insert(s.text("id"));
+    }
+    auto running = std::any_of(all.begin(), all.end(), [](auto& s) {
+      return !s.ended() && !s.yes("is_idle");
+    });
+    if (!running) {
+      for (auto& s : all)
+        if (s.yes("aborted") || !s.text("err").empty())
+          throw failure(fmt::format("{}[{}] on {}: {} {}",
+                                    display_name(s.text("kind")), s.text("id"),
+                                    s.node, s.state(), s.text("err")));
+      if (all.empty())
+        return say(fmt::format("No running '{}' jobs, nothing to wait for",
+                               display_name(which.kind)));
+      return say("Done.");
+    }
+    if (std::chrono::steady_clock::now() - start > limit)
+      throw failure("timed out: it runs still");
+    std::this_thread::sleep_for(poll_pause);
+  }
+}
+
 using namespace flags;
 
+constexpr flag non_verbose{"non-verbose", "nv", value_kind::nothing, "",
+                           "print the job's ID only"};
 constexpr flag all_jobs{"all", "", value_kind::nothing, "",
                         "also those that have ended"};
 constexpr flag date_time{"date-time", "", value_kind::nothing, "",
@@ -342,22 +467,60 @@ command show_rebalance(const char* name) {
   return c;
 }
 
+command start_rebalance(const char* name) {
+  command c;
+  c.name = name;
+  c.summary = "move objects to the targets where they belong";
+  c.run = begin_rebalance;
+  c.flags = {non_verbose};
+  return c;
+}
+
+command start_resilver(const char* name) {
+  command c;
+  c.name = name;
+  c.summary = "move objects to the mountpaths where they belong";
+  c.usage = "[TARGET...]";
+  c.run = begin_resilver;
+  c.operands = {operand::target};
+  c.flags = {non_verbose};
+  return c;
+}
+
 command job_commands() {
-  auto start = later("start", "ais job start rebalance|resilver|lru|"
-                              "copy-bucket|mirror|prefetch|download|dsort"
-                              " ...");
+  command start;
+  start.name = "start";
+  start.summary = "start a job";
   start.children
-    = {later("dsort", "ais start dsort [SRC_BUCKET] [DST_BUCKET] -f SPEC|-"),
+    = {start_rebalance("rebalance"),
+       start_resilver("resilver"),
+       later("lru", "ais job start lru [BUCKET...]"),
+       later("copy-bucket", "ais bucket cp SRC_BUCKET DST_BUCKET"),
+       later("mirror", "ais job start mirror BUCKET --copies N"),
+       later("dsort", "ais start dsort [SRC_BUCKET] [DST_BUCKET] -f SPEC|-"),
        later("download", "ais start download SOURCE DESTINATION [--wait]"),
        later("blob-download", "ais start blob-download BUCKET/OBJECT"),
        later("prefetch", "ais start prefetch BUCKET[/OBJECT_or_TEMPLATE]")};
+  command stop_c;
+  stop_c.name = "stop";
+  stop_c.summary = "end jobs: those of a name, or one by its ID";
+  stop_c.usage = "NAME|JOB_ID [JOB_ID]";
+  stop_c.run = stop_jobs;
+  stop_c.operands = {operand::job};
+  command wait_c;
+  wait_c.name = "wait";
+  wait_c.summary = "wait until jobs have ended; fails if one of them did";
+  wait_c.usage = "NAME|JOB_ID [JOB_ID]";
+  wait_c.run = wait_for_jobs;
+  wait_c.operands = {operand::job};
+  wait_c.flags = {
+    {"timeout", "", value_kind::duration, "DURATION", "give up after so long"}};
+  wait_c.examples = {"ais job wait rebalance --timeout 10m"};
   command c;
   c.name = "job";
-  c.summary = "show what the cluster works on";
-  c.children
-    = {show_jobs("show"), start, later("stop", "ais job stop NAME|JOB_ID..."),
-       later("wait", "ais job wait NAME|JOB_ID [--timeout DURATION]"),
-       later("rm", "ais job rm download|dsort JOB_ID")};
+  c.summary = "show what the cluster works on; start, stop, wait for it";
+  c.children = {show_jobs("show"), start, stop_c, wait_c,
+                later("rm", "ais job rm download|dsort JOB_ID")};
   return c;
 }
 

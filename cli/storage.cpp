@@ -1,5 +1,5 @@
 // ais storage: disks, mountpaths, capacity. Source: cli.md 4.7.
-#include "cli/nodes.hpp"
+#include "cli/mountpath.hpp"
 #include "cli/regex.hpp"
 
 #include <algorithm>
@@ -9,13 +9,6 @@
 namespace ais::cli {
 
 namespace {
-
-json::object query_target(context& x, const node_info& n, const char* what) {
-  auto got = x.cluster().node_query(n, what);
-  if (auto* o = got.if_object())
-    return *o;
-  throw failure(fmt::format("the answer of {} cannot be read", n.name()));
-}
 
 // -- disks --------------------------------------------------------------------
 
@@ -82,16 +75,6 @@ void disks(context& x, const arguments& a) {
 
 // -- capacity -----------------------------------------------------------------
 
-std::string disks_and_fs(const json::object& cdf) {
-  auto& fs = object_at(cdf, "fs");
-  std::string disk_names;
-  for (auto& d : array_at(cdf, "disks"))
-    disk_names += (disk_names.empty() ? "" : ",") + plain_text(d);
-  return fmt::format("{}({})",
-                     disk_names.empty() ? text_at(fs, "Fs") : disk_names,
-                     text_at(fs, "FsType"));
-}
-
 /// "good", or what the target complains about.
 cell capacity_status(const node_status& n) {
   auto text = text_at(n.capacity(), "cs_err");
@@ -147,80 +130,7 @@ void capacity(context& x, const arguments& a) {
   (a.has("mountpath") ? by_path : by_target).print(headers(a));
 }
 
-// -- mountpaths ---------------------------------------------------------------
-
-void list_paths(const json::object& said, const json::object& cdfs,
-                const char* key, const char* title) {
-  auto& paths = array_at(said, key);
-  if (paths.empty())
-    return;
-  if (*title)
-    say(fmt::format("   {}", title));
-  for (auto& p : paths) {
-    auto name = plain_text(p);
-    auto& cdf = object_at(cdfs, name);
-    say(fmt::format("      {}{}", name,
-                    cdf.empty() ? "" : ' ' + disks_and_fs(cdf)));
-  }
-}
-
-void show_mountpaths(context& x, const arguments& a) {
-  auto targets = chosen_targets(x, a);
-  json::object raw;
-  auto first = true;
-  for (auto& n : targets) {
-    if (n.inactive()) {
-      if (!a.has("json"))
-        say_caption(n.marked_name());
-      continue;
-    }
-    auto said = query_target(x, n, "mountpaths");
-    if (a.has("json")) {
-      raw[n.id] = std::move(said);
-      continue;
-    }
-    auto disk = query_target(x, n, "disk");
-    auto& cdfs = object_at(disk, "mountpaths");
-    if (!std::exchange(first, false))
-      say("");
-    say_caption(n.name());
-    say(fmt::format("   Used: min={}%, avg={}%, max={}%",
-                    text_at(disk, "pct_min"), text_at(disk, "pct_avg"),
-                    text_at(disk, "pct_max")));
-    list_paths(said, cdfs, "available", "");
-    list_paths(said, cdfs, "disabled", "Disabled:");
-    list_paths(said, cdfs, "waiting_dd",
-               "Transitioning to disabled or detached pending resilver:");
-  }
-  if (a.has("json"))
-    say_json(raw);
-}
-
 using namespace flags;
-
-command mountpath_commands() {
-  command show_c;
-  show_c.name = "show";
-  show_c.summary = "show mountpaths, their disks and file systems";
-  show_c.usage = "[TARGET...]";
-  show_c.run = show_mountpaths;
-  show_c.operands = {operand::target};
-  show_c.flags = {json, refresh, count};
-  auto c = show_c;
-  c.name = "mountpath";
-  c.children
-    = {show_c,
-       later("attach", "ais storage mountpath attach NODE=PATH..."
-                       " [--label LABEL]"),
-       later("detach", "ais storage mountpath detach NODE=PATH..."
-                       " [--no-resilver]"),
-       later("enable", "ais storage mountpath enable NODE=PATH..."),
-       later("disable", "ais storage mountpath disable NODE=PATH..."
-                        " [--no-resilver]"),
-       later("rescan-disks", "ais storage mountpath rescan-disks NODE=PATH"),
-       later("fshc", "ais storage mountpath fshc NODE=PATH")};
-  return c;
-}
 
 } // namespace
 
@@ -260,7 +170,7 @@ command storage_disk(const char* name) {
 command storage_commands() {
   command c;
   c.name = "storage";
-  c.summary = "show disks, mountpaths and capacity";
+  c.summary = "show disks and capacity; change mountpaths";
   c.children
     = {storage_disk("disk"),
        mountpath_commands(),
@@ -268,7 +178,7 @@ command storage_commands() {
        bucket_summary(),
        later("cleanup", "ais storage cleanup [BUCKET[/PREFIX]] [--wait]"),
        later("validate", "ais storage validate [BUCKET[/PREFIX]]"),
-       later("resilver", "ais storage resilver [TARGET]")};
+       start_resilver("resilver")};
   // As 'ais storage show capacity', too.
   command show_c;
   show_c.name = "show";

@@ -424,13 +424,14 @@ task<> start_resilver(edge& e, call& c, const json::object& o) {
                                   " supported: name one of them");
   auto* node = why ? nullptr : e.map().find(*id);
   if (!why && (!node || node->role != node_role::target))
-    why = fail(errc::invalid_argument,
+    why = fail(errc::node_not_found,
                "there is no target \"" + id->substr(0, 40) + '"');
   auto gate = why ? gate_actor{} : e.gate_of(*id);
   if (!why && !gate)
     why = fail(errc::not_ready, name_of(*node) + " does not answer");
-  if (why)
-    co_return co_await e.reply_error(c.x, why);
+  if (why) // a bad argument, as AIStore sees it
+    co_return co_await e.reply_error(c.x, why,
+                                     why == errc::node_not_found ? 400 : 0);
   change_mountpath req;
   req.what = change_mountpath::op::rescan;
   auto started = co_await e.actors().ask(gate, change_timeout, std::move(req));

@@ -123,3 +123,43 @@ def test_decommission_of_a_cluster(tmp_path):
             assert not (node.dir / "node/conf/.ais.state").exists()
     finally:
         cluster.stop()
+
+
+def test_mountpaths(shell, tmp_path):
+    more = tmp_path / "more"
+    more.mkdir()
+    at = f"$T0={more}"
+    mp = "ais storage mountpath"
+    ok(shell, "ais create ais://b && for i in 1 2 3 4; do echo $i > f$i; done")
+    ok(shell, "ais put f1 ais://b/ && ais put f2 ais://b/")
+    text = ok(shell, f"{mp} attach {at} --label nvme")
+    assert "is now attached" in text
+    ok(shell, "ais job wait resilver --timeout 30s")
+    assert "DATA/more" in ok(shell, f"{mp} show $T0")
+    assert ok(shell, f"{mp} enable {at}").endswith("is already enabled\n")
+    assert ok(shell, f"{mp} fshc {at}").endswith(" works\n")
+    text = ok(shell, f"{mp} disable t[$T0]={more}")
+    assert "will be disabled when its objects have moved" in text
+    ok(shell, "ais job wait resilver")
+    assert "Disabled:" in ok(shell, f"{mp} show $T0")
+    ok(shell, f"{mp} enable {at} && ais wait resilver")
+    asks = ok(shell, f"echo n | {mp} detach {at} --no-resilver")
+    assert asks.endswith("[Y/N]: Operation canceled.\n")
+    text = ok(shell, f"{mp} detach {at} --no-resilver -y")
+    assert text.endswith("is now detached\n")
+    refused(shell, f"{mp} detach {at}", "is none of this target's")
+    refused(shell, f"{mp} attach $T0=/no/such/dir", "does not exist")
+    refused(shell, f"{mp} attach $T0", "is not TARGET=PATH")
+    refused(shell, f"{mp} attach $P0={more}", "is a proxy: expecting a target")
+
+
+def test_jobs(shell):
+    assert "Started rebalance[g" in ok(shell, "ais start rebalance")
+    ok(shell, "ais wait rebalance --timeout 30s")
+    ok(shell, "ais wait rebalance", "No running 'rebalance' jobs, nothing to wait for")
+    raw = shell.run("ais job start resilver $T0 --nv").stdout.strip()
+    ok(shell, f"ais job wait {raw}", "Done.")
+    ok(shell, "ais stop resilver", "No running 'resilver' jobs, nothing to do")
+    refused(shell, "ais stop nosuch", 'invalid xaction (job) UUID "nosuch"')
+    refused(shell, "ais wait nosuch", 'invalid xaction (job) UUID "nosuch"')
+    refused(shell, "ais stop", 'missing "NAME|JOB_ID" argument')
