@@ -48,6 +48,7 @@ struct arrival {
     out.custom = offer.attrs.custom;
     out.when = offer.when;
     out.anywhere = offer.anywhere;
+    out.durable = true;
     if (offer.how == stream_write::move)
       out.moved = offer.attrs;
     return out;
@@ -212,6 +213,7 @@ struct mover_state {
     auto& attrs = job->source->object->attrs;
     write_options options;
     options.custom = job->what.custom.value_or(attrs.custom);
+    options.durable = job->what.rename;
     auto begin = [this, job, to = *to, options, size = attrs.size_bytes] {
       ask<put_begun>(
         self, to.shard, shard_timeout, begin_put{to.key, options, size},

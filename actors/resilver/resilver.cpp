@@ -129,6 +129,7 @@ struct resilver_state {
     options.when = write_if::older;
     options.moved = attrs;
     options.anywhere = true; // its owner may be another target
+    options.durable = true;
     ask<put_begun>(
       self, job->to.shard, shard_timeout,
       begin_put{job->to.key, options, attrs.size_bytes},

@@ -514,9 +514,11 @@ shard_state::enqueue(const object_key& key, const write_options& options,
   }
   auto answer = self_->make_response_promise<lom_ptr>();
   group_.push_back({key, answer});
-  items_.push_back({key.bucket->ref, key.name, std::move(writer),
-                    key.bucket->durability, options.moved.has_value()});
-  if (key.bucket->durability == storage::durability::none
+  auto durability
+    = options.durable ? storage::durability::sync : key.bucket->durability;
+  items_.push_back({key.bucket->ref, key.name, std::move(writer), durability,
+                    options.moved.has_value()});
+  if (durability == storage::durability::none
       || group_.size() >= max_group_commit) {
     flush_group();
   } else if (!flush_scheduled_) {

@@ -108,6 +108,8 @@ struct write_options {
   /// times.
   std::optional<storage::lom> moved;
   bool anywhere = false; ///< the object need not be ours
+  /// On disk before the answer, whatever the bucket says: a source goes for it.
+  bool durable = false;
   /// Only over an object with one of these entity tags; "*": any object.
   std::vector<std::string> if_match;
   /// Only where there is no object with one of these; "*": none at all.

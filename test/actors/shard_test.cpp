@@ -467,6 +467,24 @@ TEST_CASE_METHOD(owned_fixture,
   CHECK(get("x") == "theirs");
 }
 
+TEST_CASE_METHOD(fixture,
+                 "shard: what was moved here is on disk, in any bucket",
+                 "[actors][shard]") {
+  auto fast = std::make_shared<bucket>(*b);
+  fast->durability = storage::durability::none;
+  b = fast;
+  auto stored = put("x", "one");
+  REQUIRE(stored);
+  write_options moved;
+  moved.when = write_if::older;
+  moved.moved = **stored;
+  moved.durable = true;
+  REQUIRE(put("y", "one", moved));
+  disk.crash();
+  CHECK(get("x") == "object_not_found");
+  CHECK(get("y") == "one");
+}
+
 // -- mountpaths
 // -----------------------------------------------------------------
 
