@@ -19,12 +19,11 @@ struct bridge::inbox : std::enable_shared_from_this<inbox> {
 
   /// Any thread.
   void put(uint64_t id, caf::message&& m) {
-    bool wake = false;
-    {
-      std::lock_guard guard{mutex};
-      wake = arrived.empty();
-      arrived.emplace_back(id, std::move(m));
-    }
+    std::lock_guard guard{mutex};
+    if (closed)
+      return; // an answer that comes after its bridge has gone, and the loop
+    auto wake = arrived.empty();
+    arrived.emplace_back(id, std::move(m));
     if (wake)
       boost::asio::post(loop, [self = shared_from_this()] { self->deliver(); });
   }
@@ -52,6 +51,7 @@ struct bridge::inbox : std::enable_shared_from_this<inbox> {
   executor loop;
   std::mutex mutex;
   std::vector<response> arrived;
+  bool closed = false; ///< the loop may be gone
   std::unordered_map<uint64_t, std::unique_ptr<detail::waiting>> waiting;
   uint64_t next_id = 0;
 };
@@ -87,6 +87,10 @@ bridge::bridge(caf::actor_system& sys, executor ex)
 }
 
 bridge::~bridge() {
+  {
+    std::lock_guard guard{inbox_->mutex};
+    inbox_->closed = true;
+  }
   static_cast<caf::monitorable_actor*>(actor_->get())
     ->cleanup(caf::exit_reason::user_shutdown, nullptr);
 }

@@ -132,6 +132,11 @@ without(const volume& x, const std::string& path, bool detach, bool move) {
                   + " is the last mountpath of this target: attach another one,"
                     " or take the target out of the cluster (ais cluster"
                     " add-remove-nodes start-maintenance)");
+  if (detach && move && m->left_behind)
+    return fail(errc::conflict,
+                "objects were left on " + path
+                  + " when it was disabled: enable it first, so that they can"
+                    " move, or detach it without them (--no-resilver)");
   if (!move && !x.settled && in_use(*m))
     return fail(errc::conflict,
                 "objects are on their way between mountpaths (resilver): wait"

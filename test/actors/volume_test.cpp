@@ -77,7 +77,8 @@ TEST_CASE("volume: mountpaths leave", "[actors][volume]") {
     REQUIRE(z);
     CHECK_FALSE(z->find("/a")->left_behind);
     CHECK_FALSE(z->settled);
-    // Forgotten: nobody asks for its objects any more.
+    // They cannot move: given up only if that is what was asked for.
+    CHECK(without(*y, "/a", true, true).error() == errc::conflict);
     CHECK_FALSE(without(*y, "/a", true, false)->find("/a")->left_behind);
   }
   SECTION("not while objects are on their way, and not the last one") {
