@@ -69,8 +69,8 @@ expected<volume> with_attached(const volume& x, const std::string& path,
 expected<volume> with_enabled(const volume& x, const std::string& path);
 /// Without a mountpath, for the time being (`detach` false) or for good.
 /// @param move  its objects go to the others first
-/// errc::conflict: it is the last one; without `move`, objects are on their way;
-/// with it, objects were left behind.
+/// errc::conflict: it is the last one; without `move`, objects are on their
+/// way; with it, objects were left behind.
 expected<volume>
 without(const volume& x, const std::string& path, bool detach, bool move);
 /// A mountpath that fails: its objects stay where they are.

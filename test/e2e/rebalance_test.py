@@ -178,7 +178,10 @@ def test_kill_at(tmp_path, point):
             assert target.stop() == 0
             target.start(env={"AIS_CRASH_AT": f"{point}:3"})
             cluster.wait_healthy()
-        more.start(env={"AIS_CRASH_AT": f"{point}:3"} if victim is more else None)
+        if victim is more:  # it may be gone before it is active
+            more.start(env={"AIS_CRASH_AT": f"{point}:3"}, wait=False)
+        else:
+            more.start()
         assert victim.process.wait(timeout=60) == -9
         victim.start()
         cluster.targets.append(more)
