@@ -49,6 +49,14 @@ struct vault_state {
     return loaded_meta{std::move(*json)};
   }
 
+  expected<void> remove_all(const std::string& dir) {
+    meta_store there{*env.disk, {dir}};
+    for (auto* kind : meta_kinds)
+      if (auto ok = there.forget(kind); !ok)
+        return ok;
+    return caf::unit;
+  }
+
   expected<void> move_copy(const keep_copy& x) {
     auto dirs = store->dirs();
     if (dirs.size() == 2 && dirs[1] == x.dir) {
@@ -63,6 +71,9 @@ struct vault_state {
     if (auto ok = storage::write_file(*env.disk, probe, {}); !ok)
       return ok;
     static_cast<void>(env.disk->remove_file(probe));
+    if (!x.current)
+      if (auto ok = remove_all(x.dir); !ok)
+        return ok;
     for (auto& kind : known) {
       // A load brings both copies up to date: the first one by the second one
       // of before, then that of now.
@@ -72,8 +83,7 @@ struct vault_state {
         return ok.error();
     }
     if (dirs.size() == 2)
-      for (auto& kind : known)
-        static_cast<void>(env.disk->remove_file(dirs[1] + "/.ais." + kind));
+      static_cast<void>(remove_all(dirs[1])); // its disk may be broken
     store = std::move(next);
     keeper = x.keeper;
     return caf::unit;

@@ -15,6 +15,9 @@
 namespace ais {
 
 inline constexpr std::chrono::seconds vault_timeout{15};
+/// All kinds that are ever kept.
+inline constexpr const char* meta_kinds[]
+  = {"node", "epoch", "override", "state", "mountpaths"};
 
 // -- messages (in-process)
 // --------------------------------------------------------
@@ -41,6 +44,9 @@ struct forget_meta {
 struct keep_copy {
   std::string dir;
   disk_keeper keeper; ///< hears of failures to save; null: nobody
+  /// What is there is the second copy as of the last save. Else it is of some
+  /// earlier time, whatever versions it has, and goes.
+  bool current = false;
 };
 
 struct load_meta {

@@ -140,7 +140,11 @@ struct node_state {
   void keep_copy_at(std::vector<std::string> dirs) {
     copy_dir = dirs.front();
     dirs.erase(dirs.begin());
-    self->request(vault, load_timeout, keep_copy{copy_dir, {}})
+    // Without a list of mountpaths, conf is new or lost: then it is the copy
+    // that tells who we are.
+    auto current
+      = known_volume.copy_at.empty() || copy_dir == known_volume.copy_at;
+    self->request(vault, load_timeout, keep_copy{copy_dir, {}, current})
       .then([this](ack) { load_volume([this] { load_identity(); }); },
             [this, dirs](error& e) {
               if (dirs.empty())

@@ -1,5 +1,6 @@
 #include "actors/node/node.hpp"
 
+#include "actors/meta/meta_store.hpp"
 #include "storage/base/hrw.hpp"
 #include "test/sim/deterministic.hpp"
 
@@ -219,10 +220,10 @@ TEST_CASE_METHOD(fixture,
                  " mountpath, and is found where it is",
                  "[actors][node]") {
   using op = change_mountpath::op;
-  auto change = [this](op what) {
+  auto change = [this](op what, const char* path = "/root/mp1") {
     change_mountpath req;
     req.what = what;
-    req.path = "/root/mp1";
+    req.path = path;
     REQUIRE(ask<mountpath_changed>(boards->peers->read()->own, req));
     advance(5000ms);
     REQUIRE(boards->target->read()->volume->settled);
@@ -241,4 +242,19 @@ TEST_CASE_METHOD(fixture,
   CHECK(handles.target_id == id);
   CHECK(boards->buckets->read()->find(named("b")));
   CHECK(boards->buckets->read()->find(named("c")));
+
+  SECTION("and what an earlier one left somewhere is no copy") {
+    // As of a disk that was away, with a higher version.
+    auto conf = meta_store{disk, {"/root/node/conf"}};
+    auto old = conf.load("state");
+    REQUIRE(old);
+    REQUIRE(ask<ack>(handles.proxy, create_bucket{named("d"), ""}));
+    if (boards->target->read()->mountpaths.size() == 1)
+      change(op::enable);
+    REQUIRE(meta_store{disk, {"/root/mp1"}}.save("state", 1000, *old));
+    change(op::disable, "/root/mp2"); // the copy goes to the first one again
+    stop();
+    REQUIRE(start());
+    CHECK(boards->buckets->read()->find(named("d")));
+  }
 }
