@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace ais {
 
@@ -58,9 +59,43 @@ size_t enabled_ones(const volume& x) {
 void use(volume& x, mpath_info& m) {
   m.state = mpath_state::enabled;
   m.left_behind = false;
+  m.beside.clear();
   m.fault.clear();
   x.settled = false;
   ++x.version;
+}
+
+/// Disables it with the objects that it has as of `x`.
+void leave_behind(const volume& x, mpath_info& m) {
+  m.state = mpath_state::disabled;
+  m.left_behind = true;
+  m.beside.clear();
+  if (!x.settled)
+    return;
+  for (auto& other : x.mountpaths)
+    if (other.state == mpath_state::enabled && other.path != m.path)
+      m.beside.push_back(other.path);
+}
+
+void detach(mpath_info& m) {
+  auto path = m.path;
+  m = {};
+  m.path = path;
+  m.state = mpath_state::detached;
+}
+
+std::optional<std::vector<std::string>> texts_of(const json::value* v) {
+  std::vector<std::string> out;
+  if (!v)
+    return out;
+  if (!v->is_array())
+    return std::nullopt;
+  for (auto& x : v->get_array()) {
+    if (!x.is_string())
+      return std::nullopt;
+    out.emplace_back(x.get_string());
+  }
+  return out;
 }
 
 } // namespace
@@ -117,13 +152,13 @@ expected<volume> with_enabled(const volume& x, const std::string& path) {
 }
 
 expected<volume>
-without(const volume& x, const std::string& path, bool detach, bool move) {
+without(const volume& x, const std::string& path, bool for_good, bool move) {
   auto out = x;
   auto* m = find_in(out, path);
   if (!m || m->state == mpath_state::detached)
     return unknown(x, path);
-  auto end = detach ? mpath_state::detached : mpath_state::disabled;
-  auto way = detach ? mpath_state::detaching : mpath_state::disabling;
+  auto end = for_good ? mpath_state::detached : mpath_state::disabled;
+  auto way = for_good ? mpath_state::detaching : mpath_state::disabling;
   if (m->state == end || m->state == way)
     return out;
   if (m->state == mpath_state::enabled && enabled_ones(x) == 1)
@@ -132,7 +167,7 @@ without(const volume& x, const std::string& path, bool detach, bool move) {
                   + " is the last mountpath of this target: attach another one,"
                     " or take the target out of the cluster (ais cluster"
                     " add-remove-nodes start-maintenance)");
-  if (detach && move && m->left_behind)
+  if (for_good && move && m->left_behind)
     return fail(errc::conflict,
                 "objects were left on " + path
                   + " when it was disabled: enable it first, so that they can"
@@ -141,17 +176,14 @@ without(const volume& x, const std::string& path, bool detach, bool move) {
     return fail(errc::conflict,
                 "objects are on their way between mountpaths (resilver): wait"
                 " until that has ended");
-  if (m->state == mpath_state::disabled) {
-    m->state = end; // its objects, if it has any, stay there
-  } else if (move) {
+  if (move && m->state != mpath_state::disabled) {
     m->state = way;
     out.settled = false;
+  } else if (for_good) {
+    detach(*m); // its objects, if it has any, stay there
   } else {
-    m->state = end;
-    m->left_behind = !detach;
+    leave_behind(x, *m);
   }
-  if (m->state == mpath_state::detached)
-    *m = {path, {}, mpath_state::detached, false, {}};
   ++out.version;
   return out;
 }
@@ -164,8 +196,7 @@ with_fault(const volume& x, const std::string& path, const std::string& why) {
     return unknown(x, path);
   if (m->state == mpath_state::disabled)
     return out;
-  m->state = mpath_state::disabled;
-  m->left_behind = true;
+  leave_behind(x, *m);
   m->fault = why.empty() ? "it fails" : why;
   ++out.version;
   return out;
@@ -186,7 +217,7 @@ volume settled(const volume& x) {
     if (m.state == mpath_state::disabling)
       m.state = mpath_state::disabled;
     if (m.state == mpath_state::detaching)
-      m = {m.path, {}, mpath_state::detached, false, {}};
+      detach(m);
   }
   return out;
 }
@@ -208,11 +239,13 @@ with_arguments(const volume& x, const std::vector<std::string>& paths) {
 std::string to_text(const volume& x) {
   json::array all;
   for (auto& m : x.mountpaths)
-    all.push_back(json::object{{"path", m.path},
-                               {"label", m.label},
-                               {"state", std::string{to_string(m.state)}},
-                               {"left_behind", m.left_behind},
-                               {"fault", m.fault}});
+    all.push_back(
+      json::object{{"path", m.path},
+                   {"label", m.label},
+                   {"state", std::string{to_string(m.state)}},
+                   {"left_behind", m.left_behind},
+                   {"beside", json::array(m.beside.begin(), m.beside.end())},
+                   {"fault", m.fault}});
   return to_pretty_text(json::object{{"version", x.version},
                                      {"settled", x.settled},
                                      {"copy_at", x.copy_at},
@@ -250,15 +283,16 @@ expected<volume> parse_volume(std::string_view text) {
     auto state = text_member(*m, "state");
     auto fault = text_member(*m, "fault");
     auto* left = m->if_contains("left_behind");
+    auto beside = texts_of(m->if_contains("beside"));
     if (!path || path->empty() || !label || !state || !fault || !left
-        || !left->is_bool())
+        || !left->is_bool() || !beside)
       return damaged;
     auto i = std::find(state_names.begin(), state_names.end(), *state);
     if (i == state_names.end())
       return damaged;
     out.mountpaths.push_back({*path, *label,
                               static_cast<mpath_state>(i - state_names.begin()),
-                              left->get_bool(), *fault});
+                              left->get_bool(), std::move(*beside), *fault});
   }
   return out;
 }

@@ -35,6 +35,9 @@ struct mpath_info {
   mpath_state state = mpath_state::enabled;
   /// Disabled with its objects on it: what is not found may be there.
   bool left_behind = false;
+  /// Then: which mountpaths objects were placed on beside it, so that what HRW
+  /// gives to one of these is not on it. Empty: anything may be.
+  std::vector<std::string> beside;
   std::string fault; ///< why it was disabled; empty: by hand
   bool operator==(const mpath_info&) const = default;
 };
@@ -67,12 +70,12 @@ bool leaving(const mpath_info& x);
 expected<volume> with_attached(const volume& x, const std::string& path,
                                const std::string& label);
 expected<volume> with_enabled(const volume& x, const std::string& path);
-/// Without a mountpath, for the time being (`detach` false) or for good.
+/// Without a mountpath, for the time being or for good (it is detached).
 /// @param move  its objects go to the others first
 /// errc::conflict: it is the last one; without `move`, objects are on their
 /// way; with it, objects were left behind.
 expected<volume>
-without(const volume& x, const std::string& path, bool detach, bool move);
+without(const volume& x, const std::string& path, bool for_good, bool move);
 /// A mountpath that fails: its objects stay where they are.
 expected<volume>
 with_fault(const volume& x, const std::string& path, const std::string& why);

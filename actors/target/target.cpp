@@ -678,18 +678,19 @@ bool target_view::places(const storage::mountpath& mp,
 }
 
 const mpath_info* target_view::left_behind(const object_key& key) const {
-  auto all = digests;
-  std::vector<const mpath_info*> gone;
-  for (auto& m : volume->mountpaths)
-    if (m.left_behind) {
-      all.push_back(placement_digest(m.path));
-      gone.push_back(&m);
-    }
-  if (gone.empty())
-    return nullptr;
-  auto i = hrw_pick(all, digest_of(key));
-  auto first = static_cast<int>(digests.size());
-  return i < first ? nullptr : gone[static_cast<size_t>(i - first)];
+  std::optional<uint64_t> digest;
+  for (auto& m : volume->mountpaths) {
+    if (!m.left_behind)
+      continue;
+    if (!digest)
+      digest = digest_of(key);
+    std::vector<uint64_t> then{placement_digest(m.path)};
+    for (auto& path : m.beside)
+      then.push_back(placement_digest(path));
+    if (hrw_pick(then, *digest) == 0)
+      return &m;
+  }
+  return nullptr;
 }
 
 bool may_be_elsewhere(const smap& map, const target_view& view,

@@ -73,6 +73,10 @@ TEST_CASE("volume: mountpaths leave", "[actors][volume]") {
     CHECK(state_of(*y, "/a") == mpath_state::disabled);
     CHECK(y->find("/a")->left_behind);
     CHECK(y->settled); // all others are where they were
+    // What comes later has nothing to do with where its objects were.
+    using paths = std::vector<std::string>;
+    CHECK(settled(*with_attached(*y, "/c", "")).find("/a")->beside
+          == paths{"/b"});
     auto z = with_enabled(*y, "/a");
     REQUIRE(z);
     CHECK_FALSE(z->find("/a")->left_behind);
@@ -93,6 +97,8 @@ TEST_CASE("volume: mountpaths leave", "[actors][volume]") {
     CHECK(state_of(*y, "/a") == mpath_state::disabled);
     CHECK(y->find("/a")->fault == "EIO");
     CHECK(y->find("/a")->left_behind);
+    CHECK_FALSE(y->find("/a")->beside.empty());
+    CHECK(with_fault(unsettled(x), "/a", "EIO")->find("/a")->beside.empty());
     CHECK(*with_fault(*y, "/a", "again") == *y);
     CHECK(with_enabled(*y, "/a")->find("/a")->fault.empty());
   }
