@@ -285,8 +285,8 @@ struct node_state {
     others->proxy = spawn_proxy(
       sys, {env, metasync, others->peers, config.connector, peer_board});
     if (config.target) {
-      auto rebalances = std::make_shared<board<std::vector<xact_snap>>>();
-      auto resilvers = std::make_shared<board<std::vector<xact_snap>>>();
+      auto rebalances = std::make_shared<xact_board>();
+      auto resilvers = std::make_shared<xact_board>();
       others->target = spawn_target(sys, target_settings(), boards->target);
       mover = spawn_mover(sys,
                           {env, who.target_id, boards->sync, boards->buckets,

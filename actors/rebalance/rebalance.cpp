@@ -1,9 +1,9 @@
 #include "actors/rebalance/rebalance.hpp"
 
 #include "actors/base/ask.hpp"
-#include "actors/base/gather.hpp"
 #include "actors/cluster/gate.hpp"
-#include "actors/target/object_walk.hpp"
+#include "actors/target/whole_walk.hpp"
+#include "actors/xact/xact_book.hpp"
 #include "storage/base/crash.hpp"
 #include "storage/base/home.hpp"
 #include "storage/base/log.hpp"
@@ -45,6 +45,7 @@ constexpr int max_rounds = 60;
 
 using extended = rebalance_actor::extend<caf::reacts_to<atom::next>,
                                          caf::reacts_to<settle_again>>;
+using walk_type = whole_walk<std::remove_pointer_t<extended::pointer>>;
 using answer_fn = std::function<void(const error&)>;
 
 std::string uname_of(const object_key& x) {
@@ -69,16 +70,13 @@ struct rebalance_state {
   std::map<std::string, request> settling;
 
   // Giving away.
-  std::optional<object_walk<std::remove_pointer_t<extended::pointer>>> walk;
-  uint64_t walked = 0;        ///< generation that the walk is for; 0: none
-  uint64_t walked_volume = 0; ///< the volume's version when it began
-  std::string failure;        ///< why it is to be repeated: the first reason
+  std::optional<walk_type> walk; ///< for a generation
+  std::optional<xact_book> book;
+  uint64_t walked_volume = 0; ///< the volume's version when the walk began
   uint64_t done_generation = 0;
   uint64_t done_volume = 0; ///< version of the volume that it was done under
   uint64_t objects = 0, bytes = 0; ///< sent under the generation
-  std::vector<xact_snap> kept;     ///< oldest first; the last one may run
   std::string last_failure;
-  rare_warnings warnings;
 
   // -- helpers
 
@@ -110,35 +108,15 @@ struct rebalance_state {
   // -- as jobs
 
   void keep_book(bool other) {
-    auto runs = !kept.empty() && kept.back().end_ns == 0;
-    if (runs && (other || !moving(*map))) {
-      kept.back().end_ns = config.env.wall_ns();
-      kept.back().aborted = other; // a later one does its work, too
-      runs = false;
-    }
-    if (!runs && moving(*map) && enabled
-        && (kept.empty()
-            || kept.back().id != rebalance_id(generation_of(*map)))) {
-      if (kept.size() == max_kept_rebalances)
-        kept.erase(kept.begin());
-      xact_snap snap;
-      snap.id = rebalance_id(generation_of(*map));
-      snap.kind = "rebalance";
-      snap.start_ns = config.env.wall_ns();
-      kept.push_back(std::move(snap));
-    }
-    show_book();
+    if (other || !moving(*map))
+      book->end(other); // then a later one does its work, too
+    auto id = rebalance_id(generation_of(*map));
+    if (moving(*map) && enabled && book->last_id() != id)
+      book->begin(id);
+    show();
   }
 
-  void show_book() {
-    if (!kept.empty() && kept.back().end_ns == 0) {
-      kept.back().objects = objects;
-      kept.back().bytes = bytes;
-      kept.back().error = last_failure;
-    }
-    if (config.snaps)
-      config.snaps->show(std::make_shared<const std::vector<xact_snap>>(kept));
-  }
+  void show() { book->update(objects, bytes, last_failure); }
 
   // -- settling: all of an object of ours is to be here
 
@@ -338,7 +316,7 @@ struct rebalance_state {
         if (x.stored) {
           ++objects;
           bytes += size;
-          show_book();
+          show();
         }
         remove(key, to, tries, shard, what, end);
       },
@@ -375,32 +353,19 @@ struct rebalance_state {
   void begin_walk() {
     auto generation = generation_of(*map);
     if (!moving(*map) || !enabled || done_generation == generation
-        || walked == generation)
+        || walk->purpose() == generation)
       return;
-    walk->stop();
-    walked = generation;
-    walked_volume = config.view->read()->volume->version;
-    failure.clear();
     if (!ready())
-      return walk_later();
+      return walk->later();
+    walked_volume = config.view->read()->volume->version;
     log_info("rebalance " + rebalance_id(generation) + " begins");
-    // What the shards accepted under an earlier placement is on disk before we
-    // look there.
-    std::vector<shard_actor> shards;
-    for (auto& mp : config.view->read()->mountpaths)
-      shards.insert(shards.end(), mp->shards.begin(), mp->shards.end());
-    struct go {
-      rebalance_state* st;
-      uint64_t generation;
-      void deliver(ack) { st->go_on(generation); }
-      void deliver(const error& e) {
-        if (generation != st->walked)
-          return;
-        st->note(e);
-        st->walk_later();
-      }
-    };
-    gather(self, shards, shard_timeout, atom::tick_v, go{this, generation});
+    walk->begin(generation,
+                {[this](const object_key& key, const answer_fn& looked_at) {
+                   look_at(key, looked_at);
+                 },
+                 [this] {
+                   end_walk();
+                 }});
   }
 
   /// Whether all buckets are at hand, as far as they are on our disks.
@@ -415,80 +380,33 @@ struct rebalance_state {
                           });
   }
 
-  void walk_later() {
-    walked = 0;
-    self->delayed_send(self, walk_pause, atom::next_v);
-  }
-
-  void go_on(uint64_t generation) {
-    if (generation != walked || walk->running())
-      return;
-    std::deque<bucket_ptr> all;
-    for (auto& [which, b] : config.buckets->read()->buckets)
-      all.push_back(b);
-    walk->begin(
-      rebalance_id(generation), std::move(all),
-      {[this](const object_key& key, const std::function<void()>& looked_at) {
-         look_at(key, looked_at);
-       },
-       [this](const bucket& b, const error& e) {
-         if (there(b))
-           note(e);
-       },
-       [this, generation] {
-         end_walk(generation);
-       }});
-  }
-
-  void look_at(const object_key& key, const std::function<void()>& looked_at) {
+  void look_at(const object_key& key, const answer_fn& looked_at) {
     auto* who = owner(*map, key);
     if (!who)
-      note(fail(errc::not_ready, "nobody owns " + key.name));
-    if (!who || who->id == config.node_id)
-      return looked_at();
+      return looked_at(fail(errc::not_ready, "nobody owns " + key.name));
+    if (who->id == config.node_id)
+      return looked_at({});
     give(key, who->id, max_tries, [this, key, looked_at](const error& e) {
-      // Others may not know the bucket yet; ours decides.
-      if (e == errc::object_not_found)
-        missed(key);
-      else if (e && there(*key.bucket))
-        note(e);
-      looked_at();
+      if (e != errc::object_not_found)
+        return looked_at(e);
+      // It was removed meanwhile, or is not where it belongs on this node: the
+      // next walk will tell.
+      walk->miss(key.name
+                 + " was listed, but is not on the mountpath where it belongs");
+      looked_at({});
     });
   }
 
-  bool there(const bucket& x) const {
-    auto now = config.buckets->read()->find(x.ref.bck);
-    return now && (*now)->ref.bid == x.ref.bid;
-  }
-
-  void note(const error& e) {
-    warnings.warn(config.env.steady_ns(),
-                  "rebalance: an object stays for now: " + message_of(e));
-    if (failure.empty())
-      failure = message_of(e);
-  }
-
-  /// What was listed and is not there was removed meanwhile, or is not where it
-  /// belongs on this node: the next walk will tell.
-  void missed(const object_key& key) {
-    if (failure.empty())
-      failure = key.name
-                + " was listed, but is not on the mountpath where it"
-                  " belongs";
-  }
-
-  void end_walk(uint64_t generation) {
-    last_failure = failure;
-    show_book();
-    if (failure.empty() || AIS_MUTANT("walk-failures-ignored")) {
-      done_generation = generation;
-      done_volume = walked_volume;
-      walked = 0;
-      log_info("rebalance " + rebalance_id(generation) + " is done here, "
-               + std::to_string(objects) + " objects sent");
-      return;
-    }
-    walk_later();
+  void end_walk() {
+    last_failure = walk->why_not();
+    show();
+    if (!last_failure.empty() && !AIS_MUTANT("walk-failures-ignored"))
+      return walk->later();
+    done_generation = walk->purpose();
+    done_volume = walked_volume;
+    walk->stop();
+    log_info("rebalance " + rebalance_id(done_generation) + " is done here, "
+             + std::to_string(objects) + " objects sent");
   }
 
   moves_state state(const query_moves& req) {
@@ -516,7 +434,11 @@ rebalance(extended::stateful_pointer<rebalance_state> self,
   auto& st = self->state;
   st.self = self;
   st.config = std::move(config);
-  st.walk.emplace(self, st.config.target, max_giving);
+  auto& c = st.config;
+  st.book.emplace("rebalance", max_kept_rebalances, c.env, c.snaps);
+  st.walk.emplace(
+    self, walk_type::place{c.env, c.target, c.view, c.buckets}, "rebalance",
+    max_giving, [self] { self->delayed_send(self, walk_pause, atom::next_v); });
   self->send(st.config.mover,
              use_settler{caf::actor_cast<settler_actor>(self)});
   return {

@@ -97,7 +97,7 @@ struct rebalance_config {
   /// Brings what we have of an object to its mountpath; null: there is one.
   settler_actor resilver;
   /// Where its parts of rebalances are shown, for XACTIONS.
-  std::shared_ptr<board<std::vector<xact_snap>>> snaps;
+  std::shared_ptr<xact_board> snaps;
 };
 
 /// The id of the job that ends the moves of a generation: "g7".

@@ -1,8 +1,8 @@
 #include "actors/resilver/resilver.hpp"
 
 #include "actors/base/ask.hpp"
-#include "actors/base/gather.hpp"
-#include "actors/target/object_walk.hpp"
+#include "actors/target/whole_walk.hpp"
+#include "actors/xact/xact_book.hpp"
 #include "storage/base/crash.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/mutant.hpp"
@@ -23,6 +23,7 @@ constexpr auto walk_pause = 1s; ///< after one that was not complete
 constexpr int max_tries = 8;    ///< of an object that changes meanwhile
 
 using extended = resilver_actor::extend<caf::reacts_to<atom::tick>>;
+using walk_type = whole_walk<std::remove_pointer_t<extended::pointer>>;
 using view_ptr = std::shared_ptr<const target_view>;
 using answer_fn = std::function<void(const error&)>;
 
@@ -42,16 +43,14 @@ struct resilver_state {
 
   extended::pointer self = nullptr;
   resilver_config config;
-  std::optional<object_walk<std::remove_pointer_t<extended::pointer>>> walk;
-  uint64_t walked = 0; ///< version of the volume that the walk is for
-  std::string failure; ///< why it is to be repeated: the first reason
+  /// For a version of the volume.
+  std::optional<walk_type> walk;
+  std::optional<xact_book> book;
   std::string last_failure;
-  uint64_t objects = 0, bytes = 0; ///< moved
-  std::vector<xact_snap> kept;     ///< oldest first; the last one may run
+  uint64_t objects = 0, bytes = 0;             ///< moved
   std::map<std::string, moving_ptr> under_way; ///< by uname
   std::unordered_set<std::string> settled;     ///< of that version:
   uint64_t settled_version = 0;
-  rare_warnings warnings;
 
   view_ptr view() const { return config.view->read(); }
 
@@ -152,7 +151,7 @@ struct resilver_state {
             AIS_CRASH_POINT("resilver.stored");
             ++objects;
             bytes += x->size_bytes;
-            show_book();
+            show();
             remove(job);
           },
           [this, job](const error& e) { not_stored(job, e); });
@@ -217,131 +216,54 @@ struct resilver_state {
   void look() {
     auto by = view();
     auto& volume = *by->volume;
-    auto other = walked != volume.version;
+    auto other = walk->purpose() != volume.version;
     if (by->mountpaths.empty() || (walk->running() && !other))
       return;
     keep_book(*by);
-    walk->stop();
-    walked = volume.version;
     if (volume.settled)
-      return;
-    std::vector<shard_actor> shards;
-    for (auto* all : {&by->mountpaths, &by->leaving})
-      for (auto& mp : *all)
-        shards.insert(shards.end(), mp->shards.begin(), mp->shards.end());
-    // What they accepted under an earlier view is on disk before we look there.
-    struct go {
-      resilver_state* st;
-      uint64_t version;
-      void deliver(ack) { st->begin_walk(version); }
-      void deliver(const error& e) {
-        if (version != st->walked)
-          return;
-        st->note(e);
-        st->later();
-      }
-    };
-    failure.clear();
-    gather(self, shards, shard_timeout, atom::tick_v, go{this, walked});
+      return walk->stop();
+    walk->begin(volume.version,
+                {[this](const object_key& key,
+                        const std::function<void(const error&)>& looked_at) {
+                   settle(key, looked_at);
+                 },
+                 [this] {
+                   end_walk();
+                 }});
   }
 
-  void begin_walk(uint64_t version) {
-    if (version != walked || walk->running())
-      return;
-    std::deque<bucket_ptr> all;
-    for (auto& [which, b] : config.buckets->read()->buckets)
-      all.push_back(b);
-    walk->begin(
-      "resilver" + std::to_string(version), std::move(all),
-      {[this](const object_key& key, const std::function<void()>& looked_at) {
-         look_at(key, looked_at);
-       },
-       [this](const bucket& b, const error& e) {
-         if (there(b))
-           note(e);
-       },
-       [this, version] {
-         end_walk(version);
-       }});
-  }
-
-  void look_at(const object_key& key, const std::function<void()>& looked_at) {
-    settle(key, [this, key, looked_at](const error& e) {
-      if (e && there(*key.bucket))
-        note(e);
-      looked_at();
-    });
-  }
-
-  bool there(const bucket& x) const {
-    auto now = config.buckets->read()->find(x.ref.bck);
-    return now && (*now)->ref.bid == x.ref.bid;
-  }
-
-  void note(const error& e) {
-    warnings.warn(config.env.steady_ns(),
-                  "resilver: an object stays for now: " + message_of(e));
-    if (failure.empty())
-      failure = message_of(e);
-  }
-
-  void end_walk(uint64_t version) {
-    last_failure = failure;
-    show_book();
-    if (!failure.empty() && !AIS_MUTANT("resilver-failures-ignored"))
-      return later();
+  void end_walk() {
+    last_failure = walk->why_not();
+    show();
+    if (!last_failure.empty())
+      return walk->later();
     log_info("resilver: all objects are on their mountpaths, "
              + std::to_string(objects) + " were moved");
+    auto version = walk->purpose();
     ask<mountpath_changed>(
       self, config.target, change_timeout, objects_settled{version},
       [](mountpath_changed) {},
       [this, version](const error& e) {
-        if (version != walked)
+        if (version != walk->purpose())
           return;
-        note(e);
-        later();
+        walk->note(e);
+        walk->later();
       });
-  }
-
-  void later() {
-    auto version = std::exchange(walked, 0);
-    if (version != 0)
-      self->delayed_send(self, walk_pause, atom::tick_v);
   }
 
   // -- as jobs
 
   void keep_book(const target_view& by) {
-    auto other = !kept.empty() && kept.back().id != by.resilver_id;
-    if (!kept.empty() && kept.back().end_ns == 0
-        && (other || by.volume->settled)) {
-      kept.back().end_ns = config.env.wall_ns();
-      kept.back().aborted = other; // a later one does its work
-    }
-    auto is_new = kept.empty() || kept.back().id != by.resilver_id;
-    if (!by.volume->settled && is_new) {
-      objects = bytes = 0;
-      last_failure.clear();
-      if (kept.size() == max_kept_resilvers)
-        kept.erase(kept.begin());
-      xact_snap snap;
-      snap.id = by.resilver_id;
-      snap.kind = "resilver";
-      snap.start_ns = config.env.wall_ns();
-      kept.push_back(std::move(snap));
-    }
-    show_book();
+    if (by.volume->settled)
+      return book->end(book->last_id() != by.resilver_id);
+    if (book->last_id() == by.resilver_id)
+      return;
+    objects = bytes = 0;
+    last_failure.clear();
+    book->begin(by.resilver_id);
   }
 
-  void show_book() {
-    if (!kept.empty() && kept.back().end_ns == 0) {
-      kept.back().objects = objects;
-      kept.back().bytes = bytes;
-      kept.back().error = last_failure;
-    }
-    if (config.snaps)
-      config.snaps->show(std::make_shared<const std::vector<xact_snap>>(kept));
-  }
+  void show() { book->update(objects, bytes, last_failure); }
 };
 
 extended::behavior_type
@@ -350,7 +272,12 @@ resilver(extended::stateful_pointer<resilver_state> self,
   auto& st = self->state;
   st.self = self;
   st.config = std::move(config);
-  st.walk.emplace(self, st.config.target, max_resilvering);
+  auto& c = st.config;
+  st.book.emplace("resilver", max_kept_resilvers, c.env, c.snaps);
+  st.walk.emplace(self, walk_type::place{c.env, c.target, c.view, c.buckets},
+                  "resilver", max_resilvering, [self] {
+                    self->delayed_send(self, walk_pause, atom::tick_v);
+                  });
   self->send(st.config.target,
              watch_mountpaths{caf::actor_cast<mountpath_watcher>(self)});
   return {

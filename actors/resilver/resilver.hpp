@@ -40,7 +40,7 @@ struct resilver_config {
   std::shared_ptr<board<bmd>> buckets;
   std::shared_ptr<board<target_view>> view;
   /// Where its work is shown, for XACTIONS.
-  std::shared_ptr<board<std::vector<xact_snap>>> snaps;
+  std::shared_ptr<xact_board> snaps;
 };
 
 /// Spawns RESILVER.

@@ -5,6 +5,7 @@
 // Sources: api-control 5; storage-semantics 25.
 #pragma once
 
+#include "actors/base/board.hpp"
 #include "actors/base/type_ids.hpp"
 
 #include <string>
@@ -58,6 +59,9 @@ struct xact_snap {
   bool aborted = false;
   std::string error; ///< the first of them, and how many there were
 };
+
+/// Where an actor shows jobs of its own.
+using xact_board = board<std::vector<xact_snap>>;
 
 struct xact_snaps {
   std::vector<xact_snap> snaps; ///< oldest first

@@ -40,7 +40,7 @@ struct xactions_config {
   std::shared_ptr<fence> gate_fence;
   settler_actor settler;
   /// Jobs that others run by themselves: REBALANCE, RESILVER.
-  std::vector<std::shared_ptr<board<std::vector<xact_snap>>>> others;
+  std::vector<std::shared_ptr<xact_board>> others;
 };
 
 /// Spawns XACTIONS.
