@@ -547,8 +547,40 @@ mountpath::open_at(const bucket_ref& b, std::string_view name,
 // -- writing
 // ----------------------------------------------------------------------
 
+expected<void> mountpath::measure(const space_limits& limits) {
+  auto now = disk_.space(root());
+  if (!now)
+    return now.error();
+  space_.note(*now, limits);
+  return caf::unit;
+}
+
+expected<void> mountpath::room() const {
+  if (!space_.full())
+    return caf::unit;
+  return fail(errc::no_space,
+              "mountpath " + root() + " is out of space ("
+                + std::to_string(space_.used())
+                + "% used, see space.out_of_space): remove objects, or attach"
+                  " another one; writes go on below space.highwm");
+}
+
 expected<writer_ptr> mountpath::begin(const bucket_ref& b, cksum_type type,
                                       uint64_t size_hint, bool replaces) {
+  if (auto ok = room(); !ok)
+    return ok.error();
+  return begin_work(b, type, size_hint, replaces);
+}
+
+expected<writer_ptr> mountpath::begin_copy(const bucket_ref& b, cksum_type type,
+                                           object_reader& from) {
+  if (auto ok = room(); !ok)
+    return ok.error();
+  return copy_work(b, type, from);
+}
+
+expected<writer_ptr> mountpath::begin_work(const bucket_ref& b, cksum_type type,
+                                           uint64_t size_hint, bool replaces) {
   auto path = join(work_dir(b.bck), fresh_name());
   auto f = disk_.create(path);
   if (!f)
@@ -562,9 +594,9 @@ expected<writer_ptr> mountpath::begin(const bucket_ref& b, cksum_type type,
   return out;
 }
 
-expected<writer_ptr> mountpath::begin_copy(const bucket_ref& b, cksum_type type,
-                                           object_reader& from) {
-  auto out = begin(b, type, from.attrs.size_bytes, false);
+expected<writer_ptr> mountpath::copy_work(const bucket_ref& b, cksum_type type,
+                                          object_reader& from) {
+  auto out = begin_work(b, type, from.attrs.size_bytes, false);
   if (!out)
     return out;
   bytes chunk(copy_chunk);
@@ -930,7 +962,7 @@ expected<void> mountpath::rewrite(const bucket_ref& b, std::string_view name) {
   if (!now)
     return now.error();
   auto& attrs = (*now)->attrs;
-  auto writer = begin_copy(b, attrs.cksum.type, **now);
+  auto writer = copy_work(b, attrs.cksum.type, **now);
   if (!writer)
     return writer.error();
   if (auto ok = (*writer)->seal(); !ok)

@@ -33,6 +33,7 @@
 #pragma once
 
 #include "storage/lom.hpp"
+#include "storage/space.hpp"
 
 #include <atomic>
 #include <functional>
@@ -165,6 +166,11 @@ public:
   /// written and synced reads back. A full disk works.
   expected<void> check();
 
+  /// Looks how full the disk is. Above limits.out_of_space no write begins any
+  /// more, until there is room again.
+  expected<void> measure(const space_limits& limits);
+  const space_gauge& space() const noexcept { return space_; }
+
   /// Creates the bucket's directories, tagged with its bid, durably. An older
   /// incarnation that is still there goes to the trash. Repeatable.
   expected<void> create_bucket(const bucket_ref& b);
@@ -196,6 +202,7 @@ public:
 
   /// Starts a write. `size_hint` in bytes, 0 if unknown; `replaces` says that
   /// the object exists (both decide about preallocation, datapath 3.2).
+  /// errc::no_space when the disk is full by the limits.
   expected<writer_ptr> begin(const bucket_ref& b, cksum_type type,
                              uint64_t size_hint, bool replaces);
 
@@ -244,6 +251,11 @@ private:
   mountpath(ais::storage::disk& d, options opts);
 
   expected<void> claim();
+  expected<void> room() const;
+  expected<writer_ptr> begin_work(const bucket_ref& b, cksum_type type,
+                                  uint64_t size_hint, bool replaces);
+  expected<writer_ptr>
+  copy_work(const bucket_ref& b, cksum_type type, object_reader& from);
   std::string work_dir(const bck& b) const;
   std::string fresh_name();
   /// Puts a sealed work file in its place. @returns the path it has now.
@@ -272,6 +284,7 @@ private:
   ais::storage::disk& disk_;
   options opts_;
   fs_identity fs_; ///< at open
+  space_gauge space_;
   uint64_t digest_ = 0;
   std::atomic<uint64_t> next_name_{0};
   /// Shared: commit and remove; exclusive: conversions of a place.

@@ -18,6 +18,8 @@ inline constexpr uint64_t state_cluster_started = 2;
 inline constexpr uint64_t state_node_started = 4;
 inline constexpr uint64_t state_rebalancing = 8;
 inline constexpr uint64_t state_resilvering = 32;
+inline constexpr uint64_t state_out_of_space = 256;
+inline constexpr uint64_t state_low_capacity = 2048;
 inline constexpr uint64_t state_disk_fault = 8192;
 
 /// What the node shows to whoever serves requests in its process.

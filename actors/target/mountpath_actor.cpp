@@ -11,21 +11,37 @@ namespace ais {
 
 namespace {
 
+struct look_for_space {};
+
+} // namespace
+
+} // namespace ais
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::look_for_space)
+
+namespace ais {
+
+namespace {
+
 using namespace std::chrono_literals;
 
 /// Trash is removed in steps, so that bucket operations never wait long.
 constexpr size_t files_per_sweep = 4096;
 constexpr auto shard_tick = 60s;
 constexpr auto shard_stop_timeout = 10s;
+/// Between two looks how full the disk is: far from full, and not.
+constexpr auto space_pause = 10s;
+constexpr auto space_pause_near = 1s;
+constexpr unsigned near_percent = 15; ///< below the limit
 
 /// Between the two checks that take a disk out.
 constexpr auto check_again = 1s;
 /// Between checks that were passed, while operations fail.
 constexpr int64_t check_pause_ns = 5'000'000'000;
 
-using mountpath_impl = mountpath_actor::extend<caf::reacts_to<atom::next>,
-                                               caf::reacts_to<atom::tick>,
-                                               caf::reacts_to<atom::flush>>;
+using mountpath_impl = mountpath_actor::extend<
+  caf::reacts_to<atom::next>, caf::reacts_to<atom::tick>,
+  caf::reacts_to<atom::flush>, caf::reacts_to<look_for_space>>;
 
 struct mountpath_state {
   static inline const char* name = "mountpath";
@@ -58,9 +74,29 @@ struct mountpath_state {
     for (size_t i = 0; i < config.io_actors; ++i)
       io.push_back(spawn_io(sys, config.env));
     self->delayed_send(self, shard_tick, atom::tick_v);
+    measure();
     sweep_later();
     return std::make_shared<const mountpath_handles>(
       mountpath_handles{disk, shards, io});
+  }
+
+  void measure() {
+    auto limits
+      = config.limits ? *config.limits->read() : storage::space_limits{};
+    auto& space = disk->space();
+    auto was_full = space.full();
+    if (auto ok = disk->measure(limits); !ok)
+      log_warning("mountpath " + config.root
+                  + ": cannot tell how full it is: " + message_of(ok.error()));
+    auto percent = std::to_string(space.used()) + "% of its disk are used";
+    if (space.full() && !was_full)
+      log_error("mountpath " + config.root
+                + " takes no more content: " + percent);
+    if (was_full && !space.full())
+      log_info("mountpath " + config.root + " takes content again: " + percent);
+    auto near = space.used() + near_percent > limits.out_of_space;
+    self->delayed_send(self, near ? space_pause_near : space_pause,
+                       look_for_space{});
   }
 
   expected<void> reconcile_with(const std::vector<storage::bucket_ref>& want) {
@@ -213,6 +249,7 @@ mountpath(mountpath_impl::stateful_pointer<mountpath_state> self,
     },
     [&st](atom::sweep) { return st.sweep_all(); },
     [&st](atom::next) { st.sweep(); },
+    [&st](const look_for_space&) { st.measure(); },
     [&st, self](atom::tick) {
       for (auto& x : st.shards)
         caf::anon_send(x, atom::tick_v);

@@ -1,6 +1,7 @@
 // A MOUNTPATH actor owns one disk: it opens it, creates and destroys the
-// buckets' directories on it, removes trash in the background, and owns the
-// shards and IO actors that work on its objects. It may block.
+// buckets' directories on it, removes trash in the background, looks how full
+// it is, and owns the shards and IO actors that work on its objects. It may
+// block.
 #pragma once
 
 #include "actors/target/io.hpp"
@@ -79,6 +80,8 @@ struct mountpath_config {
   size_t cached_leases = 4096;              ///< open files, all shards together
   std::shared_ptr<board<smap>> map;         ///< of shard_config
   std::shared_ptr<board<target_view>> view; ///< the same
+  /// When it is full; null: the usual limits.
+  std::shared_ptr<board<storage::space_limits>> limits;
   /// The disk failed two checks in a row.
   std::function<void(const error&)> failed;
 };

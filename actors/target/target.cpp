@@ -51,6 +51,8 @@ struct target_state {
   bool changing = false; ///< the mountpaths
   /// Disks that fail are taken out (fshc.enabled).
   bool health_checked = true;
+  std::shared_ptr<board<storage::space_limits>> limits
+    = std::make_shared<board<storage::space_limits>>();
   bool leaving = false;  ///< no buckets any more
   uint64_t promised = 0; ///< highest epoch seen
   size_t counting = 0;
@@ -72,12 +74,23 @@ struct target_state {
     return out;
   }
 
+  void configure(const cluster_config& x) {
+    auto percent = [&](const char* key) {
+      return static_cast<unsigned>(x.values.integer(key));
+    };
+    health_checked = x.values.flag("fshc.enabled");
+    storage::space_limits now{percent("space.highwm"),
+                              percent("space.out_of_space")};
+    if (now != *limits->read())
+      limits->show(std::make_shared<const storage::space_limits>(now));
+  }
+
   // -- start
 
   caf::result<ack> start(const start_target& how) {
     applied = how.state->buckets;
     applied_at = how.state->at;
-    health_checked = how.state->config->values.flag("fshc.enabled");
+    configure(*how.state->config);
     view.node_id = config.node_id;
     auto all = with_arguments(config.known, config.mountpaths);
     if (!all)
@@ -133,6 +146,7 @@ struct target_state {
     c.shards = config.shards;
     c.map = config.map;
     c.view = shown;
+    c.limits = limits;
     c.failed = [me = caf::actor_cast<caf::weak_actor_ptr>(self),
                 path](const error& e) {
       if (auto target = me.lock())
@@ -521,7 +535,7 @@ struct target_state {
 
   void see(const sync_view& x) {
     promised = std::max(promised, x.promised);
-    health_checked = x.state->config->values.flag("fshc.enabled");
+    configure(*x.state->config);
     if (x.state->at <= applied_at)
       return;
     next = x;

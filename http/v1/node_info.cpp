@@ -33,6 +33,10 @@ uint64_t state_flags(const facts& e) {
   for (auto& m : view->volume->mountpaths)
     if (!m.fault.empty())
       out |= state_disk_fault;
+  for (auto& mp : view->mountpaths) {
+    out |= mp->disk->space().full() ? state_out_of_space : 0;
+    out |= mp->disk->space().low() ? state_low_capacity : 0;
+  }
   if (!view->volume->settled)
     out |= state_resilvering;
   if (moving(e.map()) && !view->node_id.empty())
@@ -116,6 +120,7 @@ std::string label_of(const volume& x, const std::string& path) {
 json::object capacity_json(const facts& e) {
   json::object mountpaths;
   uint64_t used = 0, avail = 0, max = 0, min = 100, sum = 0, n = 0;
+  std::string full;
   for (auto& mp : e.target()->mountpaths) {
     auto& disk = mp->disk->disk();
     auto space = disk.space(mp->disk->root());
@@ -131,6 +136,8 @@ json::object capacity_json(const facts& e) {
          {"used", std::to_string(space->used_bytes)},
          {"avail", std::to_string(space->avail_bytes)},
          {"pct_used", pct}};
+    if (mp->disk->space().full())
+      full += (full.empty() ? "out of space: " : ", ") + mp->disk->root();
     used += space->used_bytes;
     avail += space->avail_bytes;
     max = std::max(max, pct);
@@ -139,7 +146,7 @@ json::object capacity_json(const facts& e) {
     ++n;
   }
   return {{"mountpaths", std::move(mountpaths)},
-          {"cs_err", ""},
+          {"cs_err", full},
           {"total_used", std::to_string(used)},
           {"total_avail", std::to_string(avail)},
           {"pct_max", max},

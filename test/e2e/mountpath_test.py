@@ -50,7 +50,7 @@ def flags(node):
     return int(r.json()["flags"])
 
 
-RESILVERING, DISK_FAULT = 32, 8192
+RESILVERING, OUT_OF_SPACE, DISK_FAULT = 32, 256, 8192
 
 
 def settled(node):
@@ -378,3 +378,33 @@ def test_targets_and_mountpaths_at_once(tmp_path):
         writers.check()
     finally:
         cluster.stop()
+
+
+def test_a_full_disk_refuses_writes(two):
+    """By the limits of the configuration, with the disk that this runs on."""
+    url = f"{two.url}/v1/cluster/set-config"
+    full = {f"space.{x}": 1 for x in ("cleanupwm", "lowwm", "highwm", "out_of_space")}
+    assert requests.put(url, params=full, timeout=TIMEOUT).ok
+    two.wait_until(lambda: flags(two) & OUT_OF_SPACE)
+    r = store(two, "new")
+    assert r.status_code == 507 and "out of space" in r.text, r.text
+    for size in (10, 3_000_000):
+        r = store(two, two.names[0], b"x" * size)
+        assert r.status_code == 507, r.text
+    capacity = requests.get(
+        f"{two.url}/v1/reverse/daemon",
+        headers={"Ais-Node-Id": target_id(two)},
+        params={"what": "disk"},
+        timeout=TIMEOUT,
+    ).json()
+    assert str(two.mountpaths[0]) in capacity["cs_err"]
+    # Reading and deleting go on; nothing is lost.
+    check(two, two.names)
+    url_of = f"{two.url}/v1/objects/b/{two.names[1]}"
+    assert requests.delete(url_of, timeout=TIMEOUT).ok
+    room = {"cleanupwm": 97, "lowwm": 98, "highwm": 99, "out_of_space": 100}
+    room = {f"space.{k}": v for k, v in room.items()}
+    assert requests.put(url, params=room, timeout=TIMEOUT).ok
+    two.wait_until(lambda: not flags(two) & OUT_OF_SPACE)
+    assert store(two, "new").ok
+    assert not two.work_files()

@@ -483,3 +483,42 @@ TEST_CASE("mountpath: what an earlier process left unsynced is made durable"
   CHECK(get(*f.mp, "x") == "two");
   CHECK(f.after_crash() == "two");
 }
+
+TEST_CASE("mountpath: a full disk takes no new content", "[storage]") {
+  memory_disk d{1 << 20};
+  REQUIRE(make_dirs(d, "/root"));
+  auto mp = open(d, "/root");
+  REQUIRE(mp->create_bucket(the_bucket));
+  const space_limits limits{50, 80};
+  REQUIRE(mp->measure(limits));
+  CHECK_FALSE(mp->space().low());
+  REQUIRE(put(*mp, "a", std::string(300'000, 'a')));
+  REQUIRE(put(*mp, "b", std::string(400'000, 'b')));
+  REQUIRE(mp->measure(limits));
+  CHECK(mp->space().used() == 66);
+  CHECK(mp->space().low());
+  CHECK_FALSE(mp->space().full());
+  REQUIRE(put(*mp, "c", std::string(200'000, 'c')));
+
+  REQUIRE(mp->measure(limits));
+  CHECK(mp->space().full());
+  auto refused = mp->begin(the_bucket, cksum_type::xxhash2, 1, false);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == errc::no_space);
+  auto a = mp->open_object(the_bucket, "a");
+  REQUIRE(a);
+  CHECK(mp->begin_copy(the_bucket, cksum_type::xxhash2, **a).error()
+        == errc::no_space);
+  CHECK(get(*mp, "a") == std::string(300'000, 'a')); // nothing is lost
+  a->reset();
+
+  // Not as soon as it is a little below, but below the first limit.
+  REQUIRE(mp->remove(the_bucket, "c", durability::sync));
+  REQUIRE(mp->measure(limits));
+  CHECK(mp->space().full());
+  REQUIRE(mp->remove(the_bucket, "b", durability::sync));
+  REQUIRE(mp->measure(limits));
+  CHECK_FALSE(mp->space().full());
+  CHECK_FALSE(mp->space().low());
+  CHECK(put(*mp, "d", "again"));
+}
