@@ -21,6 +21,7 @@ import msgpack
 import requests
 
 import bench_cluster
+import bench_moves
 from harness import KEYS, SIZES, compare, interleave, make_bucket
 from harness import run_wrk, start_nginx, start_node
 
@@ -158,7 +159,7 @@ def bench_many(o, dir, rows):
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cases = {"get": bench_get, "put": bench_put, "many": bench_many}
-    cases |= bench_cluster.CASES
+    cases |= bench_cluster.CASES | bench_moves.CASES
     p.add_argument("--case", choices=list(cases), action="append")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=int, default=2)

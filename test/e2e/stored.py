@@ -72,13 +72,24 @@ def check(node, names):
             assert r.content == content(name), name
 
 
+def short(data):
+    return data and data[:20]
+
+
 class Writers:
     """Overwrites, deletes and reads in threads; remembers what was not right."""
 
-    def __init__(self, node, names, threads=4):
-        self.node, self.names, self.count = node, names, threads
+    numbers = itertools.count()  # no content comes twice
+
+    def __init__(self, node, names, threads=4, state=None, timeout=TIMEOUT):
+        """`node`: one, or a function that returns those that may be asked."""
+        self.nodes = node if callable(node) else lambda: [node]
+        self.names, self.count, self.timeout = names, threads, timeout
         self.stop = threading.Event()
-        self.state = {}  # name -> contents that it may have; None: there is none
+        # name -> contents that it may have; None: there is none
+        self.state = {} if state is None else state
+        # The same of requests without an answer: they may yet be carried out.
+        self.pending = {}
         self.failures = []
         self.acked = 0
         self.threads = [
@@ -95,43 +106,58 @@ class Writers:
         for t in self.threads:
             t.join()
 
-    def may_be(self, name):
+    def known(self, name):
         return self.state.get(name, {content(name)})
 
+    def may_be(self, name):
+        return self.known(name) | self.pending.get(name, set())
+
+    def ask(self, some, method, name, data=None):
+        """The answer of any of the nodes; None: there was none."""
+        url = f"{some.choice(self.nodes()).url}/v1/objects/b/{name}"
+        try:
+            return requests.request(method, url, data=data, timeout=self.timeout)
+        except requests.RequestException:
+            return None
+
     def work(self, k):
-        numbers = itertools.count()
         names = self.names[k :: self.count]
-        some = random.Random(k)
+        some = random.Random()
         while not self.stop.is_set():
             name = some.choice(names)
             if some.random() < 0.3:
-                url = f"{self.node.url}/v1/objects/b/{name}"
-                r = requests.delete(url, timeout=TIMEOUT)
                 value = None
-                ok = r.ok or r.status_code == 404
+                r = self.ask(some, "DELETE", name)
+                ok = r is not None and (r.ok or r.status_code == 404)
             else:
-                value = f"{k}-{next(numbers)}".encode()
-                r = store(self.node, name, value)
-                ok = r.ok
+                value = f"{next(self.numbers)}-".encode() * some.choice([1, 1, 1, 20_000])
+                r = self.ask(some, "PUT", name, value)
+                ok = r is not None and r.ok
             if ok:
                 self.state[name] = {value}
                 self.acked += 1
+            elif r is None:
+                self.pending[name] = self.pending.get(name, set()) | {value}
             else:  # it may be, or not
-                self.state[name] = self.may_be(name) | {value}
-            r = load(self.node, name)
+                self.state[name] = self.known(name) | {value}
+            r = self.ask(some, "GET", name)
+            if r is None or r.status_code not in (200, 404):
+                continue
             seen = None if r.status_code == 404 else r.content
-            if r.status_code in (200, 404) and seen not in self.may_be(name):
-                self.failures.append((name, seen, self.state[name]))
+            if seen not in self.may_be(name):
+                self.failures.append((name, short(seen), {short(x) for x in self.may_be(name)}))
 
     def check(self):
         """Afterwards: everything is as it was acknowledged."""
         assert not self.failures, self.failures[:3]
         assert self.acked > 0
         there = []
+        node = self.nodes()[0]
         for name in self.names:
-            r = patient(load, self.node, name)
+            r = patient(load, node, name)
             seen = None if r.status_code == 404 else r.content
             assert r.status_code in (200, 404), r.text
-            assert seen in self.may_be(name), name
+            assert seen in self.may_be(name), (name, short(seen))
+            self.state[name] = {seen}
             there += [name] if seen is not None else []
-        assert names_of(self.node) == sorted(there)
+        assert names_of(node) == sorted(there)
