@@ -1,6 +1,7 @@
 #include "actors/meta/vault.hpp"
 
 #include "actors/meta/meta_store.hpp"
+#include "actors/meta/volume.hpp"
 #include "storage/base/log.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -20,20 +21,17 @@ struct vault_state {
   environment env;
   std::unique_ptr<meta_store> store;
   disk_keeper keeper;              ///< of the second copy's disk
-  std::set<std::string> known;     ///< kinds that there are
   std::set<std::string> forgotten; ///< kinds, for good
 
   expected<void> forget(const forget_meta& x) {
     if (x.for_good)
       forgotten.insert(x.kind);
-    known.erase(x.kind);
     return store->forget(x.kind);
   }
 
   expected<void> save(const save_meta& x) {
     if (forgotten.count(x.kind))
       return fail(errc::conflict, "this node has left its cluster");
-    known.insert(x.kind);
     auto saved = store->save(x.kind, x.version, x.json);
     if (!saved && keeper)
       self->send(keeper, io_failed{});
@@ -44,8 +42,6 @@ struct vault_state {
     auto json = store->load(x.kind);
     if (!json)
       return json.error();
-    if (!json->empty())
-      known.insert(x.kind);
     return loaded_meta{std::move(*json)};
   }
 
@@ -55,6 +51,35 @@ struct vault_state {
       if (auto ok = there.forget(kind); !ok)
         return ok;
     return caf::unit;
+  }
+
+  /// Removes what an earlier time has left there; not before all is surely in
+  /// the first copy.
+  expected<void> make_way(const std::string& dir) {
+    auto dirs = store->dirs();
+    meta_store first{*env.disk, {dirs.front()}};
+    for (auto* kind : meta_kinds) {
+      auto whole = first.load(kind);
+      if (!whole && dirs.size() == 2)
+        whole = store->load(kind);
+      if (!whole)
+        return whole.error();
+    }
+    return remove_all(dir);
+  }
+
+  found_copy find(const find_copy& x) const {
+    found_copy out;
+    uint64_t newest = 0;
+    for (auto& dir : x.dirs) {
+      auto text = meta_store{*env.disk, {dir}}.load("mountpaths");
+      auto there = text ? parse_volume(*text) : text.error();
+      if (!there || there->copy_at != dir || there->version < newest)
+        continue;
+      newest = there->version;
+      out.dir = dir;
+    }
+    return out;
   }
 
   expected<void> move_copy(const keep_copy& x) {
@@ -71,17 +96,12 @@ struct vault_state {
     if (auto ok = storage::write_file(*env.disk, probe, {}); !ok)
       return ok;
     static_cast<void>(env.disk->remove_file(probe));
-    if (!x.current)
-      if (auto ok = remove_all(x.dir); !ok)
-        return ok;
-    for (auto& kind : known) {
-      // A load brings both copies up to date: the first one by the second one
-      // of before, then that of now.
-      if (auto ok = store->load(kind); !ok)
-        log_warning("this node's " + kind + ": " + message_of(ok.error()));
+    if (auto ok = x.current ? expected<void>{caf::unit} : make_way(x.dir); !ok)
+      return ok;
+    // A load brings both copies up to date.
+    for (auto* kind : meta_kinds)
       if (auto ok = next->load(kind); !ok)
         return ok.error();
-    }
     if (dirs.size() == 2)
       static_cast<void>(remove_all(dirs[1])); // its disk may be broken
     store = std::move(next);
@@ -110,6 +130,7 @@ vault(vault_actor::stateful_pointer<vault_state> self, environment env,
   return {
     [&st](const forget_meta& x) { return to_result(st.forget(x)); },
     [&st](const keep_copy& x) { return to_result(st.move_copy(x)); },
+    [&st](const find_copy& x) { return st.find(x); },
     [&st](const save_meta& x) { return to_result(st.save(x)); },
     [&st](const load_meta& x) -> caf::result<loaded_meta> {
       auto loaded = st.load(x);

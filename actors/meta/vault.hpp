@@ -49,6 +49,15 @@ struct keep_copy {
   bool current = false;
 };
 
+/// Looks for the second copy, for a node that does not know where it is.
+struct find_copy {
+  std::vector<std::string> dirs; ///< where it may be
+};
+
+struct found_copy {
+  std::string dir; ///< empty: in none of them
+};
+
 struct load_meta {
   std::string kind;
 };
@@ -68,8 +77,12 @@ using vault_actor = caf::typed_actor<
   caf::replies_to<save_meta>::with<ack>,
   // Returns when it is gone, durably.
   caf::replies_to<forget_meta>::with<ack>,
-  // Returns when there is one; io_error, no_space: then all is as before.
+  // Returns when all of it is there; io_error, no_space, integrity (the first
+  // copy is damaged, and this is not the second): then all is as before.
   caf::replies_to<keep_copy>::with<ack>,
+  // Every copy tells where the second one is (volume::copy_at): what is found
+  // says so of itself, and is the newest that does.
+  caf::replies_to<find_copy>::with<found_copy>,
   // errc::integrity when there are copies but none can be trusted.
   caf::replies_to<load_meta>::with<loaded_meta>>;
 
@@ -83,5 +96,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::save_meta)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::forget_meta)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::io_failed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::keep_copy)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::find_copy)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::found_copy)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::load_meta)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::loaded_meta)

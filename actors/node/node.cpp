@@ -105,7 +105,8 @@ struct node_state {
   overrides own;
   vault_actor vault;
   volume known_volume;  ///< the target's mountpaths, as they were
-  std::string copy_dir; ///< of the metadata
+  std::string copy_at;  ///< where the second copy was; empty: not known
+  std::string copy_dir; ///< where it is now
   metasync_actor metasync;
   gate_actor gate;
   mover_actor mover;     ///< null without a target
@@ -121,31 +122,56 @@ struct node_state {
 
   void open_vault() {
     vault = spawn_vault(self->system(), config.env, config.dir + "/conf");
-    // Where the second copy of all is, the first one tells; without it, the
-    // arguments do.
-    load_volume([this] {
-      std::vector<std::string> dirs;
-      for (auto& m : known_volume.mountpaths)
-        if (m.state == mpath_state::enabled)
-          dirs.insert(
-            m.path == known_volume.copy_at ? dirs.begin() : dirs.end(), m.path);
-      if (config.target && dirs.empty())
-        dirs.push_back(config.mountpaths.front());
-      dirs.push_back(config.dir + "/conf.copy");
-      keep_copy_at(std::move(dirs));
-    });
+    // Where the second copy of all is, the first one tells.
+    self->request(vault, load_timeout, load_meta{"mountpaths"})
+      .then(
+        [this](loaded_meta& x) {
+          auto parsed = parse_volume(x.json);
+          if (!parsed || x.json.empty())
+            return look_for_copy(parsed ? error{} : parsed.error());
+          known_volume = std::move(*parsed);
+          copy_at = known_volume.copy_at;
+          keep_copy_somewhere();
+        },
+        [this](const error& e) { look_for_copy(e); });
+  }
+
+  /// The first copy is new, lost, or damaged (`why`): then the second one tells
+  /// who we are.
+  void look_for_copy(const error& why) {
+    find_copy where;
+    if (config.target)
+      where.dirs = config.mountpaths;
+    where.dirs.push_back(config.dir + "/conf.copy");
+    self->request(vault, load_timeout, std::move(where))
+      .then(
+        [this, why](const found_copy& x) {
+          if (why && x.dir.empty())
+            return give_up(why);
+          copy_at = x.dir;
+          keep_copy_somewhere();
+        },
+        [this](error& e) { give_up(e); });
+  }
+
+  void keep_copy_somewhere() {
+    std::vector<std::string> dirs;
+    for (auto& m : known_volume.mountpaths)
+      if (m.state == mpath_state::enabled)
+        dirs.insert(m.path == copy_at ? dirs.begin() : dirs.end(), m.path);
+    if (config.target && dirs.empty())
+      dirs.push_back(copy_at.empty() ? config.mountpaths.front() : copy_at);
+    dirs.push_back(config.dir + "/conf.copy");
+    keep_copy_at(std::move(dirs));
   }
 
   /// In the first one that can take it.
   void keep_copy_at(std::vector<std::string> dirs) {
     copy_dir = dirs.front();
     dirs.erase(dirs.begin());
-    // Without a list of mountpaths, conf is new or lost: then it is the copy
-    // that tells who we are.
-    auto current
-      = known_volume.copy_at.empty() || copy_dir == known_volume.copy_at;
+    auto current = copy_at.empty() || copy_dir == copy_at;
     self->request(vault, load_timeout, keep_copy{copy_dir, {}, current})
-      .then([this](ack) { load_volume([this] { load_identity(); }); },
+      .then([this](ack) { load_volume(); },
             [this, dirs](error& e) {
               if (dirs.empty())
                 return give_up(e);
@@ -155,14 +181,13 @@ struct node_state {
             });
   }
 
-  template <class F>
-  void load_volume(F then) {
-    load("mountpaths", [this, then](const std::string& text) mutable {
+  void load_volume() {
+    load("mountpaths", [this](const std::string& text) {
       auto parsed = parse_volume(text);
       if (!parsed)
         return give_up(parsed.error());
       known_volume = std::move(*parsed);
-      then();
+      load_identity();
     });
   }
 

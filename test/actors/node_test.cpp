@@ -236,8 +236,15 @@ TEST_CASE_METHOD(fixture,
     change(op::enable); // the copy stays where it is now
   REQUIRE(ask<ack>(handles.proxy, create_bucket{named("c"), ""}));
   stop();
-  for (auto kind : {"node", "epoch", "state"})
-    REQUIRE(disk.flip_bit(std::string{"/root/node/conf/.ais."} + kind, 30, 1));
+  auto damage = [this](std::initializer_list<const char*> kinds) {
+    for (auto kind : kinds)
+      REQUIRE(
+        disk.flip_bit(std::string{"/root/node/conf/.ais."} + kind, 30, 1));
+  };
+  if (GENERATE(false, true))
+    damage({"node", "epoch", "state", "mountpaths"});
+  else
+    REQUIRE(storage::remove_tree(disk, "/root/node/conf"));
   REQUIRE(start());
   CHECK(handles.target_id == id);
   CHECK(boards->buckets->read()->find(named("b")));
@@ -256,5 +263,21 @@ TEST_CASE_METHOD(fixture,
     stop();
     REQUIRE(start());
     CHECK(boards->buckets->read()->find(named("d")));
+  }
+  SECTION("and stays whole when no mountpath can take it for a while") {
+    stop();
+    disk.fault
+      = [](storage::disk_op, const std::string& path) -> std::optional<errc> {
+      auto probe = path.find("/mp") != std::string::npos
+                   && path.find(".ais.probe") != std::string::npos;
+      return probe ? std::optional{errc::io_error} : std::nullopt;
+    };
+    CHECK_FALSE(start());
+    stop_dead();
+    disk.fault = nullptr;
+    damage({"node", "epoch", "state"});
+    REQUIRE(start());
+    CHECK(handles.target_id == id);
+    CHECK(boards->buckets->read()->find(named("c")));
   }
 }

@@ -114,10 +114,13 @@ void cluster::start(node_t id) {
       if (who.process != process)
         return;
       who.started = bool(x);
-      if (x)
+      if (x) {
         who.handles = *x;
-      else
+      } else {
         who.failed = x.error();
+        w.trace("node " + std::to_string(id)
+                + " cannot start: " + message_of(x.error()));
+      }
     },
     std::chrono::seconds{100'000});
 }

@@ -278,7 +278,7 @@ void nemesis::damage(node_t id) {
   dirs.push_back(c_.options(id).target ? "/root/mp1" : "/root/node/conf.copy");
   std::vector<std::string> files;
   if (w_.chance(0.5)) {
-    for (auto kind : {"state", "epoch"})
+    for (auto kind : {"state", "epoch", "node", "mountpaths"})
       files.push_back(dirs[weak - 1] + "/.ais." + kind);
   } else {
     for (size_t i = 0; i < c_.options(id).mountpaths; ++i) {

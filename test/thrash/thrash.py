@@ -258,7 +258,7 @@ class Thrash:
                 node.start(wait=False)
         starting = [n for n in self.cluster.nodes if n.alive() and not n.started()]
         if starting:
-            self.why = f"{starting[0].dir.name} does not answer"
+            self.why = f"{starting[0].dir.name} has not started: {health(starting[0])}"
             return False
         while self.maintained - set(self.leaving):
             if not self.end_maintenance():
@@ -300,6 +300,15 @@ class Thrash:
             before = statistics.median(seen[:third])
             worst = max(worst, statistics.median(seen[-third:]) / before - 1)
         return worst
+
+
+def health(node):
+    """What a node says that is not well."""
+    try:
+        r = requests.get(node.url + "/v1/health", timeout=5)
+        return f"{r.status_code} {r.text}"
+    except requests.RequestException as e:
+        return str(e)
 
 
 def set_without(nodes, others):
