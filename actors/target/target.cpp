@@ -165,8 +165,8 @@ struct target_state {
           || e == errc::unsupported)
         return end(e);
       if (++opens[path] < max_opens) {
-        log_warning("mountpath " + path + " cannot be opened, trying again: "
-                    + message_of(e));
+        log_warning("mountpath " + path
+                    + " cannot be opened, trying again: " + message_of(e));
         again = [this, &x, end] {
           open_next(x, end);
         };
