@@ -12,22 +12,19 @@ namespace ais {
 namespace {
 
 constexpr auto commit_timeout = change_timeout;
+constexpr auto retry_pause = std::chrono::seconds{1};
+
+using extended = administration_actor::extend<caf::reacts_to<atom::tick>>;
 
 struct administration_state {
   static inline const char* name = "administration";
 
-  administration_actor::pointer self = nullptr;
+  extended::pointer self = nullptr;
   administration_config config;
   sync_view view;
   std::string running; ///< what goes on; empty: nothing
 
-  /// Targets that give away their objects, and what follows then.
-  struct leaving {
-    std::string what; ///< "shutdown-node of t[..]"
-    std::vector<std::string> ids;
-    std::function<void()> then;
-  };
-  std::vector<leaving> emptying;
+  bool resting = false; ///< after a failure
 
   /// Members that were admitted, to be seen in the map.
   struct {
@@ -54,41 +51,80 @@ struct administration_state {
   void done(caf::typed_response_promise<T> answer, T x) {
     running.clear();
     answer.deliver(std::move(x));
-    emptied();
+    dismiss_empty();
   }
   template <class T>
   void failed(caf::typed_response_promise<T> answer, error e) {
     running.clear();
     answer.deliver(std::move(e));
-    emptied();
+    if (!std::exchange(resting, true))
+      self->delayed_send(self, retry_pause, atom::tick_v);
   }
 
   void see(const sync_view& x) {
     view = x;
     arrive();
-    emptied();
+    dismiss_empty();
   }
 
-  /// Goes on with operations whose targets have given away their objects.
-  /// Another primary does not know of them: they are to be asked for again.
-  void emptied() {
-    if (!view.primary)
-      emptying.clear();
-    std::erase_if(emptying, [this](auto& x) {
-      auto back = std::any_of(x.ids.begin(), x.ids.end(), [this](auto& id) {
-        auto* node = map().find(id);
-        return !node || active(*node);
-      });
-      if (back)
-        log_warning(x.what + " is given up: it is not in maintenance any more");
-      return back;
-    });
-    if (emptying.empty() || moving(map()) || !running.empty())
+  /// Goes on with nodes that are to leave and have given away their objects,
+  /// whoever was primary when that began.
+  void dismiss_empty() {
+    if (!view.primary || moving(map()) || !running.empty() || resting)
       return;
-    auto next = std::move(emptying.front());
-    emptying.erase(emptying.begin());
-    running = next.what;
-    next.then();
+    std::vector<snode> nodes;
+    for (auto* all : {&map().proxies, &map().targets})
+      for (auto& [id, x] : *all)
+        if ((x.flags & snode_leaving) != 0
+            && (nodes.empty() || intents_of(nodes.front()) == intents_of(x)))
+          nodes.push_back(x);
+    if (nodes.empty())
+      return;
+    auto req = order_of(nodes);
+    running = description(req.what, nodes);
+    log_info(running + ": no objects are placed there any more");
+    caf::typed_response_promise<ack> nobody;
+    if (req.what == node_action::decommission)
+      return erase(req, nodes, nobody);
+    carry(
+      [ids = req.ids](cluster_state& x) {
+        return set_flags(x, ids, snode_maintenance, false);
+      },
+      nobody,
+      [this, req, nodes, nobody] {
+        dismiss_all(req, nodes, peers_of(nodes), nobody);
+      });
+  }
+
+  static uint64_t intents_of(const snode& x) {
+    return x.flags & (snode_intents | snode_decommission);
+  }
+
+  static uint64_t intents_of(const change_nodes& req) {
+    return snode_leaving | (req.rm_user_data ? snode_rm_user_data : 0)
+           | (req.keep_config ? snode_keep_config : 0)
+           | (req.keep_running ? snode_keep_running : 0);
+  }
+
+  /// What was ordered of nodes with the same intents.
+  static change_nodes order_of(const std::vector<snode>& nodes) {
+    auto flags = nodes.front().flags;
+    change_nodes out;
+    out.what = (flags & snode_decommission) != 0 ? node_action::decommission
+                                                 : node_action::shutdown;
+    out.ids = ids_of(nodes);
+    out.rm_user_data = (flags & snode_rm_user_data) != 0;
+    out.keep_config = (flags & snode_keep_config) != 0;
+    out.keep_running = (flags & snode_keep_running) != 0;
+    return out;
+  }
+
+  static std::string
+  description(node_action what, const std::vector<snode>& nodes) {
+    auto out = std::string{to_string(what)} + " of";
+    for (auto& x : nodes)
+      out += ' ' + name_of(x);
+    return out;
   }
 
   // -- maintenance, shutdown, decommission, removal
@@ -102,9 +138,7 @@ struct administration_state {
       return confirmed(nodes.error());
     if (nodes->empty())
       return confirmed({});
-    running = what + " of";
-    for (auto& x : *nodes)
-      running += ' ' + name_of(x);
+    running = description(req.what, *nodes);
     log_info(running);
     auto answer = self->make_response_promise<ack>();
     auto out = req.what == node_action::decommission
@@ -115,25 +149,22 @@ struct administration_state {
       else
         dismiss_all(req, nodes, peers_of(nodes), to);
     };
-    auto ids = ids_of(*nodes);
     auto lasts = req.what != node_action::start_maintenance
                  && req.what != node_action::stop_maintenance
                  && moves(*nodes, req);
-    auto then = [this, next, answer, lasts, ids]() mutable {
-      if (!lasts)
-        return next(answer);
+    auto then = [this, next, answer, lasts]() mutable {
       // Objects move for as long as it takes; nobody waits for that, and other
-      // operations may come in between.
-      std::erase_if(emptying, [&](auto& x) { return x.ids == ids; });
-      emptying.push_back({running, std::move(ids), [next] {
-                            next(caf::typed_response_promise<ack>{});
-                          }});
-      done(answer, ack{});
+      // operations may come in between. See dismiss_empty().
+      if (lasts)
+        done(answer, ack{});
+      else
+        next(answer);
     };
     // Where objects are not placed any more, nobody must serve them from then
     // on: this change is carried out before the next begins.
-    carry([ids, flag = flag_of(req.what), move = moves(*nodes, req)](
-            cluster_state& x) { return set_flags(x, ids, flag, move); },
+    auto flags = flag_of(req.what) | (lasts ? intents_of(req) : 0);
+    carry([ids = ids_of(*nodes), flags, move = moves(*nodes, req)](
+            cluster_state& x) { return set_flags(x, ids, flags, move); },
           answer, then);
     return answer;
   }
@@ -266,16 +297,16 @@ struct administration_state {
 
   static expected<void>
   set_flags(cluster_state& x, const std::vector<std::string>& ids,
-            uint64_t flag, bool move) {
+            uint64_t flags, bool move) {
     auto next = std::make_shared<smap>(*x.map);
     for (auto& id : ids) {
       auto* node = find(*next, id);
       if (!node)
         return fail(errc::node_not_found, id + " has left meanwhile");
-      if (id == next->primary && flag != 0)
+      if (id == next->primary && flags != 0)
         return fail(errc::conflict, id + " has become primary meanwhile");
-      node->flags &= ~(snode_maintenance | snode_decommission);
-      node->flags |= flag;
+      node->flags &= ~(snode_maintenance | snode_decommission | snode_intents);
+      node->flags |= flags;
     }
     place_anew(*next, move);
     ++next->version;
@@ -545,9 +576,9 @@ struct administration_state {
   }
 };
 
-administration_actor::behavior_type administration(
-  administration_actor::stateful_pointer<administration_state> self,
-  administration_config config) {
+extended::behavior_type
+administration(extended::stateful_pointer<administration_state> self,
+               administration_config config) {
   auto& st = self->state;
   st.self = self;
   st.config = std::move(config);
@@ -558,6 +589,10 @@ administration_actor::behavior_type administration(
     [&st](const start_rebalance&) { return st.rebalance(); },
     [&st](const end_cluster& x) { return st.end(x); },
     [&st](const sync_view& x) { st.see(x); },
+    [&st](atom::tick) {
+      st.resting = false;
+      st.dismiss_empty();
+    },
   };
 }
 

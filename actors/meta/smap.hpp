@@ -38,6 +38,14 @@ inline constexpr uint64_t snode_decommission = 8;
 /// It does not answer. Ours, no bit of AIStore's: objects stay placed on it
 /// (its data is neither gone nor moved), but it has no vote until it is back.
 inline constexpr uint64_t snode_silent = 1 << 16;
+/// It is to be dismissed when no objects are placed on it any more: shut down,
+/// or decommissioned, and then how. Ours, too.
+inline constexpr uint64_t snode_leaving = 1 << 17;
+inline constexpr uint64_t snode_rm_user_data = 1 << 18;
+inline constexpr uint64_t snode_keep_config = 1 << 19;
+inline constexpr uint64_t snode_keep_running = 1 << 20;
+inline constexpr uint64_t snode_intents
+  = snode_leaving | snode_rm_user_data | snode_keep_config | snode_keep_running;
 
 /// One node of the cluster.
 struct snode {

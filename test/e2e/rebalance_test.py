@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import re
+import signal
 
 import pytest
 import requests
@@ -208,3 +209,34 @@ def test_writers_and_deleters_meanwhile(three):
         moves_end(three)
         three.targets.append(more)
     writers.check()
+
+
+@pytest.mark.parametrize("what", ["shutdown-node", "decommission-node"])
+def test_a_target_leaves_though_the_primary_dies(tmp_path, what):
+    """What was begun is in the map: another primary ends it."""
+    cluster = Cluster(tmp_path, 3, 3).start()
+    try:
+        primary = cluster.primary()
+        r = requests.post(f"{primary.url}/v1/buckets/b", json={"action": "create-bck"})
+        assert r.ok, r.text
+        names = [f"o{i:03}" for i in range(100)]
+        for name in names:
+            assert store(primary, name).ok
+        leaver, slow, _ = cluster.targets
+        id = id_of(cluster, leaver)
+        slow.process.send_signal(signal.SIGSTOP)  # so that the moves last
+        assert act(primary, what, {"sid": id}).ok
+        assert leaver.alive()
+        primary.kill()
+        cluster.first = next(p for p in cluster.proxies if p is not primary)
+        cluster.first.wait_until(
+            lambda: cluster.smap(cluster.first)["proxy_si"]["public_net"]["daemon_port"]
+            != str(primary.port)
+        )
+        slow.process.send_signal(signal.SIGCONT)
+        assert leaver.process.wait(timeout=60) == 0
+        assert not files(leaver)
+        assert (id in cluster.smap(cluster.first)["tmap"]) == (what == "shutdown-node")
+        check(cluster.first, names)
+    finally:
+        cluster.stop()
