@@ -562,8 +562,7 @@ command bucket_commands() {
                 bucket_props_show("show"),
                 props_group(),
                 lru_command(),
-                later("cp", "ais bucket cp SRC_BUCKET[/PREFIX] DST_BUCKET"
-                            " [--wait]"),
+                bucket_copy(),
                 later("mv", "ais bucket mv BUCKET NEW_BUCKET [--wait]"),
                 later("evict", "ais bucket evict BUCKET[/PREFIX]"
                                " [--keep-md]"),

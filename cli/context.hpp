@@ -39,6 +39,7 @@ int run(const std::vector<std::string>& args);
 // -- groups of commands, one file each ----------------------------------------
 
 command bucket_commands();
+command bucket_copy();
 command bucket_ls();
 command bucket_props_show(const char* name);
 command bucket_summary();
@@ -56,6 +57,7 @@ command show_jobs(const char* name);
 command show_rebalance(const char* name);
 command start_rebalance(const char* name);
 command start_resilver(const char* name);
+command start_cleanup(const char* name);
 command storage_commands();
 command storage_disk(const char* name);
 command storage_capacity();

@@ -1,5 +1,7 @@
 // ais job, show job, show rebalance: what the cluster works on.
 // Source: cli.md 4.6; api-control 5.
+#include "cli/job.hpp"
+
 #include "cli/nodes.hpp"
 
 #include <algorithm>
@@ -310,12 +312,6 @@ void rebalance(context& x, const arguments& a) {
 
 // -- start, stop, wait --------------------------------------------------------
 
-std::string start_job(context& x, const char* kind, const std::string& node) {
-  return x.cluster().act(
-    "PUT", "/v1/cluster", {}, "start",
-    json::object{{"ID", ""}, {"Kind", kind}, {"DaemonID", node}});
-}
-
 void say_started(const arguments& a, const char* kind, const std::string& id) {
   if (a.has("non-verbose"))
     return say(id);
@@ -325,7 +321,7 @@ void say_started(const arguments& a, const char* kind, const std::string& id) {
 }
 
 void begin_rebalance(context& x, const arguments& a) {
-  say_started(a, "rebalance", start_job(x, "rebalance", ""));
+  say_started(a, "rebalance", start_job(x, "rebalance"));
 }
 
 void begin_resilver(context& x, const arguments& a) {
@@ -393,10 +389,10 @@ void stop_jobs(context& x, const arguments& a) {
 
 constexpr auto poll_pause = std::chrono::milliseconds{500};
 
-void wait_for_jobs(context& x, const arguments& a) {
-  auto which = job_named(a);
+/// Until they have ended. @returns what became of them on each node.
+std::vector<snap>
+wait_for(context& x, const named_job& which, std::chrono::nanoseconds limit) {
   auto start = std::chrono::steady_clock::now();
-  auto limit = a.duration("timeout", std::chrono::hours{24 * 365});
   std::set<std::string> ids; // of those that ran when we began
   for (;;) {
     std::vector<snap> all;
@@ -418,15 +414,30 @@ void wait_for_jobs(context& x, const arguments& a) {
           throw failure(fmt::format("{}[{}] on {}: {} {}",
                                     display_name(s.text("kind")), s.text("id"),
                                     s.node, s.state(), s.text("err")));
-      if (all.empty())
-        return say(fmt::format("No running '{}' jobs, nothing to wait for",
-                               display_name(which.kind)));
-      return say("Done.");
+      return all;
     }
     if (std::chrono::steady_clock::now() - start > limit)
       throw failure("timed out: it runs still");
     std::this_thread::sleep_for(poll_pause);
   }
+}
+
+void wait_for_jobs(context& x, const arguments& a) {
+  auto which = job_named(a);
+  auto all
+    = wait_for(x, which, a.duration("timeout", std::chrono::hours{24 * 365}));
+  if (all.empty())
+    return say(fmt::format("No running '{}' jobs, nothing to wait for",
+                           display_name(which.kind)));
+  say("Done.");
+}
+
+void begin_cleanup(context& x, const arguments& a) {
+  auto id = start_job(x, "cleanup-store");
+  if (!a.has("wait"))
+    return say_started(a, "cleanup", id);
+  wait_for_job(x, id, a.duration("timeout", std::chrono::hours{24 * 365}));
+  say("Done.");
 }
 
 using namespace flags;
@@ -439,6 +450,22 @@ constexpr flag date_time{"date-time", "", value_kind::nothing, "",
                          "times with their dates"};
 
 } // namespace
+
+std::string start_job(context& x, const char* kind, const std::string& node) {
+  return x.cluster().act(
+    "PUT", "/v1/cluster", {}, "start",
+    json::object{{"ID", ""}, {"Kind", kind}, {"DaemonID", node}});
+}
+
+job_totals wait_for_job(context& x, const std::string& id,
+                        std::chrono::nanoseconds limit) {
+  job_totals out;
+  for (auto& s : wait_for(x, {{}, id}, limit)) {
+    out.objects += s.stat("loc-objs");
+    out.bytes += s.stat("loc-bytes");
+  }
+  return out;
+}
 
 command show_jobs(const char* name) {
   command c;
@@ -487,6 +514,16 @@ command start_resilver(const char* name) {
   return c;
 }
 
+command start_cleanup(const char* name) {
+  command c;
+  c.name = name;
+  c.summary = "remove trash, unfinished writes and buckets that do not exist"
+              " from the disks";
+  c.run = begin_cleanup;
+  c.flags = {wait_flag, timeout_flag, non_verbose};
+  return c;
+}
+
 command job_commands() {
   command start;
   start.name = "start";
@@ -494,6 +531,7 @@ command job_commands() {
   start.children
     = {start_rebalance("rebalance"),
        start_resilver("resilver"),
+       start_cleanup("cleanup"),
        later("lru", "ais job start lru [BUCKET...]"),
        later("copy-bucket", "ais bucket cp SRC_BUCKET DST_BUCKET"),
        later("mirror", "ais job start mirror BUCKET --copies N"),

@@ -171,14 +171,13 @@ command storage_commands() {
   command c;
   c.name = "storage";
   c.summary = "show disks and capacity; change mountpaths";
-  c.children
-    = {storage_disk("disk"),
-       mountpath_commands(),
-       storage_capacity(),
-       bucket_summary(),
-       later("cleanup", "ais storage cleanup [BUCKET[/PREFIX]] [--wait]"),
-       later("validate", "ais storage validate [BUCKET[/PREFIX]]"),
-       start_resilver("resilver")};
+  c.children = {storage_disk("disk"),
+                mountpath_commands(),
+                storage_capacity(),
+                bucket_summary(),
+                start_cleanup("cleanup"),
+                later("validate", "ais storage validate [BUCKET[/PREFIX]]"),
+                start_resilver("resilver")};
   // As 'ais storage show capacity', too.
   command show_c;
   show_c.name = "show";

@@ -330,6 +330,7 @@ struct node_state {
                                               boards->target,
                                               boards->gate_fence,
                                               settler_actor{others->rebalance},
+                                              mover,
                                               {rebalances, resilvers}});
       remover = spawn_remover(
         sys, {env, who.target_id, boards->sync, boards->buckets, boards->target,

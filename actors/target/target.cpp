@@ -182,11 +182,8 @@ struct target_state {
     ask<mountpath_ptr>(
       self, actor, mountpath_timeout, atom::start_v,
       [this, &x, path, actor, end, failed](mountpath_ptr& handles) {
-        reconcile req;
-        for (auto& [which, b] : applied->buckets)
-          req.buckets.push_back(b->ref);
         ask<ack>(
-          self, actor, reconcile_timeout, std::move(req),
+          self, actor, reconcile_timeout, buckets_now(),
           [this, &x, path, actor, handles, end](ack) {
             disks[path] = {actor, handles};
             open_next(x, end);
@@ -614,9 +611,30 @@ struct target_state {
   }
 
   caf::result<ack> sweep() {
+    if (!leaving && (!started || applying || changing))
+      return fail(errc::busy, "buckets or mountpaths of " + config.node_id
+                                + " are being changed: try again");
     auto answer = self->make_response_promise<ack>();
-    gather(self, mountpaths(), count_timeout, atom::sweep_v, answer);
+    auto empty = [this, answer](const error& e) mutable {
+      if (e)
+        answer.deliver(e);
+      else
+        gather(self, mountpaths(), count_timeout, atom::sweep_v, answer);
+    };
+    if (leaving)
+      empty({});
+    else
+      gather(self, mountpaths(), reconcile_timeout, buckets_now(),
+             then_call{empty});
     return answer;
+  }
+
+  /// What is to be on every mountpath.
+  reconcile buckets_now() const {
+    reconcile out;
+    for (auto& [which, b] : applied->buckets)
+      out.buckets.push_back(b->ref);
+    return out;
   }
 
   caf::result<ack> stop() {

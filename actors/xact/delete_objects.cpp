@@ -1,11 +1,7 @@
 #include "actors/xact/delete_objects.hpp"
 
 #include "actors/base/ask.hpp"
-#include "storage/base/name_template.hpp"
-
-#include <caf/stateful_actor.hpp>
-
-#include <optional>
+#include "actors/xact/object_job.hpp"
 
 namespace ais {
 
@@ -14,212 +10,40 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto shard_timeout = 60s;
-constexpr uint64_t names_per_page = 1000;
-/// Names of other targets are skipped in steps, so that a stop is heard.
-constexpr size_t names_per_step = 4096;
 
-using extended = xact_actor::extend<caf::reacts_to<atom::next>>;
-
-struct delete_state {
-  static inline const char* name = "delete-objects";
-
-  extended::pointer self = nullptr;
-  xact_order order;
-  std::optional<name_template> range;
-  uint64_t at = 0;               ///< of the list, the range, or the page
-  std::vector<std::string> page; ///< of a prefix
-  std::string token;             ///< last name of the page
-  bool paging = false;           ///< a page is on its way
-  bool last_page = false;
-  bool stopped = false;
-  size_t under_way = 0;
-  size_t failures = 0;
-  std::string first_failure;
-
-  bool by_prefix() const { return order.what.what.names.empty() && !range; }
-
-  /// The next name, if there is one at hand.
-  std::optional<std::string> next_name() {
-    auto& names = order.what.what.names;
-    if (!names.empty())
-      return at < names.size() ? std::optional{names[at++]} : std::nullopt;
-    if (range)
-      return at < range->size() ? std::optional{range->at(at++)} : std::nullopt;
-    return at < page.size() ? std::optional{std::move(page[at++])}
-                            : std::nullopt;
-  }
-
-  void pump() {
-    for (size_t step = 0; !stopped && under_way < max_deletes_at_once; ++step) {
-      if (step == names_per_step) {
-        self->send(self, atom::next_v);
-        return;
-      }
-      auto object = next_name();
-      if (!object)
-        break;
-      begin(*object);
-    }
-    if (stopped || at_end()) {
-      if (under_way == 0 && !paging)
-        end();
-    } else if (under_way < max_deletes_at_once && by_prefix() && !paging) {
-      next_page();
-    }
-  }
-
-  bool at_end() const {
-    if (by_prefix())
-      return last_page && at >= page.size();
-    return at >= (range ? range->size() : order.what.what.names.size());
-  }
-
-  void next_page() {
-    paging = true;
-    list_part req;
-    req.bucket = order.what.bucket;
-    req.bid = order.what.bid;
-    req.options.prefix = order.what.what.prefix;
-    req.options.no_dirs = true;
-    req.uuid = order.what.id;
-    req.token = token;
-    req.page_size = names_per_page;
-    ask<listed_part>(
-      self, order.node.target, shard_timeout, std::move(req),
-      [this](listed_part& x) {
-        paging = false;
-        page.clear();
-        at = 0;
-        for (auto& entry : x.entries)
-          page.push_back(std::move(entry.name));
-        last_page = !x.more || page.empty();
-        if (!page.empty())
-          token = page.back();
-        pump();
-      },
-      [this](const error& e) {
-        paging = false;
-        stop_with(e);
-      });
-  }
-
-  // -- one object
-
-  void begin(const std::string& object) {
-    auto& node = order.node;
-    auto map = node.sync->read()->state->map;
-    if (!check_owner(*map, node.node_id, order.what.bucket, object))
-      return;
-    auto bucket = node.buckets->read()->find(order.what.bucket);
-    if (!bucket || (*bucket)->ref.bid != order.what.bid)
-      return stop_with(fail(errc::bucket_not_found, "the bucket is gone"));
-    auto here = node.view->read()->locate({*bucket, object});
-    if (!here)
-      return stop_with(here.error());
-    if (auto ok = leased(); !ok)
-      return stop_with(ok.error());
-    ++under_way;
-    ask<ack>(
-      self, node.settler, std::chrono::minutes{copy_timeout},
-      settle_object{here->key}, [this, x = *here](ack) { look_at(x); },
-      [this](const error& e) { done(e); });
-  }
-
-  void look_at(const located& x) {
-    ask<lom_ptr>(
-      self, x.shard, shard_timeout, head_object{x.key},
-      [this, x](const lom_ptr& lom) { remove(x, lom->size_bytes); },
-      [this, x](const error& e) {
-        // Damaged ones can be removed, too.
-        if (e == errc::object_not_found)
-          done({});
-        else
-          remove(x, 0);
-      });
-  }
-
-  void remove(const located& x, uint64_t bytes) {
-    ask<ack>(
-      self, x.shard, shard_timeout, delete_object{x.key, {}},
-      [this, bytes](ack) {
-        // Without a lease nobody may say that it is gone.
-        if (auto ok = leased(); !ok)
-          return done(ok.error());
-        ++order.progress->objects;
-        order.progress->bytes += bytes;
-        done({});
-      },
-      [this](const error& e) {
-        done(e == errc::object_not_found ? error{} : e);
-      });
-  }
-
-  expected<void> leased() const {
-    return order.node.gate_fence->check(order.node.env.steady_ns());
-  }
-
-  void done(const error& e) {
-    --under_way;
-    if (e)
-      note(e);
-    if (e == errc::not_ready)
-      stopped = true;
-    pump();
-  }
-
-  void note(const error& e) {
-    if (failures++ == 0)
-      first_failure = message_of(e);
-  }
-
-  // -- the end
-
-  void stop_with(const error& e) {
-    note(e);
-    stopped = true;
-    self->send(self, atom::next_v);
-  }
-
-  void end() {
-    auto text = first_failure;
-    if (failures > 1)
-      text += " (and " + std::to_string(failures - 1) + " more)";
-    order.ended({order.what.id, stopped, std::move(text)});
-    self->quit();
-  }
-};
-
-extended::behavior_type
-delete_objects(extended::stateful_pointer<delete_state> self, xact_order order,
-               std::optional<name_template> range) {
-  auto& st = self->state;
-  st.self = self;
-  st.order = std::move(order);
-  st.range = std::move(range);
-  self->send(self, atom::next_v);
-  return {
-    [&st](atom::stop) {
-      st.stopped = true;
-      st.pump();
-    },
-    [&st](atom::next) { st.pump(); },
-  };
+void remove(object_job_actor::pointer self, const located& x, uint64_t bytes,
+            const std::function<void(const deed_result&)>& done) {
+  ask<ack>(
+    self, x.shard, shard_timeout, delete_object{x.key, {}},
+    [bytes, done](ack) { done(std::optional{bytes}); },
+    [done](const error& e) {
+      if (e == errc::object_not_found)
+        done(std::optional<uint64_t>{});
+      else
+        done(e);
+    });
 }
 
 } // namespace
 
 expected<xact_actor>
 spawn_delete_objects(caf::actor_system& sys, const xact_order& order) {
-  std::optional<name_template> range;
-  auto& what = order.what.what;
-  if (what.names.empty() && !what.name_template.empty()) {
-    auto parsed = name_template::parse(what.name_template);
-    if (!parsed)
-      return parsed.error();
-    range = std::move(*parsed);
-  }
-  return caf::actor_cast<xact_actor>(
-    spawn_plain(sys, order.node.env, delete_objects, order, std::move(range)));
+  auto what = [](object_job_actor::pointer self, const located& x,
+                 const std::function<void(const deed_result&)>& done) {
+    ask<lom_ptr>(
+      self, x.shard, shard_timeout, head_object{x.key},
+      [self, x, done](const lom_ptr& lom) {
+        remove(self, x, lom->size_bytes, done);
+      },
+      [self, x, done](const error& e) {
+        // Damaged ones can be removed, too.
+        if (e == errc::object_not_found)
+          done(std::optional<uint64_t>{});
+        else
+          remove(self, x, 0, done);
+      });
+  };
+  return spawn_object_job(sys, order, what, true);
 }
 
 } // namespace ais

@@ -1,13 +1,9 @@
-// DELETE-OBJECTS removes objects of a bucket: by list, template or prefix. Each
-// target removes what belongs to it by its map; what is not there is skipped.
+// DELETE-OBJECTS removes the objects of a selection.
 #pragma once
 
 #include "actors/xact/xactions.hpp"
 
 namespace ais {
-
-/// Objects under way at once, per target.
-inline constexpr size_t max_deletes_at_once = 16;
 
 /// Spawns the job. @returns errc::invalid_argument: the template.
 expected<xact_actor>

@@ -8,6 +8,7 @@
 #include "actors/base/board.hpp"
 #include "actors/base/type_ids.hpp"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,24 @@ struct object_selection {
   std::string prefix;        ///< empty: all
 };
 
+/// Where copies go, and what they are called.
+struct copy_plan {
+  bck to;
+  uint64_t to_bid = 0;
+  std::string prepend;                           ///< before each name
+  std::map<std::string, std::string> extensions; ///< to be exchanged: "jpg"
+  bool dry_run = false;                          ///< only counts
+  bool go_on = false; ///< after an object that cannot be copied
+};
+
 /// Starts this target's part of a job.
 struct start_xact {
   std::string id;
-  std::string kind; ///< "delete-listrange"
-  bck bucket;
+  std::string kind; ///< see spawn_job() in xactions.cpp
+  bck bucket;       ///< of jobs on buckets
   uint64_t bid = 0;
   object_selection what;
+  copy_plan copy; ///< of "copy-bck" and "copy-listrange"
 };
 
 /// Ends jobs: of that id, or of that kind (and bucket).
@@ -52,6 +64,7 @@ struct xact_snap {
   std::string id;
   std::string kind;
   bck bucket;
+  bck to;               ///< of copies
   int64_t start_ns = 0; ///< Unix time [ns]
   int64_t end_ns = 0;   ///< 0: it runs
   uint64_t objects = 0; ///< done so far
@@ -72,8 +85,12 @@ typename Inspector::result_type inspect(Inspector& f, object_selection& x) {
   return f(x.names, x.name_template, x.prefix);
 }
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, copy_plan& x) {
+  return f(x.to, x.to_bid, x.prepend, x.extensions, x.dry_run, x.go_on);
+}
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, start_xact& x) {
-  return f(x.id, x.kind, x.bucket, x.bid, x.what);
+  return f(x.id, x.kind, x.bucket, x.bid, x.what, x.copy);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, stop_xact& x) {
@@ -85,8 +102,8 @@ typename Inspector::result_type inspect(Inspector& f, query_xacts& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, xact_snap& x) {
-  return f(x.id, x.kind, x.bucket, x.start_ns, x.end_ns, x.objects, x.bytes,
-           x.aborted, x.error);
+  return f(x.id, x.kind, x.bucket, x.to, x.start_ns, x.end_ns, x.objects,
+           x.bytes, x.aborted, x.error);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, xact_snaps& x) {

@@ -1,5 +1,7 @@
 #include "actors/xact/xactions.hpp"
 
+#include "actors/xact/cleanup.hpp"
+#include "actors/xact/copy_objects.hpp"
 #include "actors/xact/delete_objects.hpp"
 #include "storage/base/log.hpp"
 
@@ -69,23 +71,10 @@ struct xactions_state {
     if (running >= max_running_xacts)
       return fail(errc::too_many_requests,
                   "too many jobs run at once; try again later");
-    auto bucket = config.buckets->read()->find(req.bucket);
-    if (!bucket)
-      return bucket.error();
-    if ((*bucket)->ref.bid != req.bid)
-      return fail(errc::bucket_not_found, "bucket \"" + cname_of(req.bucket)
-                                            + "\" is another one here: try"
-                                              " again");
-    if (req.kind != "delete-listrange")
-      return fail(errc::unsupported, "\"" + req.kind.substr(0, 40)
-                                       + "\" is no job of this version");
-    if (req.what.names.empty() && req.what.name_template.empty()
-        && moving(*config.sync->read()->state->map))
-      return fail(errc::busy, "objects are being moved between targets"
-                              " (rebalance): begin when that has ended");
+    if (auto ok = startable(req); !ok)
+      return ok.error();
     auto progress = std::make_shared<xact_progress>();
-    auto job = spawn_delete_objects(
-      self->system(),
+    auto job = spawn_job(
       {config, req, progress, [to = self->address()](const xact_end& x) {
          if (auto me = caf::actor_cast<caf::actor>(to))
            caf::anon_send(me, noted_end{x});
@@ -97,10 +86,47 @@ struct xactions_state {
     snap.id = req.id;
     snap.kind = req.kind;
     snap.bucket = req.bucket;
+    snap.to = req.copy.to;
     snap.start_ns = config.env.wall_ns();
     kept.push_back({std::move(snap), std::move(progress), std::move(*job)});
     ++running;
     return ack{};
+  }
+
+  expected<xact_actor> spawn_job(const xact_order& order) {
+    auto& kind = order.what.kind;
+    if (kind == "cleanup-store")
+      return spawn_cleanup(self->system(), order);
+    if (kind == "delete-listrange")
+      return spawn_delete_objects(self->system(), order);
+    if (kind == "copy-bck" || kind == "copy-listrange")
+      return spawn_copy_objects(self->system(), order);
+    return fail(errc::unsupported,
+                '"' + kind.substr(0, 40) + "\" is no job of this version");
+  }
+
+  /// Whether a job can run here now.
+  expected<void> startable(const start_xact& req) const {
+    if (req.bucket.name.empty())
+      return caf::unit;
+    auto buckets = config.buckets->read();
+    for (auto& [which, bid] : {std::pair{req.bucket, req.bid},
+                               std::pair{req.copy.to, req.copy.to_bid}}) {
+      if (bid == 0)
+        continue; // there is none
+      auto bucket = buckets->find(which);
+      if (!bucket)
+        return bucket.error();
+      if ((*bucket)->ref.bid != bid)
+        return fail(errc::bucket_not_found, "bucket \"" + cname_of(which)
+                                              + "\" is another one here: try"
+                                                " again");
+    }
+    if (req.what.names.empty() && req.what.name_template.empty()
+        && moving(*config.sync->read()->state->map))
+      return fail(errc::busy, "objects are being moved between targets"
+                              " (rebalance): begin when that has ended");
+    return caf::unit;
   }
 
   void forget_old() {

@@ -39,6 +39,7 @@ struct xactions_config {
   std::shared_ptr<board<target_view>> view;
   std::shared_ptr<fence> gate_fence;
   settler_actor settler;
+  mover_actor mover;
   /// Jobs that others run by themselves: REBALANCE, RESILVER.
   std::vector<std::shared_ptr<xact_board>> others;
 };

@@ -294,10 +294,9 @@ task<> get(edge& e, call& c) {
 
 /// Actions of bucket jobs that AIStore has and this version has not.
 bool known_job(std::string_view action) {
-  for (auto x :
-       {"move-bck", "copy-bck", "etl-bck", "make-n-copies", "ec-encode",
-        "rechunk", "index-shard", "copy-listrange", "etl-listrange", "archive",
-        "create-inventory", "destroy-inventory"})
+  for (auto x : {"move-bck", "etl-bck", "make-n-copies", "ec-encode", "rechunk",
+                 "index-shard", "etl-listrange", "archive", "create-inventory",
+                 "destroy-inventory"})
     if (x == action)
       return true;
   return false;
@@ -327,6 +326,12 @@ task<> change(edge& e, call& c) {
       co_return co_await e.reply_error(c.x, known.error());
     co_return co_await delete_objects(e, c, std::move(*known),
                                       std::move(msg->value));
+  }
+  if (m == "POST" && (action == "copy-bck" || action == "copy-listrange")) {
+    auto known = e.existing(*b, access::get);
+    if (!known)
+      co_return co_await e.reply_error(c.x, known.error());
+    co_return co_await copy_objects(e, c, std::move(*known), std::move(*msg));
   }
   if (m == "PATCH" && (action == "set-bprops" || action == "reset-bprops"))
     co_return co_await set_props(e, c, *msg, std::move(*b));

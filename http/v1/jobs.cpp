@@ -203,8 +203,8 @@ json::object to_json(const xact_snap& x) {
           {"start-time", format_rfc3339(x.start_ns)},
           {"end-time", runs(x) ? no_time : format_rfc3339(x.end_ns)},
           {"bck", bck_json(x.bucket)},
-          {"src-bck", no_bucket()},
-          {"dst-bck", no_bucket()},
+          {"src-bck", x.to.name.empty() ? no_bucket() : bck_json(x.bucket)},
+          {"dst-bck", x.to.name.empty() ? no_bucket() : bck_json(x.to)},
           {"id", x.id},
           {"kind", x.kind},
           {"abort-err", x.aborted && x.error.empty() ? "user abort" : ""},
@@ -374,6 +374,169 @@ task<> delete_objects(edge& e, call& c, bucket_ptr b, json::value value) {
   co_await e.reply_text(c.x, std::move(order.id));
 }
 
+// -- copies
+
+namespace {
+
+/// What clients ask: TCBMsg, or TCOMsg with a selection.
+struct copy_request {
+  bck to;
+  object_selection what;
+  copy_plan how;
+};
+
+expected<bool> flag(const json::object& o, const char* key) {
+  auto* v = member(o, {key});
+  if (v && !v->is_bool())
+    return fail(errc::invalid_argument,
+                std::string{key} + " must be true or false");
+  return v && v->get_bool();
+}
+
+/// "tobck" of the message, or bck_to of the query.
+expected<bck> destination(call& c, const json::object& o) {
+  auto given = c.q.get("bck_to");
+  if (!given.empty()) {
+    auto parsed = parse_uname(given);
+    if (!parsed)
+      return with_context(parsed.error(), "bck_to");
+    return parsed->first;
+  }
+  auto* v = member(o, {"tobck"});
+  auto* b = v ? v->if_object() : nullptr;
+  if (!b)
+    return fail(errc::invalid_argument,
+                "no destination bucket: say which one by bck_to");
+  auto name = text(*b, {"name"});
+  auto of = text(*b, {"provider"});
+  if (!name || !of)
+    return name ? of.error() : name.error();
+  auto p = parse_provider(*of);
+  if (!p)
+    return p.error();
+  return bck{*p, {}, *name};
+}
+
+expected<std::map<std::string, std::string>>
+extensions_of(const json::object& o) {
+  std::map<std::string, std::string> out;
+  auto* v = member(o, {"ext"});
+  if (!v)
+    return out;
+  auto* all = v->if_object();
+  for (auto& [from, to] : all ? *all : json::object{}) {
+    if (!to.is_string())
+      all = nullptr;
+    else
+      out.emplace(from, std::string{to.get_string()});
+  }
+  if (!all)
+    return fail(errc::invalid_argument,
+                "\"ext\" must be an object such as {\"jpg\": \"png\"}");
+  return out;
+}
+
+expected<copy_request> parse_copy(call& c, const action_msg& msg) {
+  static const json::object none;
+  auto* o = msg.value.is_null() ? &none : msg.value.if_object();
+  if (!o)
+    return fail(errc::invalid_argument, "the value must be an object");
+  copy_request out;
+  auto to = destination(c, *o);
+  if (!to)
+    return to.error();
+  out.to = std::move(*to);
+  if (msg.action == "copy-listrange") {
+    auto what = parse_selection(*o);
+    if (!what)
+      return what.error();
+    out.what = std::move(*what);
+  } else {
+    auto prefix = text(*o, {"prefix"});
+    if (!prefix)
+      return prefix.error();
+    if (!prefix->empty() && prefix->back() == '*')
+      prefix->pop_back();
+    if (auto ok = check_prefix(*prefix); !ok)
+      return ok.error();
+    out.what.prefix = std::move(*prefix);
+  }
+  auto prepend = text(*o, {"prepend"});
+  auto extensions = extensions_of(*o);
+  auto dry_run = flag(*o, "dry_run");
+  auto go_on = flag(*o, "coer");
+  auto sync = flag(*o, "synchronize");
+  auto flat = flag(*o, "non-recurs");
+  for (auto* x : {&dry_run, &go_on, &sync, &flat})
+    if (!*x)
+      return x->error();
+  if (!prepend || !extensions)
+    return prepend ? extensions.error() : prepend.error();
+  if (*sync || *flat)
+    return fail(errc::not_implemented,
+                std::string{*sync ? "synchronize" : "non-recurs"}
+                  + " is not available in this version");
+  if (auto ok = check_prefix(*prepend); !ok)
+    return with_context(ok.error(), "prepend");
+  out.how.to = out.to;
+  out.how.prepend = std::move(*prepend);
+  out.how.extensions = std::move(*extensions);
+  out.how.dry_run = *dry_run;
+  out.how.go_on = *go_on;
+  return out;
+}
+
+/// The destination; one that is not there is created, with the properties of
+/// the source.
+task<expected<bucket_ptr>>
+existing_or_new(edge& e, const bucket& from, const bck& to) {
+  auto known = e.existing(to, access::put);
+  if (known || known.error() != errc::bucket_not_found)
+    co_return known;
+  create_bucket req{to, to_text(from.props->values.to_tree())};
+  auto made
+    = co_await e.actors().ask(e.node().proxy, change_timeout, std::move(req));
+  if (!made && made.error() != errc::bucket_exists)
+    co_return made.error();
+  co_return e.existing(to, access::put);
+}
+
+} // namespace
+
+task<> copy_objects(edge& e, call& c, bucket_ptr b, action_msg msg) {
+  auto wanted = parse_copy(c, msg);
+  if (!wanted)
+    co_return co_await e.reply_error(c.x, wanted.error());
+  error why;
+  if (wanted->to == b->ref.bck)
+    why = fail(errc::invalid_argument,
+               "source and destination are the same bucket, "
+                 + cname_of(wanted->to));
+  else if (wanted->to.remote())
+    why = fail(errc::remote_bucket_not_found,
+               "remote bucket \"" + cname_of(wanted->to)
+                 + "\" does not exist: this cluster has no remote backends");
+  if (why)
+    co_return co_await e.reply_error(c.x, why);
+  start_xact order;
+  order.id = make_id(e.env());
+  order.kind = msg.action;
+  order.bucket = b->ref.bck;
+  order.bid = b->ref.bid;
+  order.what = std::move(wanted->what);
+  order.copy = std::move(wanted->how);
+  if (!order.copy.dry_run) {
+    auto to = co_await existing_or_new(e, *b, wanted->to);
+    if (!to)
+      co_return co_await e.reply_error(c.x, to.error());
+    order.copy.to_bid = (*to)->ref.bid;
+  }
+  auto started = co_await start_parts(e, order);
+  if (!started)
+    co_return co_await e.reply_error(c.x, started.error());
+  co_await e.reply_text(c.x, std::move(order.id));
+}
+
 task<> query_jobs(edge& e, call& c, std::string_view what) {
   auto body = co_await c.x.read_all(c.x.thread().lims().json_bytes);
   if (!body)
@@ -440,6 +603,16 @@ task<> start_resilver(edge& e, call& c, const json::object& o) {
   co_await e.reply_text(c.x, started->resilver_id);
 }
 
+task<> start_cleanup(edge& e, call& c) {
+  start_xact order;
+  order.id = make_id(e.env());
+  order.kind = "cleanup-store";
+  auto started = co_await start_parts(e, order);
+  if (!started)
+    co_return co_await e.reply_error(c.x, started.error());
+  co_await e.reply_text(c.x, std::move(order.id));
+}
+
 } // namespace
 
 task<> start_job(edge& e, call& c, json::value value) {
@@ -459,6 +632,8 @@ task<> start_job(edge& e, call& c, json::value value) {
     co_return co_await start_moves(e, c, *o);
   else if (kind->name == "resilver")
     co_return co_await start_resilver(e, c, *o);
+  else if (kind->name == "cleanup-store")
+    co_return co_await start_cleanup(e, c);
   else
     why = fail(errc::unsupported, '"' + std::string{kind->name}
                                     + "\" is not available in this version");

@@ -9,6 +9,9 @@ namespace ais::http::v1 {
 /// DELETE /v1/buckets/<bucket> with "delete-listrange".
 task<> delete_objects(edge& e, call& c, bucket_ptr b, json::value value);
 
+/// POST /v1/buckets/<bucket> with "copy-bck" or "copy-listrange".
+task<> copy_objects(edge& e, call& c, bucket_ptr b, action_msg msg);
+
 /// GET /v1/cluster?what=status|status_all|qryxstats|running_all
 task<> query_jobs(edge& e, call& c, std::string_view what);
 

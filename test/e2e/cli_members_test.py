@@ -163,3 +163,38 @@ def test_jobs(shell):
     refused(shell, "ais stop nosuch", 'invalid xaction (job) UUID "nosuch"')
     refused(shell, "ais wait nosuch", 'invalid xaction (job) UUID "nosuch"')
     refused(shell, "ais stop", 'missing "NAME|JOB_ID" argument')
+
+
+def test_copies(shell):
+    ok(shell, "mkdir c && for i in 1 2 3; do echo $i > c/f$i.txt; done")
+    ok(shell, "ais create ais://from && ais put c ais://from/x/ -r -y")
+    text = ok(shell, "ais cp ais://from ais://to --dry-run")
+    assert text.startswith("[DRY RUN] with no modifications to the cluster\n")
+    assert "3 objects (6B) would be copied: ais://from => ais://to" in text
+    assert "ais://to" not in ok(shell, "ais ls")
+    ok(
+        shell,
+        "ais cp ais://from ais://to --wait",
+        "Copying ais://from => ais://to ...",
+        "3 objects (6B) copied: ais://from => ais://to",
+    )
+    text = ok(shell, "ais bucket cp ais://from/x/ ais://to/again/")
+    assert text.startswith(
+        "Copying ais://from/x/ => ais://to/again/. To monitor the progress, run"
+    )
+    ok(shell, "ais wait copy-bucket")
+    line = "ais cp ais://from ais://to --template 'x/f{1..2}.txt' --prepend t/ --wait"
+    assert "2 objects (4B) copied" in ok(shell, line)
+    ok(shell, "ais cp ais://from --list x/f3.txt ais://to --prepend l/ --wait")
+    names = ok(shell, "ais ls ais://to -H --props name").split()
+    assert names == [
+        "again/x/f1.txt", "again/x/f2.txt", "again/x/f3.txt", "l/x/f3.txt",
+        "t/x/f1.txt", "t/x/f2.txt", "x/f1.txt", "x/f2.txt", "x/f3.txt",
+    ]
+    assert "ais://from" in ok(shell, "ais show job copy-bucket --all")
+    refused(shell, "ais cp ais://from ais://from", "are the same bucket")
+    refused(shell, "ais cp ais://nobody ais://to", "does not exist")
+    refused(shell, "ais cp ais://from ais://to/name", "ais object cp")
+    refused(shell, "ais cp ais://from/x/ ais://to --prefix y", "say once")
+    ok(shell, "ais storage cleanup --wait", "Done.")
+    assert "Started cleanup[" in ok(shell, "ais job start cleanup")

@@ -128,3 +128,136 @@ def test_a_job_can_be_stopped(node):
     snap = next(s for of in ask(node, "qryxstats", id=r.text).json().values() for s in of)
     assert snap["aborted"] and snap["abort-err"] == "user abort"
     assert bucket.list_all_objects() is not None
+
+
+def act_on(node, bck, action, value, **query):
+    return requests.post(
+        f"{node.url}/v1/buckets/{bck}",
+        params=query,
+        json={"action": action, "value": value},
+        timeout=30,
+    )
+
+
+def totals(node, job_id):
+    snaps = ask(node, "qryxstats", id=job_id).json()
+    done = [s["stats"] for of in snaps.values() for s in of]
+    return tuple(sum(int(s[k]) for s in done) for k in ("loc-objs", "loc-bytes"))
+
+
+def test_copy_a_bucket_with_the_sdk(cluster):
+    client = Client(cluster.proxies[1].url)
+    names = [f"train/{i:02d}.jpg" for i in range(40)] + ["val/a.jpg", "README", ".jpg"]
+    source = fill(client, "source", names)
+    source.object(names[0]).get_writer().set_custom_props({"label": "7"})
+    requests.patch(
+        f"{cluster.first.url}/v1/buckets/source",
+        json={"action": "set-bprops", "value": {"checksum": {"type": "sha256"}}},
+        timeout=30,
+    ).raise_for_status()
+    # All of it, to a bucket that is not there yet and gets the same properties.
+    copy = client.bucket("copy")
+    job_id = source.copy(copy)
+    assert client.job(job_id).wait(timeout=60).success
+    assert names_of(copy) == sorted(names)
+    r = requests.head(f"{cluster.first.url}/v1/buckets/copy", timeout=30)
+    assert '"sha256"' in r.headers["Ais-Bucket-Props"]
+    for name in names:
+        assert copy.object(name).get_reader().read_all() == name.encode() * 10
+    assert copy.object(names[0]).props.custom_metadata == {"label": "7"}
+    assert totals(cluster.targets[0], job_id) == (43, sum(len(n) * 10 for n in names))
+    snaps = ask(cluster.first, "qryxstats", id=job_id).json()
+    snap = next(s for of in snaps.values() for s in of)
+    assert snap["src-bck"]["name"] == "source" and snap["dst-bck"]["name"] == "copy"
+    # A part, under other names.
+    part = client.bucket("part")
+    job_id = source.copy(part, prefix_filter="train/", prepend="new/")
+    assert client.job(job_id).wait(timeout=60).success
+    assert names_of(part) == [f"new/train/{i:02d}.jpg" for i in range(40)]
+    # Only counted: nothing is created.
+    job_id = source.copy(client.bucket("dry"), dry_run=True)
+    assert client.job(job_id).wait(timeout=60).success
+    assert totals(cluster.first, job_id)[0] == 43
+    assert "dry" not in [b.name for b in client.cluster().list_buckets()]
+    # Some, by list and by range.
+    some = client.bucket("some").create()
+    for group in (
+        {"obj_names": ["README", "nobody"]},
+        {"obj_template": "train/{00..03}.jpg"},
+    ):
+        for job_id in source.objects(**group).copy(some):
+            assert client.job(job_id).wait(timeout=60).success
+    assert names_of(some) == ["README"] + [f"train/{i:02d}.jpg" for i in range(4)]
+    # Extensions.
+    r = act_on(
+        cluster.first,
+        "source",
+        "copy-bck",
+        {"prefix": "", "ext": {"jpg": "png"}},
+        bck_to="ais/@#/png/",
+    )
+    assert client.job(r.text).wait(timeout=60).success
+    renamed = [n if n == ".jpg" else n.replace(".jpg", ".png") for n in names]
+    assert names_of(client.bucket("png")) == sorted(renamed)
+
+
+@pytest.mark.parametrize(
+    "value,query,status",
+    [
+        ({}, {}, 400),  # no destination
+        ({}, {"bck_to": "nonsense"}, 400),
+        ({}, {"bck_to": "ais/@#/copy-from/"}, 400),  # itself
+        ({}, {"bck_to": "aws/@#/b/"}, 404),
+        ({"prefix": 7}, {"bck_to": "ais/@#/to/"}, 400),
+        ({"prepend": "../"}, {"bck_to": "ais/@#/to/"}, 400),
+        ({"dry_run": "yes"}, {"bck_to": "ais/@#/to/"}, 400),
+        ({"ext": {"a": 1}}, {"bck_to": "ais/@#/to/"}, 400),
+        ({"ext": "a"}, {"bck_to": "ais/@#/to/"}, 400),
+        ({"synchronize": True}, {"bck_to": "ais/@#/to/"}, 501),
+    ],
+)
+def test_copies_that_cannot_be(node, value, query, status):
+    client = Client(node.url)
+    if "copy-from" not in [b.name for b in client.cluster().list_buckets()]:
+        fill(client, "copy-from", ["x"])
+    r = act_on(node, "copy-from", "copy-bck", value, **query)
+    assert r.status_code == status, r.text
+    assert "to" not in [b.name for b in client.cluster().list_buckets()]
+    assert act_on(node, "nobody", "copy-bck", {}, bck_to="ais/@#/to/").status_code == 404
+
+
+def test_a_name_too_long_ends_a_copy_or_not(node):
+    client = Client(node.url)
+    fill(client, "long-from", ["a", "b" * 100, "c"])
+    to = {"bck_to": "ais/@#/long-to/"}
+    for go_on in (False, True):
+        value = {"prepend": "p" * 16_300 + "/", "coer": go_on}
+        r = act_on(node, "long-from", "copy-bck", value, **to)
+        assert r.ok, r.text
+        client.job(r.text, "copy-bck").wait(timeout=30)
+        status = ask(node, "status", id=r.text).json()
+        assert status["aborted"] is not go_on
+        assert "the copy of b" in status["err"], status
+    assert len(names_of(client.bucket("long-to"))) == 2
+
+
+def test_cleanup_removes_what_nobody_needs(fresh_node):
+    fresh_node.start()
+    client = Client(fresh_node.url)
+    fill(client, "keep", ["x"])
+    root = fresh_node.dir / "node" / "mp1"
+    work = next(root.rglob("%wk"))
+    (work / "otherstart.1").write_text("unfinished")
+    (root / "@ais" / "stray" / "%ob").mkdir(parents=True)
+    (root / "@ais" / "stray" / "%ob" / "o").write_text("of no bucket")
+    r = requests.put(
+        f"{fresh_node.url}/v1/cluster",
+        json={"action": "start", "value": {"Kind": "cleanup"}},
+        timeout=30,
+    )
+    assert r.ok, r.text
+    assert client.job(r.text).wait(timeout=30).success
+    assert not list(work.iterdir())
+    assert not list(root.rglob("stray"))
+    assert not list((root / ".$deleted").iterdir())
+    assert client.bucket("keep").object("x").get_reader().read_all() == b"x" * 10

@@ -385,19 +385,23 @@ def test_a_full_disk_refuses_writes(two):
     url = f"{two.url}/v1/cluster/set-config"
     full = {f"space.{x}": 1 for x in ("cleanupwm", "lowwm", "highwm", "out_of_space")}
     assert requests.put(url, params=full, timeout=TIMEOUT).ok
-    two.wait_until(lambda: flags(two) & OUT_OF_SPACE)
+
+    def said():
+        r = requests.get(
+            f"{two.url}/v1/reverse/daemon",
+            headers={"Ais-Node-Id": target_id(two)},
+            params={"what": "disk"},
+            timeout=TIMEOUT,
+        )
+        return r.json()["cs_err"]
+
+    two.wait_until(lambda: all(str(p) in said() for p in two.mountpaths))
+    assert flags(two) & OUT_OF_SPACE
     r = store(two, "new")
     assert r.status_code == 507 and "out of space" in r.text, r.text
     for size in (10, 3_000_000):
         r = store(two, two.names[0], b"x" * size)
         assert r.status_code == 507, r.text
-    capacity = requests.get(
-        f"{two.url}/v1/reverse/daemon",
-        headers={"Ais-Node-Id": target_id(two)},
-        params={"what": "disk"},
-        timeout=TIMEOUT,
-    ).json()
-    assert str(two.mountpaths[0]) in capacity["cs_err"]
     # Reading and deleting go on; nothing is lost.
     check(two, two.names)
     url_of = f"{two.url}/v1/objects/b/{two.names[1]}"
