@@ -2,6 +2,8 @@
 // suggestions and completion are made.
 #pragma once
 
+#include "storage/base/words.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -147,10 +149,6 @@ std::string reference();
 std::string
 unknown_command(const place& at, const std::vector<std::string>& words,
                 const std::map<std::string, std::string>& aliases);
-
-/// What was meant by `word`, among `known`; empty if nothing is near.
-std::string
-nearest(std::string_view word, const std::vector<std::string>& known);
 
 /// Full commands ("ais bucket ls") with all the words or their synonyms.
 std::vector<std::string> search_commands(const std::vector<std::string>& words);

@@ -12,26 +12,6 @@ namespace {
 
 constexpr size_t help_width = 100;
 
-/// `text` broken at blanks into lines that fit beside `indent` columns.
-std::string wrapped(std::string_view text, size_t indent, size_t width) {
-  std::string out;
-  size_t column = indent;
-  std::istringstream in{std::string{text}};
-  auto first = true;
-  for (std::string word; in >> word; first = false) {
-    if (!first && column + 1 + word.size() > width) {
-      out += '\n' + std::string(indent, ' ');
-      column = indent;
-    } else if (!first) {
-      out += ' ';
-      ++column;
-    }
-    out += word;
-    column += word.size();
-  }
-  return out;
-}
-
 std::string flag_names(const flag& f) {
   auto out = "--" + std::string{f.name};
   if (!f.short_name.empty())

@@ -2,6 +2,7 @@
 
 #include "storage/base/assert.hpp"
 #include "storage/base/units.hpp"
+#include "storage/base/words.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -18,24 +19,6 @@ std::string lower(std::string_view x) {
     if (c >= 'A' && c <= 'Z')
       c = static_cast<char>(c + 32);
   return out;
-}
-
-/// Levenshtein distance, for "did you mean".
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j)
-    row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    auto diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      auto cost = std::min({row[j] + 1, row[j - 1] + 1,
-                            diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = row[j];
-      row[j] = cost;
-    }
-  }
-  return row.back();
 }
 
 error invalid(const property& p, const std::string& given,
@@ -179,6 +162,14 @@ std::optional<std::string> typed(const property& p, const json::value& v) {
   return std::string{v.get_string().data(), v.get_string().size()};
 }
 
+/// Whether there are properties below `path`.
+bool is_section(schema s, std::string_view path) {
+  auto front = lower(path) + '.';
+  return std::any_of(s.begin(), s.end(), [&](auto& p) {
+    return lower(p.path).compare(0, front.size(), front) == 0;
+  });
+}
+
 const char* wanted_type(property_kind x) {
   switch (x) {
     case property_kind::boolean:
@@ -242,10 +233,14 @@ property_set::set_below(const json::object& tree, const std::string& path) {
     auto full = path + std::string{m.key().data(), m.key().size()};
     auto* p = find_property(schema_, full);
     expected<void> ok{caf::unit};
+    auto* below = m.value().if_object();
     if (p)
       ok = put(*p, m.value());
-    else if (auto* below = m.value().if_object())
+    else if (below && (!below->empty() || is_section(schema_, full)))
       ok = set_below(*below, full + '.');
+    else if (is_section(schema_, full))
+      ok = fail(errc::invalid_argument,
+                '"' + full + "\" must be an object of properties");
     else
       ok = unknown(full);
     if (!ok)
@@ -258,14 +253,18 @@ error property_set::unknown(std::string_view path) const {
   std::string_view nearest;
   auto wanted = lower(path);
   auto best = path.size() / 2 + 1;
-  for (auto& p : schema_) {
+  auto consider = [&](std::string_view known) {
     // A request may hold a path of megabytes: do not compare what is too long.
-    if (p.path.size() + best <= path.size())
-      continue;
-    if (auto d = distance(wanted, lower(p.path)); d < best) {
+    if (known.size() + best <= path.size())
+      return;
+    if (auto d = edit_distance(wanted, lower(known)); d < best) {
       best = d;
-      nearest = p.path;
+      nearest = known;
     }
+  };
+  for (auto& p : schema_) {
+    consider(p.path);
+    consider(p.path.substr(0, p.path.find('.')));
   }
   auto text = "unknown property \"" + std::string{path.substr(0, 100)} + '"';
   if (!nearest.empty())

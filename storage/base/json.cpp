@@ -90,9 +90,9 @@ void pretty(std::string& out, const json::value& x, size_t step, size_t depth) {
   }
 }
 
-} // namespace
-
-expected<json::value> parse_json(std::string_view text, size_t max_depth) {
+/// @param where  names a position: bytes from the start.
+template <class F>
+expected<json::value> parse(std::string_view text, size_t max_depth, F where) {
   json::parse_options options;
   options.max_depth = max_depth;
   json::stream_parser p{{}, options};
@@ -101,14 +101,30 @@ expected<json::value> parse_json(std::string_view text, size_t max_depth) {
   if (!ec)
     p.finish(ec);
   if (ec)
-    return fail(errc::invalid_argument, "malformed JSON at byte "
-                                          + std::to_string(used) + ": "
-                                          + ec.message());
+    return fail(errc::invalid_argument,
+                "malformed JSON at " + where(used) + ": " + ec.message());
   auto out = p.release();
   if (!finite(out))
     return fail(errc::invalid_argument,
                 "malformed JSON: a number is too large");
   return out;
+}
+
+} // namespace
+
+expected<json::value> parse_json(std::string_view text, size_t max_depth) {
+  return parse(text, max_depth,
+               [](size_t at) { return "byte " + std::to_string(at); });
+}
+
+expected<json::value> parse_json_file(std::string_view text) {
+  return parse(text, max_json_depth, [text](size_t at) {
+    auto before = text.substr(0, at);
+    auto line = std::count(before.begin(), before.end(), '\n') + 1;
+    auto column = at - (before.rfind('\n') + 1) + 1;
+    return "line " + std::to_string(line) + ", column "
+           + std::to_string(column);
+  });
 }
 
 std::string to_text(const json::value& x) {

@@ -23,6 +23,9 @@ inline constexpr size_t max_json_depth = 32;
 expected<json::value>
 parse_json(std::string_view text, size_t max_depth = max_json_depth);
 
+/// The same for a document that a person wrote: errors name line and column.
+expected<json::value> parse_json_file(std::string_view text);
+
 /// Serialises without insignificant space.
 std::string to_text(const json::value& x);
 

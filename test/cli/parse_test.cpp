@@ -124,11 +124,3 @@ TEST_CASE("parse: all commands describe themselves", "[cli][parse]") {
         CHECK(names.count(name) == 1);
   });
 }
-
-TEST_CASE("suggest: the nearest word", "[cli][suggest]") {
-  CHECK(nearest("lss", {"ls", "rm", "put"}) == "ls");
-  CHECK(nearest("teh", {"the", "other"}) == "the"); // swapped
-  CHECK(nearest("checksum.typ", {"checksum.type", "checksum.x"})
-        == "checksum.type");
-  CHECK(nearest("xyzzy", {"ls", "rm"}).empty());
-}
