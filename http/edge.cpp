@@ -1,6 +1,7 @@
 #include "http/edge.hpp"
 
 #include "http/error_body.hpp"
+#include "http/request_id.hpp"
 #include "http/s3/service.hpp"
 #include "storage/base/home.hpp"
 #include "storage/base/metrics.hpp"
@@ -106,8 +107,10 @@ bool edge::fast(const request& req, bool keep_alive, reply_plan& plan) {
   auto atime = held->lease->atime_ns.load(std::memory_order_relaxed);
   head_writer out{plan.text.data(), plan.text.size() - small_body_bytes};
   out << held->head << "Ais-Atime: " << static_cast<uint64_t>(atime)
-      << "\r\nDate: " << date_now()
-      << (keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n");
+      << "\r\nDate: " << date_now();
+  if (auto id = given_request_id(req); !id.empty())
+    out << "\r\n" << request_id_header << ": " << id;
+  out << (keep_alive ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n");
   if (out.full())
     return false;
   plan.size = out.size();

@@ -69,6 +69,7 @@ public:
   bool fast(const request& req, bool keep_alive, reply_plan& plan) override;
   task<> handle(exchange& x) override;
   reply refusal(int status, const request& req) override;
+  uint64_t random() override { return env().random(); }
   void tick() override;
   void stop() override;
 

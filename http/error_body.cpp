@@ -132,6 +132,7 @@ reply error_reply(const error& e, const request& req, std::string_view node,
   body["status"] = status;
   reply out;
   out.status = status;
+  out.why = message_of(e);
   auto text = to_text(body);
   if (req.method == "HEAD")
     out.headers.emplace_back("Hdr-Error", text);

@@ -1,3 +1,4 @@
+#include "http/request_id.hpp"
 #include "http/session.hpp"
 #include "storage/base/log.hpp"
 
@@ -25,7 +26,8 @@ error malformed() {
 } // namespace
 
 exchange::exchange(session& s)
-  : session_(s), no_body_(s.request_.method == "HEAD") {}
+  : session_(s), no_body_(s.request_.method == "HEAD"),
+    since_(s.worker_.wheel().now()) {}
 
 const request& exchange::request() const {
   return session_.request_;
@@ -63,7 +65,8 @@ task<expected<size_t>> exchange::read_body(std::span<std::byte> into) {
   if (n == 0)
     co_return peer_gone();
   body_read_ += n;
-  body_done_ = body_read_ == *s.request_.content_length;
+  if (body_read_ == *s.request_.content_length)
+    body_over();
   co_return n;
 }
 
@@ -73,7 +76,8 @@ task<expected<size_t>> exchange::read_chunked(std::span<std::byte> into) {
     parser::error_code ec;
     auto used = s.parser_->decode_chunked(in, into, got, ec);
     body_read_ += got;
-    body_done_ = s.parser_->is_done();
+    if (s.parser_->is_done())
+      body_over();
     broken_ |= static_cast<bool>(ec);
     return used;
   };
@@ -143,6 +147,11 @@ error exchange::peer_gone() {
               "the client closed the connection or was too slow");
 }
 
+void exchange::body_over() {
+  body_done_ = true;
+  since_ = session_.worker_.wheel().now();
+}
+
 bool exchange::body_left() const {
   return session_.request_.has_body() && !body_done_;
 }
@@ -150,8 +159,10 @@ bool exchange::body_left() const {
 // -- reply --------------------------------------------------------------------
 
 task<> exchange::reply(ais::http::reply r) {
-  if (!start_reply())
+  if (!start_reply(r.status, r.why))
     co_return;
+  if (wants_id(r.status, r.headers))
+    r.headers.emplace_back(request_id_header, id());
   stage_ = stage::ended;
   // RFC 9110 sections 8.6, 15.4.5: neither has a body.
   auto bare = r.status == 204 || r.status == 304;
@@ -167,7 +178,7 @@ task<> exchange::reply(ais::http::reply r) {
 
 task<bool> exchange::begin(int status, const header_list& headers,
                            std::optional<uint64_t> length) {
-  if (!start_reply())
+  if (!start_reply(status, {}))
     co_return false;
   auto& req = session_.request_;
   stage_ = stage::begun;
@@ -177,8 +188,13 @@ task<bool> exchange::begin(int status, const header_list& headers,
   if (framing_ == framing::close)
     req.keep_alive = false;
   length_left_ = length.value_or(0);
-  auto text = head_text(status, headers, length, req.keep_alive,
-                        framing_ == framing::chunked);
+  std::optional<header_list> named;
+  if (wants_id(status, headers)) {
+    named = headers;
+    named->emplace_back(request_id_header, id());
+  }
+  auto text = head_text(status, named ? *named : headers, length,
+                        req.keep_alive, framing_ == framing::chunked);
   auto more = !no_body_ && length.value_or(1) > 0;
   broken_ |= !co_await session_.send(text, more);
   co_return !broken_;
@@ -220,11 +236,12 @@ task<bool> exchange::end() {
 
 /// False for a second reply. Decides whether the connection can carry another
 /// request, while there is still time to tell the client.
-bool exchange::start_reply() {
+bool exchange::start_reply(int status, std::string_view why) {
   auto& req = session_.request_;
   if (replied()) {
     log_error("a second reply to one request was dropped: "
-              + std::string{req.method.substr(0, 16)});
+                + std::string{req.method.substr(0, 16)},
+              {{"request", id()}});
     broken_ = true;
     return false;
   }
@@ -234,7 +251,57 @@ bool exchange::start_reply() {
           && ((req.expect_continue && !body_started_)
               || (!req.chunked && rest > session_.worker_.lims().drain_bytes))))
     req.keep_alive = false;
+  note_reply(status, why);
   return true;
+}
+
+/// Replies that somebody may ask about later get a line in the log.
+void exchange::note_reply(int status, std::string_view why) {
+  auto& w = session_.worker_;
+  auto took = w.wheel().now() - since_;
+  // While a body is on its way, the client may be the slow one.
+  auto slow = w.lims().slow_seconds > 0 && took >= w.lims().slow_seconds
+              && !body_left();
+  auto failed = status >= 500 && status != 501;
+  auto refused = status == 401 || status == 403;
+  if (!slow && !failed && !refused)
+    return;
+  auto& req = session_.request_;
+  // Not the query: there may be a signature in it.
+  auto path = req.target.substr(0, req.target.find('?')).substr(0, 256);
+  auto line = std::string{req.method.substr(0, 16)} + ' ' + std::string{path}
+              + (failed    ? " failed"
+                 : refused ? " was refused"
+                           : " took long");
+  if (!why.empty())
+    line.append(": ").append(why.substr(0, 1024));
+  auto& rare = failed    ? w.notes().failed
+               : refused ? w.notes().refused
+                         : w.notes().slow;
+  rare.warn(w.rough_now_ns(), line,
+            {{"status", status},
+             {"seconds", took},
+             {"peer", req.peer},
+             {"request", id()}});
+}
+
+/// Whoever gave us an id gets it back; whoever gets an error gets one.
+bool exchange::wants_id(int status, const header_list& headers) const {
+  if (status < 400 && given_request_id(session_.request_).empty())
+    return false;
+  // Another node, to which the request was passed on, has put it in.
+  for (auto& [name, value] : headers)
+    if (same_name(name, request_id_header))
+      return false;
+  return true;
+}
+
+const std::string& exchange::id() {
+  if (id_.empty())
+    id_ = given_request_id(session_.request_);
+  if (id_.empty())
+    id_ = make_request_id(session_.handler_.random());
+  return id_;
 }
 
 /// True if `n` more body bytes may be sent.
@@ -244,7 +311,8 @@ bool exchange::allow(uint64_t n) {
   auto fits = framing_ != framing::length || no_body_ || n <= length_left_;
   if (stage_ != stage::begun || !fits) {
     log_error("bytes outside of a reply were dropped: "
-              + std::string{session_.request_.method.substr(0, 16)});
+                + std::string{session_.request_.method.substr(0, 16)},
+              {{"request", id()}});
     broken_ = true;
     return false;
   }

@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace ais::http {
 
@@ -79,6 +80,9 @@ public:
   /// Ends a reply without length; nothing to do for others.
   task<bool> end();
 
+  /// The client's id of the request, else ours; see http/request_id.hpp.
+  const std::string& id();
+
   /// The reply cannot be completed: close the connection so that the client
   /// cannot take what it got for the whole.
   void abort() { broken_ = true; }
@@ -93,7 +97,10 @@ private:
   task<expected<size_t>> read_chunked(std::span<std::byte> into);
   error peer_gone();
   bool body_left() const;
-  bool start_reply();
+  void body_over();
+  bool start_reply(int status, std::string_view why);
+  void note_reply(int status, std::string_view why);
+  bool wants_id(int status, const header_list& headers) const;
   bool allow(uint64_t n);
   task<bool> open_chunk(uint64_t size);
   task<bool> close_chunk();
@@ -108,6 +115,8 @@ private:
   uint64_t length_left_ = 0; ///< announced, not yet sent
   bool no_body_ = false;     ///< HEAD
   bool broken_ = false;
+  uint32_t since_ = 0; ///< [s] the request is complete
+  std::string id_;     ///< empty: nobody has asked
 };
 
 /// Answers requests; one instance per I/O thread.
@@ -123,6 +132,9 @@ public:
 
   /// The body of an error reply that the server itself makes (400, 408, ...).
   virtual reply refusal(int status, const request& req) = 0;
+
+  /// 64 random bits, for ids of requests.
+  virtual uint64_t random() = 0;
 
   /// Called once a second.
   virtual void tick() {}

@@ -28,6 +28,8 @@ struct limits {
   uint32_t min_rate = 16 << 10;   ///< of bodies, both ways [bytes/s]
   uint32_t linger_seconds = 2;    ///< to read and drop what was not read
   uint32_t stop_seconds = 30;     ///< for running requests at a graceful stop
+  uint32_t slow_seconds = 5;      ///< of ours between the end of a request and
+                                  ///< its reply; more is logged. 0: nothing is
 };
 
 /// Bytes of a reply that go out in one call with its header.

@@ -258,7 +258,7 @@ int run(const arguments& args) {
       return refuse(message_of(loaded.error()));
     tls = std::move(*loaded);
   }
-  open_log(args.log_file.c_str(), log_level::info);
+  open_log(args.log_file);
 
   auto files = raise_file_limit();
   caf::actor_system_config cfg;

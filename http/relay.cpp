@@ -1,5 +1,6 @@
 #include "http/relay.hpp"
 
+#include "http/request_id.hpp"
 #include "http/tokens.hpp"
 
 #include <boost/beast/http/empty_body.hpp>
@@ -47,8 +48,9 @@ bool lists(std::string_view list, std::string_view name) {
     list, [&](std::string_view token) { return !same_name(token, name); });
 }
 
-std::string head_of(const request& req, const net_info& to,
-                    std::string_view target, std::string_view by) {
+std::string
+head_of(const request& req, const net_info& to, std::string_view target,
+        std::string_view by, std::string_view id) {
   std::string out{req.method};
   out.append(" ").append(target).append(" HTTP/1.1\r\nHost: ");
   auto url = to.url();
@@ -57,6 +59,9 @@ std::string head_of(const request& req, const net_info& to,
                           : host);
   out.append("\r\n").append(relayed_header).append(": ").append(by);
   out.append("\r\n");
+  // Both logs call it the same. The client's own may be part of a signature.
+  if (req.find(request_id_header).empty())
+    out.append(request_id_header).append(": ").append(id).append("\r\n");
   auto listed = req.find("connection");
   for (auto& h : req.headers)
     if (!of_this_hop(h.name) && !ours_in_request(h.name)
@@ -121,7 +126,7 @@ relay::pass(exchange& x, net_info to, std::string target, std::string by) {
     running one{*this, *it};
     response from;
     it->allow(answer_seconds);
-    auto head = head_of(req, to, target, by);
+    auto head = head_of(req, to, target, by, x.id());
     auto got = co_await it->write(bytes_of(head));
     auto whole = !req.has_body();
     if (got && !whole && req.expect_continue) // it may refuse before the body

@@ -60,6 +60,7 @@ struct reply {
   int status = 200;
   header_list headers; ///< without Date, Server, Connection, Content-Length
   std::string body;
+  std::string why; ///< of an error: for the log, not sent
   /// Content-Length to announce when it is not the body's; for HEAD only.
   std::optional<uint64_t> length;
 };

@@ -1,5 +1,6 @@
 #include "http/session.hpp"
 
+#include "http/request_id.hpp"
 #include "storage/base/metrics.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -207,11 +208,21 @@ task<bool> session::drain(exchange& x) {
 
 task<> session::refuse(int status) {
   auto r = handler_.refusal(status, request_);
+  r.headers.emplace_back(request_id_header, note_refusal(status, r.why));
   auto text = head_text(r.status, r.headers, r.body.size(), false) + r.body;
   deadline_.expired = false;
   out_ = new_pace();
   out_.grace = worker_.lims().linger_seconds;
   co_await send(text, false);
+}
+
+/// A line in the log about what is no request. @returns the id in it.
+std::string session::note_refusal(int status, const std::string& why) {
+  auto id = make_request_id(handler_.random());
+  worker_.notes().refused.warn(
+    worker_.rough_now_ns(), "a connection was refused: " + why,
+    {{"status", status}, {"peer", request_.peer}, {"request", id}});
+  return id;
 }
 
 /// Closing with unread bytes would reset the connection and destroy the reply.

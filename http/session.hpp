@@ -55,6 +55,7 @@ private:
   task<bool> serve_slow();
   task<bool> drain(exchange& x);
   task<> refuse(int status);
+  std::string note_refusal(int status, const std::string& why);
   task<> linger();
   void reset();
 

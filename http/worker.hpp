@@ -3,6 +3,7 @@
 #pragma once
 
 #include "http/limits.hpp"
+#include "storage/base/log.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
@@ -92,6 +93,13 @@ private:
 
 class session;
 
+/// Lines about requests, a second one of each kind at most.
+struct request_notes {
+  rare_warnings failed;
+  rare_warnings refused;
+  rare_warnings slow;
+};
+
 class worker {
 public:
   worker(size_t index, const limits& l);
@@ -102,6 +110,9 @@ public:
   executor get_executor() { return io_.get_executor(); }
   asio::io_context& io() { return io_; }
   deadline_wheel& wheel() { return wheel_; }
+  request_notes& notes() { return notes_; }
+  /// The wheel's time [ns].
+  int64_t rough_now_ns() const { return int64_t{wheel_.now()} * 1'000'000'000; }
 
   /// Runs until stopped; calls `each_second` once a second.
   void run(std::function<void()> each_second);
@@ -141,6 +152,7 @@ private:
   asio::io_context io_{1};
   timer second_;
   deadline_wheel wheel_;
+  request_notes notes_;
   std::vector<std::unique_ptr<std::byte[]>> free_blocks_;
   size_t leased_ = 0;
   std::deque<block_waiter*> block_waiters_; ///< oldest first

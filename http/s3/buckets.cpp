@@ -121,8 +121,8 @@ task<> delete_bucket(context& c) {
     done = co_await c.e.actors().ask(c.e.node().proxy, proxy_timeout,
                                      std::move(rest));
     if (!done && done.error() != errc::bucket_not_found)
-      log_warning("S3: the uploads to " + c.bucket
-                  + " are left: " + message_of(done.error()));
+      warn(c, "the uploads to " + c.bucket
+                + " are left: " + message_of(done.error()));
   }
   co_await reply_empty(c, 204);
 }

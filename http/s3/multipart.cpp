@@ -514,8 +514,8 @@ task<> complete_upload(context& c) {
   // The object is there, whatever becomes of the rest.
   auto failed = co_await remove_upload(c, *up);
   if (failed)
-    log_warning("S3: parts of a completed upload are left, abort upload "
-                + up->id + " to remove them: " + message_of(failed));
+    warn(c, "parts of a completed upload are left, abort upload " + up->id
+              + " to remove them: " + message_of(failed));
   xml_writer xml{"CompleteMultipartUploadResult"};
   xml.text("Location", '/' + c.bucket + '/' + c.key)
     .text("Bucket", c.bucket)

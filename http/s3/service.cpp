@@ -4,9 +4,9 @@
 #include "http/s3/upload.hpp"
 #include "http/s3/xml.hpp"
 #include "storage/base/home.hpp"
+#include "storage/base/log.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 
 namespace ais::http::s3 {
@@ -258,13 +258,6 @@ task<> run(context& c, std::string_view path) {
   co_await reply_fault(c, std::move(why));
 }
 
-std::string request_id(const environment& env) {
-  char text[17];
-  std::snprintf(text, sizeof(text), "%016llX",
-                static_cast<unsigned long long>(env.random()));
-  return text;
-}
-
 } // namespace
 
 // -- entry
@@ -291,8 +284,8 @@ bool wants(edge& e, const call& c, std::string_view path) {
 }
 
 task<> serve(edge& e, call& call, std::string_view path) {
-  context c{e,  call.x, call.req, call.q, request_id(e.env()), {}, {},
-            {}, {},     {},       nullptr};
+  context c{e,  call.x, call.req, call.q, call.x.id(), {},
+            {}, {},     {},       {},     nullptr};
   co_await run(c, path);
 }
 
@@ -457,6 +450,10 @@ void add_common(const context& c, header_list& out) {
     add_cors(out, *rule, asked, false);
 }
 
+void warn(const context& c, const std::string& line) {
+  log_warning("S3: " + line, {{"request", c.id}});
+}
+
 task<> reply_fault(context& c, fault why) {
   reply r;
   r.status = why.code.status;
@@ -476,6 +473,7 @@ task<> reply_fault(context& c, fault why) {
   if (!c.key.empty())
     xml.text("Key", c.key);
   xml.text("Resource", c.req.target.substr(0, c.req.target.find('?')));
+  r.why = why.message;
   r.body = xml.text("RequestId", c.id).text("HostId", c.id).finish();
   co_await c.x.reply(std::move(r));
 }

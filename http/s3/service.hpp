@@ -85,6 +85,9 @@ task<> reply_empty(context& c, int status, header_list headers = {});
 /// what the bucket's CORS rules say.
 void add_common(const context& c, header_list& out);
 
+/// A warning about the request, with its id.
+void warn(const context& c, const std::string& line);
+
 // -- operations
 // -------------------------------------------------------------------
 

@@ -146,6 +146,7 @@ bool client::ended() {
 
 class test_handler : public handler {
 public:
+  uint64_t random() override { return 0xABCDEF; }
   explicit test_handler(fixture& f) : f_(f) {}
 
   bool fast(const request& req, bool keep_alive, reply_plan& plan) override {
@@ -165,7 +166,8 @@ public:
   }
 
   task<> handle(exchange& x) override {
-    auto path = std::string{x.request().target};
+    auto target = x.request().target;
+    auto path = std::string{target.substr(0, target.find('?'))};
     if (path == "/echo")
       co_await echo(x);
     else if (path == "/pull")

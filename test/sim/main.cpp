@@ -180,8 +180,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e);
   }
-  open_log(args.seeds > 0 || args.mutants ? "/dev/null" : "/dev/stderr",
-           log_level::info);
+  open_log(args.seeds > 0 || args.mutants ? "/dev/null" : "/dev/stderr");
   if (!known_mutant(args.mutant)) {
     std::fprintf(stderr, "no mutant \"%s\": see test/sim/mutants.cpp\n",
                  args.mutant.c_str());

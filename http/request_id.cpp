@@ -1,0 +1,26 @@
+#include "http/request_id.hpp"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+
+namespace ais::http {
+
+std::string_view given_request_id(const request& req) {
+  auto x = req.find(request_id_header);
+  auto plain = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
+           || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-';
+  };
+  auto good
+    = x.size() <= max_request_id && std::all_of(x.begin(), x.end(), plain);
+  return good ? x : std::string_view{};
+}
+
+std::string make_request_id(uint64_t random) {
+  char text[17];
+  std::snprintf(text, sizeof(text), "%016" PRIX64, random);
+  return text;
+}
+
+} // namespace ais::http
