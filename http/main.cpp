@@ -1,11 +1,14 @@
 // aisnode: one process, one actor system, one node.
 #include "actors/base/setup.hpp"
 #include "http/client.hpp"
+#include "http/command_line.hpp"
 #include "http/courier.hpp"
 #include "http/edge.hpp"
 #include "http/intra.hpp"
 #include "http/networks.hpp"
+#include "http/reload.hpp"
 #include "http/server.hpp"
+#include "http/service_manager.hpp"
 #include "http/v1/informant.hpp"
 #include "storage/base/log.hpp"
 #include "storage/posix_disk.hpp"
@@ -16,12 +19,11 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <fcntl.h>
 #include <fstream>
@@ -36,32 +38,19 @@ namespace {
 
 using namespace ais;
 
-struct arguments {
-  std::string dir = "ais-data";
-  std::vector<std::string> mountpaths;
-  std::string role; ///< empty: both
-  std::string join;
-  http::network_options net;
-  http::tls_files tls; ///< between nodes
-  bool non_electable = false;
-  bool standby = false;
-  bool no_redirect = false;
-  bool s3_redirect = false;
-  /// Whether it is part of a cluster of several processes.
-  bool clustered() const {
-    return !role.empty() || !join.empty() || net.control_port != 0
-           || net.data_port != 0 || !net.control_host.empty()
-           || !net.data_host.empty() || tls.any() || standby;
-  }
-  size_t threads = 0;
-  std::string port_file;
-  std::string log_file;
-};
+/// Exit codes.
+constexpr int failed_to_run = 1;
+constexpr int wrong_settings = 2;
 
 /// A sentence for the person who started us, then the exit code.
-int refuse(const std::string& text) {
+int refuse(const std::string& text, int code = failed_to_run) {
   std::fprintf(stderr, "aisnode: %s\n", text.c_str());
-  return 1;
+  return code;
+}
+
+int refuse(const error& e) {
+  return refuse(message_of(e),
+                e == errc::invalid_argument ? wrong_settings : failed_to_run);
 }
 
 std::string absolute(const std::string& path) {
@@ -77,16 +66,28 @@ std::string absolute(const std::string& path) {
   return out;
 }
 
+/// What mends a failure of a disk at the start.
+std::string hint_of(const error& e) {
+  if (e == errc::no_space)
+    return ": free some space there, or give this node other directories with"
+           " --dir and --mountpath";
+  return ": check that its disk is there, who owns it and who may write, or"
+         " give this node other directories with --dir and --mountpath";
+}
+
 /// Holds a directory for this process alone, until it ends.
 expected<int> lock_directory(const std::string& path) {
   if (auto ok = storage::make_dirs(storage::posix_disk(), path); !ok)
-    return fail(errc::io_error,
-                "cannot use directory " + path + ": " + message_of(ok.error()));
+    return fail(errc::io_error, "cannot use directory " + path + ": "
+                                  + message_of(ok.error())
+                                  + hint_of(ok.error()));
   auto file = path + "/.ais.lock";
   auto fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0)
-    return fail(errc::io_error, "cannot write to directory " + path
-                                  + ": check its owner and permissions");
+    return fail(errc::io_error,
+                "cannot write to directory " + path + ": "
+                  + std::strerror(errno)
+                  + hint_of(errno == ENOSPC ? errc::no_space : errc::io_error));
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
     return fail(
       errc::busy,
@@ -131,7 +132,8 @@ environment real_environment() {
 }
 
 /// The addresses of this node, by which it will be known.
-expected<http::networks> networks_of(const arguments& args, uint16_t port) {
+expected<http::networks>
+networks_of(const http::node_settings& args, uint16_t port) {
   auto wanted = args.net;
   wanted.port = port;
   wanted.alone = !args.clustered();
@@ -150,15 +152,24 @@ void start(caf::actor_system& sys, const node_actor& node,
     node);
 }
 
-/// Turns signals, which all threads block, into messages.
+/// Waits for signals, which all threads block.
 class signal_thread {
 public:
-  signal_thread(const sigset_t& which, caf::actor to)
-    : thread_{[which, to = std::move(to), this] {
+  /// @param to  gets atom::stop
+  /// @param reload  called for SIGHUP, on a thread of its own
+  signal_thread(const sigset_t& which, caf::actor to,
+                std::function<void()> reload)
+    : thread_{[which, to = std::move(to), reload = std::move(reload), this] {
         int signal = 0;
         while (!over_ && sigwait(&which, &signal) == 0) {
           if (over_)
             break;
+          if (signal == SIGHUP) {
+            http::notify_reloading();
+            reload();
+            http::notify_service_manager("READY=1");
+            continue;
+          }
           log_info("stopping: "
                    + std::string{signal == SIGTERM ? "SIGTERM" : "SIGINT"});
           caf::anon_send(to, atom::stop_v);
@@ -206,59 +217,94 @@ expected<smap_ptr> members_at(const std::string& url) {
   return *map;
 }
 
-/// The same, waiting for a cluster that is about to start.
+/// The same, waiting for a cluster that is about to start. errc::conflict: we
+/// were asked to stop meanwhile.
 expected<smap_ptr> wait_for_members(const std::string& url) {
+  sigset_t stopping;
+  sigemptyset(&stopping);
+  sigaddset(&stopping, SIGTERM);
+  sigaddset(&stopping, SIGINT);
+  timespec pause{0, 500'000'000};
   for (int tries = 0;; ++tries) {
     auto found = members_at(url);
     if (found || found.error() == errc::invalid_argument || tries == 60)
       return found;
     if (tries == 0)
       log_info("waiting for the cluster: " + message_of(found.error()));
-    std::this_thread::sleep_for(std::chrono::milliseconds{500});
+    if (sigtimedwait(&stopping, nullptr, &pause) > 0)
+      return fail(errc::conflict, "asked to stop");
   }
 }
 
-int run(const arguments& args) {
-  // Blocked in all threads, so that only one sees them: before any starts.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+/// The mountpaths of a target, absolute.
+expected<std::vector<std::string>>
+mountpaths_of(const http::node_settings& args, const std::string& dir) {
+  std::vector<std::string> out;
+  for (auto& [path, label] : args.mountpaths)
+    out.push_back(absolute(path));
+  if (out.empty() && args.role != "proxy")
+    out.push_back(dir + "/mp1");
+  for (size_t i = 0; i < out.size(); ++i)
+    for (size_t n = 0; n < out.size(); ++n)
+      if (i != n && (out[n] + '/').rfind(out[i] + '/', 0) == 0)
+        return fail(errc::invalid_argument,
+                    "mountpaths must not be equal or inside each other: "
+                      + out[i] + " and " + out[n]);
+  return out;
+}
 
+/// Writes the port, for whoever started us with port 0.
+expected<void> write_port(const std::string& path, uint16_t port) {
+  if (path.empty())
+    return caf::unit;
+  std::ofstream out{path};
+  out << port << '\n' << std::flush;
+  if (!out)
+    return fail(errc::io_error, "cannot write the port to " + path
+                                  + ": check that its directory exists and who"
+                                    " may write there");
+  return caf::unit;
+}
+
+/// Blocks the signals that a thread of ours waits for.
+sigset_t block_signals() {
+  sigset_t out;
+  sigemptyset(&out);
+  for (auto signal : {SIGTERM, SIGINT, SIGHUP})
+    sigaddset(&out, signal);
+  pthread_sigmask(SIG_BLOCK, &out, nullptr);
+  return out;
+}
+
+/// @param reload  knows where the settings are from
+int run(const http::node_settings& args, http::reloader reload) {
+  // Blocked in all threads, so that only one sees them: before any starts.
+  auto signals = block_signals();
   auto dir = absolute(args.dir);
   auto is_target = args.role != "proxy";
-  std::vector<std::string> mountpaths;
-  for (auto& x : args.mountpaths)
-    mountpaths.push_back(absolute(x));
-  if (!is_target && !mountpaths.empty())
-    return refuse("a proxy has no mountpaths: leave out --mountpath");
-  if (is_target && mountpaths.empty())
-    mountpaths.push_back(dir + "/mp1");
-  for (size_t i = 0; i < mountpaths.size(); ++i)
-    for (size_t k = 0; k < mountpaths.size(); ++k)
-      if (i != k && (mountpaths[k] + '/').rfind(mountpaths[i] + '/', 0) == 0)
-        return refuse("mountpaths must not be equal or inside each other: "
-                      + mountpaths[i] + " and " + mountpaths[k]);
-  std::vector<int> locks;
-  for (auto* list : {&mountpaths}) {
-    for (auto& x : *list) {
-      auto fd = lock_directory(x);
-      if (!fd)
-        return refuse(message_of(fd.error()));
-      locks.push_back(*fd);
-    }
-  }
+  auto mountpaths = mountpaths_of(args, dir);
+  if (!mountpaths)
+    return refuse(mountpaths.error());
+  for (auto& path : *mountpaths) // held until we end
+    if (auto fd = lock_directory(path); !fd)
+      return refuse(fd.error());
   if (auto fd = lock_directory(dir); !fd)
-    return refuse(message_of(fd.error()));
+    return refuse(fd.error());
   http::tls_context tls;
   if (args.tls.any()) {
     auto loaded = http::load_tls(args.tls);
     if (!loaded)
-      return refuse(message_of(loaded.error()));
+      return refuse(loaded.error());
     tls = std::move(*loaded);
   }
-  open_log(args.log_file);
+  // Absolute, for a reload.
+  auto log_file = args.log_file.empty() ? "" : absolute(args.log_file);
+  if (auto ok = open_log(log_file); !ok)
+    return refuse(ok.error());
+  http::apply_live(args);
+  reload.tls = tls;
+  reload.certificates = args.tls;
+  reload.s3_file = dir + '/' + std::string{http::s3::access_file};
 
   auto files = raise_file_limit();
   caf::actor_system_config cfg;
@@ -273,11 +319,11 @@ int run(const arguments& args) {
   auto shared = std::make_shared<http::edge_shared>();
   shared->env = real_environment();
   shared->boards = std::make_shared<node_boards>();
-  shared->log_file = args.log_file.empty() ? "" : absolute(args.log_file);
+  shared->log_file = log_file;
   shared->dir = dir;
   shared->relay = args.no_redirect;
   shared->s3_redirect = args.s3_redirect;
-  shared->mountpaths = mountpaths;
+  shared->mountpaths = *mountpaths;
   auto threads = args.threads
                    ? args.threads
                    : std::max<size_t>(std::thread::hardware_concurrency(), 1);
@@ -289,16 +335,20 @@ int run(const arguments& args) {
   options.port = args.net.port;
   options.threads = threads;
   options.lims.connections = std::min<size_t>(files / 4, 10'000);
+  options.lims.slow_seconds = args.slow_seconds;
   http::server server{options, [&](http::worker& w) {
                         return std::make_unique<http::edge>(sys, w, shared);
                       }};
   if (auto ok = server.start(); !ok)
-    return refuse(message_of(ok.error()));
+    return refuse(ok.error());
 
   node_config config;
   config.env = shared->env;
   config.dir = dir;
-  config.mountpaths = mountpaths;
+  config.mountpaths = *mountpaths;
+  for (auto& [path, label] : args.mountpaths)
+    config.labels.emplace(absolute(path), label);
+  config.first_config = args.first_config;
   config.proxy = args.role != "target";
   config.target = is_target;
   config.electable = !args.non_electable;
@@ -306,7 +356,7 @@ int run(const arguments& args) {
   auto nets = networks_of(args, server.port());
   if (!nets) {
     server.stop();
-    return refuse(message_of(nets.error()));
+    return refuse(nets.error());
   }
   config.pub = nets->pub.shown;
   config.control = nets->control.shown;
@@ -330,7 +380,7 @@ int run(const arguments& args) {
     courier = std::make_unique<http::tcp_courier>(sys, data);
     if (auto ok = courier->start(); !ok) {
       server.stop();
-      return refuse(message_of(ok.error()));
+      return refuse(ok.error());
     }
     config.courier = courier->actor();
   }
@@ -347,6 +397,8 @@ int run(const arguments& args) {
       = known && *known ? members_at(args.join) : wait_for_members(args.join);
     if (!via && !(known && *known)) {
       server.stop();
+      if (via.error() == errc::conflict)
+        return 0;
       return refuse("cannot join: " + message_of(via.error()));
     }
     if (via) {
@@ -363,22 +415,29 @@ int run(const arguments& args) {
   auto node = spawn_node(sys, config, shared->boards);
   error failed;
   {
-    signal_thread waiting{signals, me};
+    signal_thread waiting{signals, me, [&reload] {
+                            reload.run();
+                          }};
     start(sys, node, me);
     auto over = false;
+    if (args.standby && !(known && *known))
+      http::notify_service_manager("READY=1\nSTATUS=waiting to be invited");
     self->receive_while([&] { return !over && !failed; })(
       [&](const node_handles& x) {
         shared->handles.show(std::make_shared<const node_handles>(x));
-        if (!args.port_file.empty())
-          std::ofstream{args.port_file} << server.port() << '\n';
+        if (auto ok = write_port(args.port_file, server.port()); !ok)
+          failed = ok.error();
         log_info("serving " + config.pub.url()
                  + (args.clustered()
                       ? ", other nodes at " + config.control.url()
                           + " and (data) " + config.data.url()
                       : std::string{}));
+        http::notify_service_manager("READY=1\nSTATUS=serving "
+                                     + config.pub.url());
       },
       [&](const error& e) { failed = e; }, [&](atom::stop) { over = true; });
   }
+  http::notify_service_manager("STOPPING=1\nSTATUS=stopping");
   server.stop();
   shared->handles.show(std::make_shared<const node_handles>());
   stop(sys, node);
@@ -391,7 +450,8 @@ int run(const arguments& args) {
   node = nullptr;
   me = nullptr;
   if (failed)
-    return refuse(message_of(failed));
+    return refuse(message_of(failed)
+                  + (failed == errc::no_space ? hint_of(failed) : ""));
   log_info("stopped");
   flush_log();
   return 0;
@@ -400,63 +460,24 @@ int run(const arguments& args) {
 } // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"aisnode: an AIStore-compatible object store node (proxy and"
-               " target in one process)"};
-  arguments args;
-  app.add_option("--dir", args.dir, "configuration and, by default, data")
-    ->capture_default_str();
-  app.add_option("--mountpath", args.mountpaths,
-                 "directory (disk) for objects; repeat for several"
-                 " [<dir>/mp1]");
-  app.add_option("--role", args.role, "proxy or target [both in one process]")
-    ->check(CLI::IsMember({"proxy", "target"}));
-  app.add_option("--join", args.join,
-                 "URL of any node of the cluster to join; without it, a proxy"
-                 " starts a cluster of its own");
-  app.add_flag("--non-electable", args.non_electable, "never become primary");
-  app.add_flag("--standby", args.standby,
-               "without a cluster yet, wait until an administrator asks this"
-               " node into one");
-  app.add_flag("--no-redirect", args.no_redirect,
-               "pass requests for objects of other nodes on and their answers"
-               " back, instead of redirecting clients");
-  app.add_flag("--s3-redirect", args.s3_redirect,
-               "redirect S3 clients to the node that has the object, instead of"
-               " passing their requests on");
-  app
-    .add_option("--host", args.net.host,
-                "IP address to listen on; 0.0.0.0 or :: for all")
-    ->capture_default_str();
-  app
-    .add_option("--port", args.net.port,
-                "port to listen on, 0 for any free one")
-    ->capture_default_str();
-  app.add_option("--advertise", args.net.advertise,
-                 "name or address that clients and nodes are told to use [the"
-                 " host, or the address that leads outside]");
-  app.add_option("--control-host", args.net.control_host,
-                 "IP address for messages of other nodes [the host]");
-  app.add_option("--control-port", args.net.control_port,
-                 "its port, in a cluster [port + 1000]");
-  app.add_option("--data-host", args.net.data_host,
-                 "IP address for objects from other nodes [the host]");
-  app.add_option("--data-port", args.net.data_port,
-                 "its port, in a cluster [port + 2000]");
-  app.add_option("--tls-cert", args.tls.cert,
-                 "PEM file of this node's certificate: nodes speak TLS with"
-                 " each other");
-  app.add_option("--tls-key", args.tls.key, "PEM file of its key");
-  app.add_option("--tls-ca", args.tls.ca,
-                 "PEM file of the authority that signed all nodes'");
-  app.add_option("--threads", args.threads, "I/O threads [one per core]");
-  app.add_option("--port-file", args.port_file,
-                 "file to write the port to when ready");
-  app.add_option("--log-file", args.log_file, "log here instead of stderr");
-  app.set_version_flag("--version", "aisnode " AIS_VERSION);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e);
-  }
-  return run(args);
+  auto line = http::parse_command_line(argc, argv);
+  if (!line)
+    return refuse(line.error());
+  auto show = [](const std::string& text) {
+    return std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0;
+  };
+  if (line->what == http::wanted::help)
+    return show(http::settings_help());
+  if (line->what == http::wanted::reference)
+    return show(http::settings_reference());
+  if (line->what == http::wanted::version)
+    return show("aisnode " AIS_VERSION "\n");
+  auto file = line->config_file.empty() ? "" : absolute(line->config_file);
+  auto values = http::load_settings(file, line->options);
+  if (!values)
+    return refuse(values.error());
+  if (line->what == http::wanted::settings)
+    return show(http::settings_file(*values));
+  return run(*http::settings_of(*values),
+             {file, line->options, *values, {}, {}, {}});
 }

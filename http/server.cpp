@@ -87,7 +87,8 @@ expected<void> server::impl::listen() {
   auto address = asio::ip::make_address(opts.host, ec);
   if (ec)
     return fail(errc::invalid_argument,
-                "\"" + opts.host + "\" is not an IP address to listen on");
+                "\"" + opts.host
+                  + "\" is not an IP address to listen on: see --host");
   auto where = opts.host + " port " + std::to_string(opts.port);
   asio::ip::tcp::endpoint endpoint{address, opts.port};
   listening = std::make_unique<acceptor>(workers[0]->get_executor());
@@ -102,9 +103,15 @@ expected<void> server::impl::listen() {
     return fail(errc::busy, where
                               + " is in use by another program: stop it, or"
                                 " choose another port with --port");
+  if (ec == asio::error::access_denied)
+    return fail(errc::io_error,
+                "cannot listen on " + where
+                  + ": ports below 1024 need root, or CAP_NET_BIND_SERVICE;"
+                    " choose another one with --port");
   if (ec)
     return fail(errc::io_error,
-                "cannot listen on " + where + ": " + ec.message());
+                "cannot listen on " + where + ": " + ec.message()
+                  + ": is it an address of this machine? See --host");
   port = listening->local_endpoint(ec).port();
   return caf::unit;
 }

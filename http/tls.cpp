@@ -18,6 +18,8 @@ std::string first_error() {
   ERR_clear_error();
   if (code == 0)
     return "no reason given";
+  if (ERR_SYSTEM_ERROR(code))
+    return std::strerror(ERR_GET_REASON(code));
   auto* why = ERR_reason_error_string(code);
   return why ? why : "error " + std::to_string(code);
 }
@@ -65,7 +67,7 @@ expected<tls_context> load_tls(const tls_files& files) {
                 "TLS between nodes needs all of --tls-cert, --tls-key and"
                 " --tls-ca");
   ERR_clear_error();
-  tls_context ctx{SSL_CTX_new(TLS_method()), &SSL_CTX_free};
+  std::shared_ptr<SSL_CTX> ctx{SSL_CTX_new(TLS_method()), &SSL_CTX_free};
   if (!ctx)
     return fail(errc::io_error, "OpenSSL does not start: " + first_error());
   auto* x = ctx.get();
@@ -92,12 +94,12 @@ expected<tls_context> load_tls(const tls_files& files) {
   ERR_clear_error();
   if (auto ok = check_own(x, files); !ok)
     return ok.error();
-  return ctx;
+  return std::make_shared<tls_identity>(std::move(ctx));
 }
 
 expected<tls_session> begin_tls(const tls_context& x, int fd, bool accepted) {
   ERR_clear_error();
-  tls_session out{SSL_new(x.get()), &SSL_free};
+  tls_session out{SSL_new(x->now().get()), &SSL_free};
   if (!out || SSL_set_fd(out.get(), fd) != 1)
     return fail(errc::io_error, "cannot begin TLS: " + first_error());
   if (accepted)

@@ -8,7 +8,9 @@
 #include <openssl/types.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 
 namespace ais::http {
 
@@ -21,8 +23,26 @@ struct tls_files {
   bool any() const { return !cert.empty() || !key.empty() || !ca.empty(); }
 };
 
-/// A certificate, its key, and whom to trust; read once.
-using tls_context = std::shared_ptr<SSL_CTX>;
+/// A certificate, its key, and whom to trust; replaced while it is in use: what
+/// begins afterwards takes the new one. Any thread.
+class tls_identity {
+public:
+  explicit tls_identity(std::shared_ptr<SSL_CTX> x) : now_(std::move(x)) {}
+
+  std::shared_ptr<SSL_CTX> now() const {
+    std::lock_guard guard{mutex_};
+    return now_;
+  }
+  void replace(std::shared_ptr<SSL_CTX> next) {
+    std::lock_guard guard{mutex_};
+    now_ = std::move(next);
+  }
+
+private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<SSL_CTX> now_;
+};
+using tls_context = std::shared_ptr<tls_identity>;
 using tls_session = std::shared_ptr<SSL>;
 
 /// @returns errc::invalid_argument with what is wrong with which file; that

@@ -214,7 +214,10 @@ struct membership_state {
     if (!joined)
       return;
     if (via.empty())
-      return done(fail(errc::not_ready, "no address to join at"));
+      return done(fail(errc::not_ready,
+                       "a node without a proxy of its own joins a cluster: name"
+                       " one of its nodes with --join, or wait to be asked in"
+                       " with --standby"));
     ask(via[turn++ % via.size()]);
   }
 

@@ -223,12 +223,15 @@ volume settled(const volume& x) {
 }
 
 expected<volume>
-with_arguments(const volume& x, const std::vector<std::string>& paths) {
+with_arguments(const volume& x, const std::vector<std::string>& paths,
+               const std::map<std::string, std::string>& labels) {
   auto out = x;
   for (auto& path : paths) {
     if (out.find(path))
       continue;
-    auto next = with_attached(out, path, "");
+    auto label = labels.find(path);
+    auto next
+      = with_attached(out, path, label == labels.end() ? "" : label->second);
     if (!next)
       return next.error();
     out = std::move(*next);

@@ -8,6 +8,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -83,9 +84,10 @@ with_fault(const volume& x, const std::string& path, const std::string& why);
 volume unsettled(const volume& x);
 /// All objects have moved.
 volume settled(const volume& x);
-/// With all `paths` that it has never seen.
+/// With all `paths` that it has never seen, under their labels.
 expected<volume>
-with_arguments(const volume& x, const std::vector<std::string>& paths);
+with_arguments(const volume& x, const std::vector<std::string>& paths,
+               const std::map<std::string, std::string>& labels = {});
 
 std::string to_text(const volume& x);
 /// errc::integrity. An empty text is the empty volume.

@@ -228,10 +228,13 @@ struct node_state {
 
   void load_state() {
     load("state", [this](const std::string& text) {
+      auto begins = text.empty() && config.join.empty() && !config.standby;
+      if (config.first_config && !begins)
+        log_info("the cluster's configuration in the settings is not used: it"
+                 " is for a new cluster, this one has its own");
       if (text.empty())
-        return spawn_all(config.join.empty() && !config.standby
-                           ? first_state()
-                           : std::make_shared<cluster_state>());
+        return spawn_all(begins ? first_state()
+                                : std::make_shared<cluster_state>());
       auto known = parse_cluster_state(text);
       if (!known)
         return give_up(known.error());
@@ -251,6 +254,8 @@ struct node_state {
     auto map = std::make_shared<smap>();
     auto buckets = std::make_shared<bmd>();
     auto conf = std::make_shared<cluster_config>();
+    if (config.first_config)
+      conf->values = config.first_config->values;
     map->uuid = buckets->uuid = conf->uuid = make_id(config.env);
     map->created = format_rfc3339(config.env.wall_ns());
     for (auto& x : nodes())
@@ -358,6 +363,7 @@ struct node_state {
     c.env = config.env;
     c.node_id = who.target_id;
     c.mountpaths = config.mountpaths;
+    c.labels = config.labels;
     c.known = known_volume;
     c.vault = vault;
     c.copy_dir = copy_dir;

@@ -9,6 +9,7 @@
 #include "actors/xact/summaries.hpp"
 
 #include <atomic>
+#include <map>
 
 namespace ais {
 
@@ -74,7 +75,10 @@ struct node_config {
   environment env;
   std::string dir;                     ///< absolute; configuration and identity
   std::vector<std::string> mountpaths; ///< absolute; of a target at least one
-  bool proxy = true;                   ///< roles of this process: one or both
+  std::map<std::string, std::string> labels; ///< of them, where there are any
+  /// Of a cluster that begins with this node; null: defaults.
+  cluster_config_ptr first_config;
+  bool proxy = true; ///< roles of this process: one or both
   bool target = true;
   net_info pub;     ///< where clients reach this node
   net_info control; ///< where other nodes do

@@ -92,7 +92,7 @@ struct target_state {
     applied_at = how.state->at;
     configure(*how.state->config);
     view.node_id = config.node_id;
-    auto all = with_arguments(config.known, config.mountpaths);
+    auto all = with_arguments(config.known, config.mountpaths, config.labels);
     if (!all)
       return all.error();
     vol = std::move(*all);

@@ -14,6 +14,7 @@
 #include "actors/target/lister.hpp"
 #include "actors/target/mountpath_actor.hpp"
 
+#include <map>
 #include <vector>
 
 namespace ais {
@@ -170,8 +171,9 @@ using target_actor = caf::typed_actor<
 struct target_config {
   environment env;
   std::string node_id;
-  std::vector<std::string> mountpaths; ///< absolute paths, to begin with
-  volume known;                        ///< as it is on disk
+  std::vector<std::string> mountpaths;       ///< absolute paths, to begin with
+  std::map<std::string, std::string> labels; ///< of new ones
+  volume known;                              ///< as it is on disk
   vault_actor vault;    ///< keeps it, as "mountpaths"; null: nobody does
   std::string copy_dir; ///< where the vault keeps its second copy
   size_t shards = 4;    ///< per mountpath

@@ -112,6 +112,15 @@ expected<access_rules_ptr> parse_access(std::string_view text) {
   return access_rules_ptr{std::move(out)};
 }
 
+expected<access_rules_ptr>
+read_access(storage::disk& d, const std::string& path) {
+  auto raw = storage::read_file(d, path, max_access_file);
+  if (!raw)
+    return raw.error();
+  return parse_access(
+    {reinterpret_cast<const char*>(raw->data()), raw->size()});
+}
+
 access_book::access_book(storage::disk& d, std::string path, bool open)
   : disk_(d), path_(std::move(path)), open_(open) {
   load();
@@ -126,29 +135,27 @@ void access_book::refresh() {
 }
 
 void access_book::load() {
-  auto rules = std::make_shared<access_rules>();
-  rules_ = rules; // nobody, unless the rest goes well
   auto st = disk_.stat(path_);
-  if (!st) {
-    seen_.reset();
-    if (st.error() == errc::not_found) {
-      rules->anonymous = open_ ? level::admin : level::none;
-      rules->verify = !open_;
-    } else {
-      log_error("S3: cannot read " + path_ + ": " + message_of(st.error()));
-    }
+  seen_ = st ? std::optional{st->stamp} : std::nullopt;
+  auto read = read_access(disk_, path_);
+  if (read) {
+    rules_ = std::move(*read);
+    from_file_ = true;
     return;
   }
-  seen_ = st->stamp;
-  auto raw = storage::read_file(disk_, path_, max_access_file);
-  auto parsed = raw ? parse_access(
-                  {reinterpret_cast<const char*>(raw->data()), raw->size()})
-                    : expected<access_rules_ptr>{raw.error()};
-  if (parsed)
-    rules_ = std::move(*parsed);
-  else
-    log_error("S3: nobody is let in until " + path_
-              + " is mended: " + message_of(parsed.error()));
+  auto absent = read.error() == errc::not_found;
+  if (absent || !from_file_) {
+    auto rules = std::make_shared<access_rules>();
+    rules->anonymous = absent && open_ ? level::admin : level::none;
+    rules->verify = !(absent && open_);
+    rules_ = std::move(rules);
+    from_file_ = false;
+  }
+  if (!absent)
+    log_error(
+      std::string{"S3: "}
+      + (from_file_ ? "the keys of before stay in effect" : "nobody is let in")
+      + " until " + path_ + " is mended: " + message_of(read.error()));
 }
 
 } // namespace ais::http::s3

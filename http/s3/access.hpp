@@ -47,6 +47,10 @@ using access_rules_ptr = std::shared_ptr<const access_rules>;
 /// Reads the file's text. @returns errc::invalid_argument with the reason.
 expected<access_rules_ptr> parse_access(std::string_view text);
 
+/// The same from the file. errc::not_found: there is none.
+expected<access_rules_ptr>
+read_access(storage::disk& d, const std::string& path);
+
 /// The rules of a node, kept up to date with the file; one per I/O thread.
 class access_book {
 public:
@@ -56,7 +60,8 @@ public:
 
   const access_rules& rules() const { return *rules_; }
   /// Looks whether the file changed; cheap. A file that cannot be read or
-  /// understood lets nobody in.
+  /// understood leaves the keys of before in effect; if there was no file
+  /// before, it lets nobody in.
   void refresh();
 
 private:
@@ -66,6 +71,7 @@ private:
   std::string path_;
   bool open_;
   std::optional<storage::file_stamp> seen_; ///< none: there was no file
+  bool from_file_ = false;                  ///< where rules_ are from
   access_rules_ptr rules_;
 };
 

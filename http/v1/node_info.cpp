@@ -266,7 +266,7 @@ json::object node_config_json(const facts& e, const snode& node) {
     if (m.state != mpath_state::detached)
       paths[m.path] = m.label;
   out["fspaths"] = std::move(paths);
-  out["confdir"] = e.shared().dir + "/conf";
+  out["confdir"] = e.shared().dir;
   out["log_dir"] = e.shared().log_file.substr(
     0, e.shared().log_file.rfind('/') == std::string::npos
          ? 0

@@ -5,6 +5,8 @@ import contextlib
 import os
 import random
 import re
+import shutil
+import signal
 import socket
 import ssl
 import struct
@@ -366,3 +368,44 @@ def test_files_that_do_not_do(tmp_path, certs):
     mixed = [*good[:2], "--tls-key", str(certs / "foreign.key"), *good[4:]]
     assert "--tls-key" in why(*mixed)
     assert "--tls-ca" in why(*good[:4], "--tls-ca", str(certs / "node.key"))
+
+
+# -- certificates that change -----------------------------------------------------
+
+
+def serial_at(dir, port):
+    """Of the certificate that a control port shows."""
+    context = ssl.create_default_context(cafile=dir / "ca.pem")
+    context.check_hostname = False
+    context.load_cert_chain(dir / "node.pem", dir / "node.key")
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+        with context.wrap_socket(s) as tls_socket:
+            return tls_socket.getpeercert()["serialNumber"]
+
+
+def reload(node):
+    """SIGHUP; what the log says about it."""
+    done = node.log().count("reload: done")
+    node.process.send_signal(signal.SIGHUP)
+    node.wait_until(lambda: node.log().count("reload: done") > done)
+    return node.log().rsplit("asked for by SIGHUP", 1)[1]
+
+
+def test_certificates_are_read_again(tmp_path, certs):
+    mine = tmp_path / "certs"
+    shutil.copytree(certs, mine)
+    cluster = TlsCluster(tmp_path, mine, proxies=1, targets=1)
+    proxy, target = cluster.nodes
+    try:
+        old = serial_at(mine, proxy.control)
+        (mine / "node.pem").write_text("nonsense")
+        assert "the certificate stays as it is: --tls-cert" in reload(proxy)
+        certificate(mine, "node", "ca")
+        assert serial_at(mine, proxy.control) == old
+        assert "new connections between nodes use" in reload(proxy)
+        assert serial_at(mine, proxy.control) != old
+        # One that comes now meets the new one.
+        target.start()
+        cluster.wait_healthy()
+    finally:
+        cluster.stop()

@@ -5,6 +5,7 @@
 #include "http/s3/metadata.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
+#include "storage/memory_disk.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -164,6 +165,58 @@ TEST_CASE("s3 access rules", "[http][s3]") {
                     {"access_key":"a","secret_key":"t"}]})"}) {
     CAPTURE(bad);
     CHECK_FALSE(s3::parse_access(bad));
+  }
+}
+
+TEST_CASE("s3 access: the file changes", "[http][s3]") {
+  storage::memory_disk disk;
+  std::string file = "/s3.json";
+  auto write = [&](std::string_view text) {
+    disk.remove_file(file);
+    REQUIRE(storage::write_file(
+      disk, file, std::as_bytes(std::span{text.data(), text.size()})));
+  };
+  auto one_key = R"({"keys":[{"access_key":"a","secret_key":"s"}]})";
+  auto nobody = [](const s3::access_book& x) {
+    return x.rules().verify && x.rules().keys.empty()
+           && x.rules().anonymous == s3::level::none;
+  };
+  s3::access_book book{disk, file, true};
+  CHECK_FALSE(book.rules().verify); // open to all, without a file
+
+  SECTION("the keys of before outlive a bad file") {
+    write(one_key);
+    book.refresh();
+    REQUIRE(book.rules().find("a"));
+    write("{\"keys\": [");
+    book.refresh();
+    CHECK(book.rules().find("a"));
+    write(R"({"keys":[{"access_key":"b","secret_key":"s"}]})");
+    book.refresh();
+    CHECK_FALSE(book.rules().find("a"));
+    CHECK(book.rules().find("b"));
+  }
+  SECTION("a first file that is bad lets nobody in") {
+    write("{");
+    book.refresh();
+    CHECK(nobody(book));
+    write("[]");
+    book.refresh();
+    CHECK(nobody(book));
+  }
+  SECTION("so does one that is bad at the start") {
+    write("{");
+    CHECK(nobody(s3::access_book{disk, file, true}));
+  }
+  SECTION("without a file it is as at first") {
+    write(one_key);
+    book.refresh();
+    disk.remove_file(file);
+    book.refresh();
+    CHECK_FALSE(book.rules().verify);
+    write("{");
+    book.refresh();
+    CHECK(nobody(book));
   }
 }
 
