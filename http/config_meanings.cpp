@@ -59,7 +59,7 @@ constexpr row rows[] = {
                 " details; a node's log_level wins"},
   {"log.max_size", "size at which a log is rotated"},
   {"log.max_total", "size of all logs of a node; at least twice max_size"},
-  {"log.flush_time", "how long a line may wait"},
+  {"log.flush_time", "how long a line may wait; none does"},
   {"log.stats_time", "how often statistics are logged"},
   {"log.to_stderr", "log to stderr as well"},
   {"ec.objsize_limit", "objects below this are copied, not sliced; -1: none"

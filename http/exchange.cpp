@@ -161,7 +161,7 @@ bool exchange::body_left() const {
 task<> exchange::reply(ais::http::reply r) {
   if (!start_reply(r.status, r.why))
     co_return;
-  if (wants_id(r.status, r.headers))
+  if (wants_id(r.status))
     r.headers.emplace_back(request_id_header, id());
   stage_ = stage::ended;
   // RFC 9110 sections 8.6, 15.4.5: neither has a body.
@@ -189,7 +189,7 @@ task<bool> exchange::begin(int status, const header_list& headers,
     req.keep_alive = false;
   length_left_ = length.value_or(0);
   std::optional<header_list> named;
-  if (wants_id(status, headers)) {
+  if (wants_id(status)) {
     named = headers;
     named->emplace_back(request_id_header, id());
   }
@@ -286,14 +286,8 @@ void exchange::note_reply(int status, std::string_view why) {
 }
 
 /// Whoever gave us an id gets it back; whoever gets an error gets one.
-bool exchange::wants_id(int status, const header_list& headers) const {
-  if (status < 400 && given_request_id(session_.request_).empty())
-    return false;
-  // Another node, to which the request was passed on, has put it in.
-  for (auto& [name, value] : headers)
-    if (same_name(name, request_id_header))
-      return false;
-  return true;
+bool exchange::wants_id(int status) const {
+  return status >= 400 || !given_request_id(session_.request_).empty();
 }
 
 const std::string& exchange::id() {

@@ -100,7 +100,7 @@ private:
   void body_over();
   bool start_reply(int status, std::string_view why);
   void note_reply(int status, std::string_view why);
-  bool wants_id(int status, const header_list& headers) const;
+  bool wants_id(int status) const;
   bool allow(uint64_t n);
   task<bool> open_chunk(uint64_t size);
   task<bool> close_chunk();

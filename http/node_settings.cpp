@@ -151,8 +151,8 @@ constexpr setting table[] = {
    "--log-file",
    "FILE",
    logs,
-   "log here instead of stderr; rotated at 64 MiB, 4 old ones are kept; SIGHUP"
-   " opens it again"},
+   "log here instead of stderr; rotated as the cluster's log.max_size and"
+   " log.max_total say; SIGHUP opens it again"},
   {{"log_format", k::text, "text", 0, 0, "text|json"},
    "--log-format",
    "FORMAT",

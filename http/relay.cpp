@@ -39,7 +39,8 @@ bool ours_in_request(std::string_view name) {
   return same_name(name, "host") || same_name(name, "expect");
 }
 bool ours_in_answer(std::string_view name) {
-  return same_name(name, "date") || same_name(name, "server");
+  return same_name(name, "date") || same_name(name, "server")
+         || same_name(name, request_id_header);
 }
 
 /// Whether a list of tokens (the header Connection) names it.

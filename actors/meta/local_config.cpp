@@ -19,6 +19,8 @@ struct local_config_state {
     now.cluster = std::move(cluster);
     now.own = std::move(own);
     set_log_level(level_of(now.values.text("log.level")));
+    set_log_limits(
+      {now.values.size("log.max_size"), now.values.size("log.max_total")});
     shown->show(std::make_shared<const local_config>(now));
   }
 

@@ -21,7 +21,7 @@ std::vector<std::string> log_files(const std::string& current) {
   std::filesystem::path path{current};
   auto stem = path.parent_path() / path.stem();
   std::vector<std::string> out;
-  for (size_t i = 0; i <= max_rotated_logs; ++i) {
+  for (size_t i = 0; i <= current_log_limits().rotated(); ++i) {
     auto file = i == 0 ? current
                        : stem.string() + '.' + std::to_string(i)
                            + path.extension().string();

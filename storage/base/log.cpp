@@ -6,6 +6,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <ctime>
@@ -19,8 +20,6 @@
 namespace ais {
 
 namespace {
-
-constexpr size_t max_log_bytes = 64 << 20;
 
 spdlog::level::level_enum level_of(log_level x) {
   switch (x) {
@@ -53,16 +52,17 @@ std::string_view name_of(log_level x) {
 /// Where lines go, which may change while threads write.
 class outlet : public spdlog::sinks::base_sink<std::mutex> {
 public:
-  outlet() { use(make({})); }
+  outlet() { use(make({}, {})); }
 
   /// @throws spdlog::spdlog_ex when the file cannot be opened.
-  static spdlog::sink_ptr make(const std::string& path) {
+  static spdlog::sink_ptr
+  make(const std::string& path, const log_limits& limits) {
     spdlog::sink_ptr out;
     if (path.empty())
       out = std::make_shared<spdlog::sinks::stderr_sink_st>();
     else
       out = std::make_shared<spdlog::sinks::rotating_file_sink_st>(
-        path, max_log_bytes, max_rotated_logs);
+        path, limits.file_bytes, limits.rotated());
     out->set_pattern("%v");
     return out;
   }
@@ -86,6 +86,7 @@ struct log_state {
   std::atomic<log_format> format{log_format::text};
   std::mutex mutex; ///< for what is below
   std::string path;
+  log_limits limits;
   log_level wanted = log_level::info;
   std::optional<log_level> held;
 
@@ -146,6 +147,20 @@ std::string as_json(log_level level, int64_t unix_ns, std::string_view line,
   return to_text(out);
 }
 
+/// Under the state's mutex.
+expected<void> open_at(log_state& s, const std::string& path) {
+  try {
+    s.out->use(outlet::make(path, s.limits));
+  } catch (const spdlog::spdlog_ex& e) {
+    return fail(errc::io_error, "cannot write the log to " + path
+                                  + ": check that its directory exists and"
+                                    " who may write there ("
+                                  + e.what() + ')');
+  }
+  s.path = path;
+  return caf::unit;
+}
+
 void apply_level(log_state& s) {
   s.logger.set_level(level_of(s.held.value_or(s.wanted)));
 }
@@ -173,27 +188,38 @@ void log(log_level level, std::string_view line, log_fields more) {
   s.logger.log(level_of(level), spdlog::string_view_t{text});
 }
 
+size_t log_limits::rotated() const {
+  auto files = total_bytes / std::max<uint64_t>(file_bytes, 1);
+  return std::clamp<uint64_t>(files, 2, max_rotated_logs + 1) - 1;
+}
+
 expected<void> open_log(const std::string& path) {
   auto& s = state();
   std::lock_guard guard{s.mutex};
-  try {
-    s.out->use(outlet::make(path));
-  } catch (const spdlog::spdlog_ex& e) {
-    return fail(errc::io_error, "cannot write the log to " + path
-                                  + ": check that its directory exists and"
-                                    " who may write there ("
-                                  + e.what() + ')');
-  }
-  s.path = path;
-  return caf::unit;
+  return open_at(s, path);
 }
 
 expected<void> reopen_log() {
-  auto path = [] {
-    std::lock_guard guard{state().mutex};
-    return state().path;
-  }();
-  return open_log(path);
+  auto& s = state();
+  std::lock_guard guard{s.mutex};
+  return open_at(s, s.path);
+}
+
+void set_log_limits(const log_limits& x) {
+  auto& s = state();
+  std::lock_guard guard{s.mutex};
+  if (std::exchange(s.limits, x) == x || s.path.empty())
+    return;
+  static_cast<void>(open_at(s, s.path)); // else it grows as it did
+  for (auto i = x.rotated() + 1; i <= max_rotated_logs; ++i)
+    std::remove(
+      spdlog::sinks::rotating_file_sink_st::calc_filename(s.path, i).c_str());
+}
+
+log_limits current_log_limits() {
+  auto& s = state();
+  std::lock_guard guard{s.mutex};
+  return s.limits;
 }
 
 void set_log_format(log_format x) {

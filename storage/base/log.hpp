@@ -49,10 +49,23 @@ inline void log_error(std::string_view line, log_fields more = {}) {
 std::string log_line(log_format format, log_level level, int64_t unix_ns,
                      std::string_view line, log_fields more = {});
 
-inline constexpr size_t max_rotated_logs = 4;
+/// How large a log may become before it is rotated (to name.1.ext and so on),
+/// and with those it was rotated to.
+struct log_limits {
+  uint64_t file_bytes = 64 << 20;
+  uint64_t total_bytes = 512 << 20;
 
-/// Sends lines to `path` (rotated at 64 MiB to name.1.ext and so on), or to
-/// stderr when empty; any thread.
+  /// Files it is rotated to at most: 1..max_rotated_logs.
+  size_t rotated() const;
+  bool operator==(const log_limits&) const = default;
+};
+inline constexpr size_t max_rotated_logs = 64;
+
+/// Takes them over, removes what was rotated and is too much; any thread.
+void set_log_limits(const log_limits& x);
+log_limits current_log_limits();
+
+/// Sends lines to `path`, or to stderr when empty; any thread.
 /// @returns errc::io_error: it cannot be written; all is as before.
 expected<void> open_log(const std::string& path);
 

@@ -1,5 +1,6 @@
 """aisnode as a program: options, configuration file, log, signals, service."""
 
+import io
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tarfile
 import tempfile
 
 import pytest
@@ -387,26 +389,43 @@ def test_what_is_no_request_is_logged(configured):
     assert line["status"] == 400
 
 
+def test_a_log_is_rotated(configured, tmp_path):
+    sizes = {"max_size": "1KiB", "max_total": "1MiB"}
+    node = configured({"cluster": {"log": sizes}}).start()
+    for _ in range(10):
+        reload(node)
+    logs = list((tmp_path / "log").iterdir())
+    assert len(logs) > 1
+    assert all(x.stat().st_size <= 1024 for x in logs)
+    # All of it can be asked for.
+    r = requests.get(node.url + "/v1/daemon?what=log&all=true")
+    assert r.status_code == 200
+    with tarfile.open(fileobj=io.BytesIO(r.content)) as tar:
+        assert len(tar.getnames()) == len(logs)
+
+
 # -- signals ------------------------------------------------------------------
+
+
+def whole_log(node):
+    """With what it was rotated to, oldest first."""
+    for _ in range(100):
+        try:
+            logs = (node.dir / "log").iterdir()
+            logs = sorted(logs, key=lambda x: x.stat().st_mtime_ns)
+            return "".join(x.read_text() for x in logs)
+        except FileNotFoundError:  # it was rotated just now
+            continue
+    raise RuntimeError("the log is rotated all the time")
 
 
 def reload(node):
     """SIGHUP; returns what the log says about it."""
-    done = node.log().count("reload: done") if log_exists(node) else 0
+    done = whole_log(node).count("reload: done")
     node.process.send_signal(signal.SIGHUP)
-    node.wait_until(
-        lambda: log_exists(node) and node.log().count("reload: done") > done
-    )
-    text = node.log()
+    node.wait_until(lambda: whole_log(node).count("reload: done") > done)
+    text = whole_log(node)
     return text[text.rindex("asked for by SIGHUP") :]
-
-
-def log_exists(node):
-    try:
-        node.log()
-        return True
-    except FileNotFoundError:
-        return False
 
 
 def test_sighup_opens_the_log_again(configured, tmp_path):

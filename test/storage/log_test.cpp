@@ -42,6 +42,7 @@ struct log_directory {
   log_directory(const log_directory&) = delete;
   ~log_directory() {
     open_log("");
+    set_log_limits({});
     hold_log_level({});
     set_log_level(log_level::info);
     set_log_format(log_format::text);
@@ -123,6 +124,21 @@ TEST_CASE("log: a file", "[storage][log]") {
     log_info("structured");
     CHECK(contains(dir.read("log"), "plain\n{\"ts\":"));
   }
+  SECTION("is rotated as the limits say, and no more is kept") {
+    set_log_limits({1000, 3000});
+    CHECK(current_log_limits().rotated() == 2);
+    std::string line(300, 'x');
+    auto files = [&] {
+      return std::distance(std::filesystem::directory_iterator{dir.path}, {});
+    };
+    for (int i = 0; i < 20; ++i)
+      log_info(line);
+    CHECK(files() == 3);
+    CHECK(dir.read("log.1").size() <= 1000);
+    set_log_limits({1000, 2000});
+    CHECK(files() == 2);
+    CHECK(contains(dir.read("log"), line));
+  }
   SECTION("a held level wins over the wanted one") {
     set_log_level(log_level::error);
     log_info("below");
@@ -137,6 +153,13 @@ TEST_CASE("log: a file", "[storage][log]") {
     CHECK(contains(text, "held\n"));
     CHECK(contains(text, "held still"));
   }
+}
+
+TEST_CASE("log: how many files are kept", "[storage][log]") {
+  CHECK(log_limits{}.rotated() == 7);
+  CHECK(log_limits{100, 100}.rotated() == 1);
+  CHECK(log_limits{1, UINT64_MAX}.rotated() == max_rotated_logs);
+  CHECK(log_limits{0, 0}.rotated() == 1);
 }
 
 TEST_CASE("log: warnings that anybody can cause are rare", "[storage][log]") {
