@@ -165,9 +165,7 @@ public:
           if (over_)
             break;
           if (signal == SIGHUP) {
-            http::notify_reloading();
             reload();
-            http::notify_service_manager("READY=1");
             continue;
           }
           log_info("stopping: "
@@ -415,25 +413,36 @@ int run(const http::node_settings& args, http::reloader reload) {
   auto node = spawn_node(sys, config, shared->boards);
   error failed;
   {
-    signal_thread waiting{signals, me, [&reload] {
-                            reload.run();
-                          }};
+    std::atomic<bool> ready{false}; // as the service manager knows it
+    auto reload_now = [&] {
+      if (ready)
+        http::notify_reloading();
+      reload.run();
+      if (ready)
+        http::notify_service_manager("READY=1");
+    };
+    signal_thread waiting{signals, me, reload_now};
     start(sys, node, me);
     auto over = false;
+    auto tell_ready = [&](const std::string& status) {
+      http::notify_service_manager("READY=1\nSTATUS=" + status);
+      ready = true;
+    };
     if (args.standby && !(known && *known))
-      http::notify_service_manager("READY=1\nSTATUS=waiting to be invited");
+      tell_ready("waiting to be invited");
     self->receive_while([&] { return !over && !failed; })(
       [&](const node_handles& x) {
         shared->handles.show(std::make_shared<const node_handles>(x));
-        if (auto ok = write_port(args.port_file, server.port()); !ok)
+        if (auto ok = write_port(args.port_file, server.port()); !ok) {
           failed = ok.error();
+          return;
+        }
         log_info("serving " + config.pub.url()
                  + (args.clustered()
                       ? ", other nodes at " + config.control.url()
                           + " and (data) " + config.data.url()
                       : std::string{}));
-        http::notify_service_manager("READY=1\nSTATUS=serving "
-                                     + config.pub.url());
+        tell_ready("serving " + config.pub.url());
       },
       [&](const error& e) { failed = e; }, [&](atom::stop) { over = true; });
   }
