@@ -5,6 +5,7 @@
 #include "storage/base/home.hpp"
 #include "storage/base/hrw.hpp"
 #include "storage/base/log.hpp"
+#include "storage/base/mutant.hpp"
 
 #include <optional>
 
@@ -714,7 +715,7 @@ bool target_view::places(const storage::mountpath& mp,
 const mpath_info* target_view::left_behind(const object_key& key) const {
   std::optional<uint64_t> digest;
   for (auto& m : volume->mountpaths) {
-    if (!m.left_behind)
+    if (!m.left_behind || AIS_MUTANT("left-behind-denied"))
       continue;
     if (!digest)
       digest = digest_of(key);

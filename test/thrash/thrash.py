@@ -30,6 +30,7 @@ HEALTHY_WITHIN = 60  # seconds after a heal
 MAX_NODES = 9
 OBJECTS = 400
 RESILVERING, REBALANCING = 32, 8
+IN_MAINTENANCE = 4 | 8
 
 
 class Failure(Exception):
@@ -221,8 +222,13 @@ class Thrash:
         """Forgets nodes that have left for good."""
         for node in list(self.leaving):
             try:
-                id_of(self.cluster, node)
-            except (requests.RequestException, StopIteration):
+                id = id_of(self.cluster, node)
+                flags_of = self.cluster.smap(self.cluster.first)["tmap"][id]["flags"]
+                if not flags_of & IN_MAINTENANCE:
+                    # It was dead when it was to leave, and has joined again.
+                    self.leaving.remove(node)
+                    self.maintained.discard(node)
+            except (requests.RequestException, StopIteration, KeyError):
                 continue
             except RuntimeError:  # not in the map
                 if node.alive():
