@@ -47,8 +47,10 @@ bool lists(std::string_view list, std::string_view name) {
     list, [&](std::string_view token) { return !same_name(token, name); });
 }
 
-std::string head_of(const request& req, const net_info& to,
-                    std::string_view target, std::string_view by) {
+/// @param mark  a header to add; empty: none
+std::string
+head_of(const request& req, const net_info& to, std::string_view target,
+        std::string_view by, std::string_view mark = {}) {
   std::string out{req.method};
   out.append(" ").append(target).append(" HTTP/1.1\r\nHost: ");
   auto url = to.url();
@@ -57,6 +59,8 @@ std::string head_of(const request& req, const net_info& to,
                           : host);
   out.append("\r\n").append(relayed_header).append(": ").append(by);
   out.append("\r\n");
+  if (!mark.empty())
+    out.append(mark).append(": 1\r\n");
   auto listed = req.find("connection");
   for (auto& h : req.headers)
     if (!of_this_hop(h.name) && !ours_in_request(h.name)
@@ -149,6 +153,45 @@ relay::pass(exchange& x, net_info to, std::string target, std::string by) {
     if (done && whole && from.keep_alive)
       keep(to, std::move(it));
     co_return caf::unit;
+  }
+}
+
+task<expected<bool>> relay::fetch(exchange& x, net_info to, std::string by,
+                                  std::string_view mark, const sink& take) {
+  auto head = head_of(x.request(), to, x.request().target, by, mark);
+  for (;;) {
+    auto fresh = false;
+    auto opened = co_await open(to, fresh);
+    if (!opened)
+      co_return opened.error();
+    auto it = std::move(*opened);
+    running one{*this, *it};
+    response from;
+    it->allow(answer_seconds);
+    auto got = co_await it->write(bytes_of(head));
+    while (got && (from.status == 0 || from.status == 100))
+      got = co_await read_head(*it, from);
+    if (!got && !fresh)
+      continue; // it was just being closed
+    if (!got)
+      co_return fail(errc::not_ready,
+                     "the node at " + to.url() + " broke off: try again");
+    if (!from.length && !from.bare)
+      co_return fail(errc::io_error,
+                     "the node at " + to.url() + " gave no length");
+    auto done = from.status == 200;
+    if (done) {
+      auto taken = co_await take_body(*it, from, take);
+      if (!taken)
+        co_return taken.error();
+    } else {
+      auto whole = co_await answer(x, *it, from);
+      if (!whole)
+        co_return false;
+    }
+    if (from.keep_alive)
+      keep(to, std::move(it));
+    co_return done;
   }
 }
 
@@ -300,6 +343,35 @@ task<bool> relay::answer_piece(exchange& x, peer_stream& l,
     co_return false;
   left -= n;
   co_return co_await x.send(chars_of(room.first(n)));
+}
+
+/// Reads what is left of an answer.
+task<expected<void>>
+relay::take_body(peer_stream& l, response& from, const sink& take) {
+  auto left = *from.length;
+  auto first = std::as_bytes(std::span<const char>{from.rest});
+  first = first.first(std::min<uint64_t>(first.size(), left));
+  if (!first.empty()) {
+    auto ok = take(first);
+    if (!ok)
+      co_return ok.error();
+    left -= first.size();
+  }
+  auto block = co_await worker_.lease();
+  while (left > 0) {
+    l.allow(piece_seconds);
+    auto room = block.bytes();
+    auto n
+      = co_await l.read_some(room.first(std::min<uint64_t>(room.size(), left)));
+    if (n == 0)
+      co_return fail(errc::not_ready,
+                     "the other node broke off amid its answer: try again");
+    auto ok = take(room.first(n));
+    if (!ok)
+      co_return ok.error();
+    left -= n;
+  }
+  co_return caf::unit;
 }
 
 // -- time ---------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "http/handler.hpp"
 #include "http/peer_stream.hpp"
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -31,6 +32,15 @@ public:
   task<expected<void>>
   pass(exchange& x, net_info to, std::string target, std::string by);
 
+  /// Takes the body of an answer, piece by piece.
+  using sink = std::function<expected<void>(std::span<const std::byte>)>;
+  /// Sends the request of `x`, which has no body and changes nothing there, to
+  /// `to` with the header `mark` ("1"), and hands the body of the answer to
+  /// `take`, if it is a 200; any other answer becomes that to `x`.
+  /// @returns whether all of a 200 was taken; errors as pass(), and take()'s.
+  task<expected<bool>> fetch(exchange& x, net_info to, std::string by,
+                             std::string_view mark, const sink& take);
+
   /// One second has passed; see handler::tick.
   void tick();
   /// Closes what is kept.
@@ -53,6 +63,8 @@ private:
   task<bool> answer(exchange& x, peer_stream& l, response& from);
   task<bool> answer_piece(exchange& x, peer_stream& l,
                           std::span<std::byte> room, uint64_t& left);
+  task<expected<void>>
+  take_body(peer_stream& l, response& from, const sink& take);
   void keep(const net_info& to, peer_stream_ptr it);
 
   worker& worker_;

@@ -13,9 +13,8 @@
 // continued in the next one of that name.
 #include "http/s3/list.hpp"
 #include "http/s3/metadata.hpp"
-#include "http/s3/parts_checksum.hpp"
-#include "http/s3/service.hpp"
 #include "http/s3/upload.hpp"
+#include "http/s3/uploads.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
 #include "http/v1/list_objects.hpp"
@@ -31,7 +30,6 @@ namespace ais::http::s3 {
 
 namespace {
 
-constexpr uint64_t max_parts = 10'000;
 /// Of all parts but the last.
 constexpr uint64_t min_part_bytes = 5 << 20;
 constexpr size_t max_uploads_seen = 10'000;
@@ -77,14 +75,6 @@ fault unknown_upload() {
           {}};
 }
 
-/// An upload that is there.
-struct upload_ref {
-  bucket_ptr parent;
-  bucket_ptr bucket; ///< where its parts are
-  std::string id;
-  lease_ptr record;
-};
-
 task<expected<located>>
 place_of(context& c, const bucket_ptr& b, std::string name) {
   object_key what{b, std::move(name)};
@@ -113,29 +103,6 @@ task<error> remove_at(context& c, const bucket_ptr& b, std::string name) {
   co_return error{};
 }
 
-/// The upload that the request names, if it is one to this key.
-task<outcome<upload_ref>> find_upload(context& c, access wanted) {
-  auto parent = bucket_for(c, wanted);
-  if (!parent)
-    co_return parent.why();
-  auto valid = check_key(c.key);
-  if (!valid)
-    co_return valid.why();
-  upload_ref out{*parent, nullptr, std::string{c.q.get("uploadId")}, nullptr};
-  auto known = c.e.buckets().find(uploads_bck(**parent));
-  if (!known || !fits(out.id, **parent, c.key))
-    co_return unknown_upload();
-  out.bucket = *known;
-  auto record = co_await open_at(c, out.bucket, record_name(out.id, c.key));
-  if (!record) {
-    if (record.error() == errc::object_not_found)
-      co_return unknown_upload();
-    co_return fault_of(record.error());
-  }
-  out.record = *record;
-  co_return out;
-}
-
 /// Reads the parts of an upload behind `after`, at most `count`.
 task<outcome<std::vector<storage::walk_entry>>>
 read_parts(context& c, const upload_ref& up, uint64_t after, size_t count) {
@@ -155,14 +122,6 @@ uint64_t number_of(const storage::walk_entry& part) {
   return parse_number(
            std::string_view{part.name}.substr(part.name.rfind('/') + 1))
     .value_or(0);
-}
-
-/// The checksums an upload was begun with.
-std::optional<parts_checksum> sums_of(const storage::lom& record) {
-  auto i = record.custom.find(parts_checksum_key);
-  if (i == record.custom.end())
-    return {};
-  return parse_parts_checksum(i->second);
 }
 
 /// The checksum of that kind, in base64; empty if there is none.
@@ -195,6 +154,61 @@ task<error> remove_upload(context& c, const upload_ref& up) {
 }
 
 } // namespace
+
+// -- shared with others
+// ----------------------------------------------------------
+
+task<outcome<upload_ref>> find_upload(context& c, access wanted) {
+  auto parent = bucket_for(c, wanted);
+  if (!parent)
+    co_return parent.why();
+  auto valid = check_key(c.key);
+  if (!valid)
+    co_return valid.why();
+  upload_ref out{*parent, nullptr, std::string{c.q.get("uploadId")}, nullptr};
+  auto known = c.e.buckets().find(uploads_bck(**parent));
+  if (!known || !fits(out.id, **parent, c.key))
+    co_return unknown_upload();
+  out.bucket = *known;
+  auto record = co_await open_at(c, out.bucket, record_name(out.id, c.key));
+  if (!record) {
+    if (record.error() == errc::object_not_found)
+      co_return unknown_upload();
+    co_return fault_of(record.error());
+  }
+  out.record = *record;
+  co_return out;
+}
+
+outcome<uint64_t> part_number(const context& c) {
+  auto n = parse_number(c.q.get("partNumber")).value_or(0);
+  if (n < 1 || n > max_parts)
+    return fault{
+      invalid_argument, "partNumber must be a number from 1 to 10000", {}};
+  return n;
+}
+
+task<expected<located>>
+place_of_part(context& c, const upload_ref& up, uint64_t number) {
+  return place_of(c, up.bucket, part_name(up.id, number));
+}
+
+task<checked> keep_part(context& c, const upload_ref& up, uint64_t number) {
+  auto still = co_await find_upload(c, access::put);
+  if (still)
+    co_return std::monostate{};
+  auto failed = co_await remove_at(c, up.bucket, part_name(up.id, number));
+  if (failed)
+    co_return fault_of(failed);
+  co_return still.why();
+}
+
+std::optional<parts_checksum> sums_of(const storage::lom& record) {
+  auto i = record.custom.find(parts_checksum_key);
+  if (i == record.custom.end())
+    return {};
+  return parse_parts_checksum(i->second);
+}
 
 // -- begin
 // ------------------------------------------------------------------------
@@ -269,29 +283,19 @@ task<> create_upload(context& c) {
 // ------------------------------------------------------------------------
 
 task<> put_part(context& c) {
-  auto number = parse_number(c.q.get("partNumber")).value_or(0);
+  if (!c.req.find("x-amz-copy-source").empty())
+    co_return co_await copy_part(c);
+  auto number = part_number(c);
   auto body = upload::make(c.req, c.payload, c.signer);
-  if (number < 1 || number > max_parts || !body) {
-    auto why = body ? fault{invalid_argument,
-                            "partNumber must be a number from 1 to 10000",
-                            {}}
-                    : body.why();
-    co_return co_await reply_fault(c, std::move(why));
-  }
-  if (!c.req.find("x-amz-copy-source").empty()) {
-    fault why{not_implemented,
-              "copying into a part is not available in this version",
-              {}};
-    co_return co_await reply_fault(c, std::move(why));
-  }
+  if (!number || !body)
+    co_return co_await reply_fault(c, number ? body.why() : number.why());
   auto up = co_await find_upload(c, access::put);
   if (!up)
     co_return co_await reply_fault(c, up.why());
   if (auto sums = sums_of(up->record->object->attrs))
     if (auto ok = (*body)->want(sums->type); !ok)
       co_return co_await reply_fault(c, ok.why());
-  auto name = part_name(up->id, number);
-  auto at = co_await place_of(c, up->bucket, name);
+  auto at = co_await place_of_part(c, *up, *number);
   if (!at)
     co_return co_await reply_fault(c, fault_of(at.error()));
   write_options options;
@@ -302,12 +306,9 @@ task<> put_part(context& c) {
     auto why = filter.why() ? *filter.why() : fault_of(stored.error());
     co_return co_await reply_fault(c, std::move(why));
   }
-  // Completed or aborted meanwhile: nobody would ever remove it.
-  auto still = co_await find_upload(c, access::put);
-  if (!still) {
-    auto failed = co_await remove_at(c, up->bucket, std::move(name));
-    co_return co_await reply_fault(c, failed ? fault_of(failed) : still.why());
-  }
+  auto kept = co_await keep_part(c, *up, *number);
+  if (!kept)
+    co_return co_await reply_fault(c, kept.why());
   header_list headers;
   headers.emplace_back("ETag", quoted(etag_of(**stored)));
   add_checksums(headers, **stored);

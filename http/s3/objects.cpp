@@ -289,16 +289,11 @@ task<> put_object(context& c) {
 namespace {
 
 /// The source of a copy: an object of this node.
-task<outcome<located>> copy_source(context& c) {
-  auto name = parse_copy_source(c.req.find("x-amz-copy-source"));
-  if (!name)
-    co_return name.why();
-  if (c.owner && !c.owner->covers(name->bucket))
-    co_return fault{access_denied, "access denied", {}};
-  auto b = bucket_named(c.e, name->bucket, access::get);
-  if (!b)
-    co_return b.why();
-  co_return co_await object_named(c, *b, std::move(name->key));
+task<outcome<located>> source_here(context& c) {
+  auto key = copy_source(c);
+  if (!key)
+    co_return key.why();
+  co_return co_await object_named(c, key->bucket, std::move(key->name));
 }
 
 /// Where it is copied to: perhaps another node.
@@ -344,7 +339,7 @@ task<outcome<lom_ptr>> copy_if(context& c, const located& from, object_key to,
 
 task<> copy_object(context& c) {
   op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
-  auto from = co_await copy_source(c);
+  auto from = co_await source_here(c);
   auto to = copy_destination(c);
   auto options = write_options_of(c);
   auto directive = c.req.find("x-amz-metadata-directive");

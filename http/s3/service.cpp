@@ -189,13 +189,16 @@ outcome<level> authenticate(context& c, std::string_view path) {
 }
 
 /// Who answers, if it is another node: the owner of the object in the path, or
-/// of the source of a copy, which is sent from where it is.
+/// of the source of a copy, which is sent from where it is. A part is copied by
+/// the owner of what it becomes a part of, who asks the source's for its bytes.
 std::optional<snode> other_node(context& c, const operation& op) {
   if (op.on != what::object)
     return {};
   auto source = c.req.find("x-amz-copy-source");
   source_name name{c.bucket, c.key};
-  if (op.serve == put_object && !source.empty()) {
+  auto bytes_only
+    = op.serve == put_part && !c.req.find(part_source_header).empty();
+  if (!source.empty() && (op.serve == put_object || bytes_only)) {
     auto parsed = parse_copy_source(source);
     if (!parsed)
       return {}; // refused below
@@ -359,6 +362,20 @@ task<outcome<located>> object_named(context& c, bucket_ptr b, std::string key) {
   co_return std::move(*at);
 }
 
+outcome<object_key> copy_source(context& c) {
+  auto name = parse_copy_source(c.req.find("x-amz-copy-source"));
+  if (!name)
+    return name.why();
+  if (c.owner && !c.owner->covers(name->bucket))
+    return fault{access_denied, "access denied", {}};
+  auto b = bucket_named(c.e, name->bucket, access::get);
+  if (!b)
+    return b.why();
+  if (auto ok = check_key(name->key); !ok)
+    return ok.why();
+  return object_key{*b, std::move(name->key)};
+}
+
 task<outcome<located>> object_for(context& c, access wanted) {
   auto b = bucket_for(c, wanted);
   if (!b)
@@ -379,26 +396,6 @@ task<outcome<lom_ptr>> attributes_for(context& c) {
   if (!attrs)
     co_return fault_of(attrs.error());
   co_return *attrs;
-}
-
-outcome<source_name> parse_copy_source(std::string_view raw) {
-  auto mark = raw.find("?versionId=");
-  if (mark != std::string_view::npos && raw.substr(mark + 11) != "null")
-    return fault{
-      no_such_version, "objects have no other versions than \"null\" here", {}};
-  auto text = percent_decode(raw.substr(0, mark));
-  if (!text)
-    return fault{invalid_argument, message_of(text.error()), {}};
-  auto name = std::string_view{*text};
-  if (!name.empty() && name.front() == '/')
-    name.remove_prefix(1);
-  auto slash = name.find('/');
-  if (slash == 0 || slash == std::string_view::npos || slash + 1 == name.size())
-    return fault{invalid_argument,
-                 "x-amz-copy-source must be <bucket>/<key>, URL-encoded",
-                 {}};
-  return source_name{std::string{name.substr(0, slash)},
-                     std::string{name.substr(slash + 1)}};
 }
 
 task<outcome<std::string>> read_body(context& c, bool checksums) {

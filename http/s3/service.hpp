@@ -8,6 +8,7 @@
 #include "http/object_io.hpp"
 #include "http/s3/access.hpp"
 #include "http/s3/aws_chunked.hpp"
+#include "http/s3/copy_source.hpp"
 #include "http/s3/fault.hpp"
 #include "http/s3/sigv4.hpp"
 
@@ -22,6 +23,11 @@ inline constexpr std::chrono::seconds proxy_timeout{60};
 /// Whether a request is S3's: below /s3, or at the root and signed, from an S3
 /// client, or of a bucket there is.
 bool wants(edge& e, const call& c, std::string_view path);
+
+/// On a request to copy into a part that came from another node: answer with
+/// the bytes of the source, which is here. The client's signature and the
+/// source's conditions are looked at as if it were asked for the copy.
+inline constexpr std::string_view part_source_header = "Ais-Part-Source";
 
 /// Answers it. `path` is raw.
 task<> serve(edge& e, call& c, std::string_view path);
@@ -57,13 +63,8 @@ task<outcome<located>> object_for(context& c, access wanted);
 task<outcome<lom_ptr>> attributes_for(context& c);
 /// That of any name.
 task<outcome<located>> object_named(context& c, bucket_ptr b, std::string key);
-/// What x-amz-copy-source names: bucket and key.
-struct source_name {
-  std::string bucket;
-  std::string key;
-};
-/// invalid_argument, no_such_version.
-outcome<source_name> parse_copy_source(std::string_view header);
+/// The source of a copy, wherever it is, if it may be read.
+outcome<object_key> copy_source(context& c);
 /// Whether a key can be stored.
 checked check_key(std::string_view key);
 
@@ -117,6 +118,8 @@ task<> put_object_tagging(context& c);
 task<> delete_object_tagging(context& c);
 task<> create_upload(context& c);
 task<> put_part(context& c);
+/// put_part() of what is copied from another object.
+task<> copy_part(context& c);
 task<> list_parts(context& c);
 task<> complete_upload(context& c);
 task<> abort_upload(context& c);

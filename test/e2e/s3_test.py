@@ -643,6 +643,77 @@ def test_parts_with_other_checksums(s3, name):
     )
 
 
+def copy_part(s3, up, number, source, span=None, **more):
+    if span:
+        more["CopySourceRange"] = f"bytes={span[0]}-{span[1]}"
+    made = s3.upload_part_copy(**up, PartNumber=number, CopySource=source, **more)
+    return {"PartNumber": number, "ETag": made["CopyPartResult"]["ETag"]}
+
+
+def test_parts_that_are_copied(s3, name):
+    content = bytes(range(256)) * (MIN // 256) + b"the rest"
+    source = {"Bucket": name, "Key": "dir/a b+"}
+    s3.put_object(Bucket=name, Key="dir/a b+", Body=content)
+    s3.put_object(Bucket=name, Key="empty")
+    up = begin(s3, name, "whole")
+    parts = [
+        copy_part(s3, up, 1, source),
+        copy_part(s3, up, 2, source, (7, MIN + 6)),
+        put_part(s3, up, 3, b"x" * MIN),
+        copy_part(s3, up, 4, source, (len(content) - 4, len(content) - 1)),
+    ]
+    for part, raw in ((parts[1], content[7 : MIN + 7]), (parts[3], b"rest")):
+        assert part["ETag"] == f'"{hashlib.md5(raw).hexdigest()}"'
+    # Sent again, the last one counts.
+    parts[3] = copy_part(s3, up, 4, {"Bucket": name, "Key": "empty"})
+    parts[3] = copy_part(s3, up, 4, source, (0, 0))
+    complete(s3, up, parts)
+    got = s3.get_object(Bucket=name, Key="whole")["Body"].read()
+    assert got == content + content[7 : MIN + 7] + b"x" * MIN + content[:1]
+
+
+def test_copied_parts_that_are_refused(s3, name):
+    made = s3.put_object(Bucket=name, Key="five", Body=b"12345")
+    up = begin(s3, name)
+    source = {"Bucket": name, "Key": "five"}
+    one = {**up, "PartNumber": 1, "CopySource": source}
+    for span in ("bytes=0-5", "bytes=5-5", "bytes=1000-2000"):
+        refused("InvalidRange", s3.upload_part_copy, **one, CopySourceRange=span)
+    for span in ("0-2", "bytes=0", "bytes=hello-world", "bytes=0-bar", "bytes=2-1"):
+        refused("InvalidArgument", s3.upload_part_copy, **one, CopySourceRange=span)
+    refused("InvalidArgument", s3.upload_part_copy, **{**one, "PartNumber": 10001})
+    for key in ("Key", "Bucket"):
+        absent = {**one, "CopySource": {**source, key: "not-there"}}
+        refused(f"NoSuch{key}", s3.upload_part_copy, **absent)
+    gone = {**one, "UploadId": up["UploadId"][:-1] + "x"}
+    refused("NoSuchUpload", s3.upload_part_copy, **gone)
+    tag = made["ETag"]
+    refused("PreconditionFailed", s3.upload_part_copy, **one, CopySourceIfMatch="x")
+    refused(
+        "PreconditionFailed", s3.upload_part_copy, **one, CopySourceIfNoneMatch=tag
+    )
+    assert "Parts" not in s3.list_parts(**up)
+    s3.upload_part_copy(**one, CopySourceIfMatch=tag, CopySourceIfNoneMatch="x")
+    assert [x["Size"] for x in s3.list_parts(**up)["Parts"]] == [5]
+    s3.abort_multipart_upload(**up)
+
+
+def test_checksums_of_copied_parts(s3, name):
+    s3.put_object(Bucket=name, Key="from", Body=b"0123456789")
+    up = begin(s3, name, ChecksumAlgorithm="SHA256")
+    made = s3.upload_part_copy(
+        **up,
+        PartNumber=1,
+        CopySource={"Bucket": name, "Key": "from"},
+        CopySourceRange="bytes=2-4",
+    )["CopyPartResult"]
+    raw = hashlib.sha256(b"234").digest()
+    assert made["ChecksumSHA256"] == base64.b64encode(raw).decode()
+    done = complete(s3, up, [{"PartNumber": 1, "ETag": made["ETag"]}])
+    whole = base64.b64encode(hashlib.sha256(raw).digest()).decode()
+    assert done["ChecksumSHA256"] == f"{whole}-1"
+
+
 def test_upload_and_download_of_large_files(s3, name, tmp_path):
     path = tmp_path / "large"
     path.write_bytes(os.urandom(20 << 20))
@@ -1026,6 +1097,52 @@ def test_uploads_by_every_node(scattered, wide):
         if p.is_file() and "@#s3-uploads" in str(p) and bucket in str(p)
     ]
     assert left == []
+
+
+def test_parts_copied_between_targets(scattered, wide):
+    clients, bucket = wide
+    keys = [f"k{i}" for i in range(6)]
+    content = {k: k.encode() * (MIN // 2 + 5) for k in keys}
+    for key in keys:
+        clients[0].put_object(Bucket=bucket, Key=key, Body=content[key])
+    for i, to in enumerate(("to1", "to2", "to3")):
+        up = begin(clients[i], bucket, to)
+        parts = [
+            copy_part(
+                clients[(i + n) % 4],
+                up,
+                n + 1,
+                {"Bucket": bucket, "Key": key},
+                (n, n + MIN - 1),
+            )
+            for n, key in enumerate(keys)
+        ]
+        refused(
+            "NoSuchKey",
+            clients[i].upload_part_copy,
+            **up,
+            PartNumber=9,
+            CopySource={"Bucket": bucket, "Key": f"never there {i}"},
+        )
+        complete(clients[3 - i], up, parts)
+        got = clients[i].get_object(Bucket=bucket, Key=to)["Body"].read()
+        assert got == b"".join(content[k][n : n + MIN] for n, k in enumerate(keys))
+
+
+def test_the_bytes_of_a_copied_part_need_a_signature(scattered, wide):
+    clients, bucket = wide
+    clients[0].put_object(Bucket=bucket, Key="from", Body=b"secret")
+    for node in scattered.nodes:
+        r = requests.put(
+            f"{node.url}/{bucket}/to?partNumber=1&uploadId=0",
+            headers={
+                "Ais-Relayed-By": "a target, or so it says",
+                "Ais-Part-Source": "1",
+                "x-amz-copy-source": f"{bucket}/from",
+            },
+            timeout=30,
+        )
+        assert r.status_code == 403 and b"secret" not in r.content
 
 
 def test_the_owner_looks_at_signatures_itself(scattered, wide):
