@@ -86,7 +86,7 @@ public:
   const cluster_config& config() { return *config_.get(); }
   board<target_view>::value_ptr target() { return target_.get(); }
   lease_cache& leases() { return leases_; }
-  const s3::access_book& s3_access() const { return s3_access_; }
+  s3::access_book& s3_access() { return s3_access_; }
 
   /// Clients are served.
   bool ready() {

@@ -47,10 +47,9 @@ bool lists(std::string_view list, std::string_view name) {
     list, [&](std::string_view token) { return !same_name(token, name); });
 }
 
-/// @param mark  a header to add; empty: none
 std::string
 head_of(const request& req, const net_info& to, std::string_view target,
-        std::string_view by, std::string_view mark = {}) {
+        std::string_view by, const header_list& more) {
   std::string out{req.method};
   out.append(" ").append(target).append(" HTTP/1.1\r\nHost: ");
   auto url = to.url();
@@ -59,12 +58,16 @@ head_of(const request& req, const net_info& to, std::string_view target,
                           : host);
   out.append("\r\n").append(relayed_header).append(": ").append(by);
   out.append("\r\n");
-  if (!mark.empty())
-    out.append(mark).append(": 1\r\n");
+  for (auto& [name, value] : more)
+    out.append(name).append(": ").append(value).append("\r\n");
+  auto replaced = [&](std::string_view name) {
+    return std::any_of(more.begin(), more.end(),
+                       [&](auto& x) { return same_name(x.first, name); });
+  };
   auto listed = req.find("connection");
   for (auto& h : req.headers)
     if (!of_this_hop(h.name) && !ours_in_request(h.name)
-        && !lists(listed, h.name))
+        && !lists(listed, h.name) && !replaced(h.name))
       out.append(h.name).append(": ").append(h.value).append("\r\n");
   if (req.chunked)
     out.append("Transfer-Encoding: chunked\r\n");
@@ -111,8 +114,8 @@ struct relay::response {
   std::vector<char> rest;
 };
 
-task<expected<void>>
-relay::pass(exchange& x, net_info to, std::string target, std::string by) {
+task<expected<void>> relay::pass(exchange& x, net_info to, std::string target,
+                                 std::string by, header_list more) {
   auto& req = x.request();
   auto repeatable
     = !req.has_body() && (req.method == "GET" || req.method == "HEAD");
@@ -125,7 +128,7 @@ relay::pass(exchange& x, net_info to, std::string target, std::string by) {
     running one{*this, *it};
     response from;
     it->allow(answer_seconds);
-    auto head = head_of(req, to, target, by);
+    auto head = head_of(req, to, target, by, more);
     auto got = co_await it->write(bytes_of(head));
     auto whole = !req.has_body();
     if (got && !whole && req.expect_continue) // it may refuse before the body
@@ -157,8 +160,8 @@ relay::pass(exchange& x, net_info to, std::string target, std::string by) {
 }
 
 task<expected<bool>> relay::fetch(exchange& x, net_info to, std::string by,
-                                  std::string_view mark, const sink& take) {
-  auto head = head_of(x.request(), to, x.request().target, by, mark);
+                                  header_list more, const sink& take) {
+  auto head = head_of(x.request(), to, x.request().target, by, more);
   for (;;) {
     auto fresh = false;
     auto opened = co_await open(to, fresh);

@@ -55,8 +55,11 @@ constexpr property table[] = {
   {"lru.enabled", k::boolean, "false"},
   {"access", k::mask, "18446744073709551615"},
   {"features", k::mask, "0"},
-  {"s3.cors", k::text, ""}, // see http/s3/cors.hpp
-  {"s3.tags", k::text, ""}, // see http/s3/tags.hpp
+  {"s3.acl", k::text, ""},    // see http/s3/acl.hpp
+  {"s3.cors", k::text, ""},   // see http/s3/cors.hpp
+  {"s3.owner", k::text, ""},  // see http/s3/access.hpp
+  {"s3.policy", k::text, ""}, // see http/s3/policy.hpp
+  {"s3.tags", k::text, ""},   // see http/s3/tags.hpp
   {"versioning.enabled", k::boolean, "true"},
   {"versioning.validate_warm_get", k::boolean, "false"},
   {"versioning.synchronize", k::boolean, "false"},

@@ -241,7 +241,7 @@ task<outcome<bucket_ptr>> uploads_bucket(context& c, const bucket& parent) {
 task<> create_upload(context& c) {
   auto parent = bucket_for(c, access::put);
   auto valid = check_key(c.key);
-  auto metadata = read_metadata(c.req);
+  auto metadata = metadata_of(c);
   auto sums = wanted_checksum(c.req);
   if (!parent || !valid || !metadata || !sums)
     co_return co_await reply_fault(c, !parent     ? parent.why()

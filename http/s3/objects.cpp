@@ -1,6 +1,7 @@
 // Objects over S3: GET, HEAD, PUT, copy, DELETE.
 #include "http/s3/digest.hpp"
 #include "http/s3/metadata.hpp"
+#include "http/s3/permit.hpp"
 #include "http/s3/service.hpp"
 #include "http/s3/tags.hpp"
 #include "http/s3/upload.hpp"
@@ -72,7 +73,7 @@ header_list shown(const context& c, const storage::lom& x) {
   add_common(c, out);
   add_metadata(out, x, wants_checksums(c));
   // Who cannot prove who they are must not choose what a browser makes of it.
-  if (!c.user.empty() || !c.e.s3_access().rules().verify)
+  if (c.who.key || !c.rules->verify)
     override_headers(out, c.q);
   return out;
 }
@@ -93,6 +94,10 @@ task<> get_object(context& c) {
     co_return co_await reply_fault(c, fault_of(lease.error()));
   }
   auto& attrs = (*lease)->object->attrs;
+  if (auto ok = still_allowed(c, attrs); !ok) {
+    stats.bad();
+    co_return co_await reply_fault(c, ok.why());
+  }
   if (auto ok = check_read(c.req, attrs); !ok) {
     stats.ok();
     co_return co_await reply_condition(c, ok.why(), attrs);
@@ -144,6 +149,8 @@ task<> head_object(context& c) {
     co_return co_await reply_fault(c, fault_of(attrs.error()));
   }
   stats.ok();
+  if (auto ok = still_allowed(c, **attrs); !ok)
+    co_return co_await reply_fault(c, ok.why());
   if (auto ok = check_read(c.req, **attrs); !ok)
     co_return co_await reply_condition(c, ok.why(), **attrs);
   reply r;
@@ -231,7 +238,7 @@ namespace {
 
 /// Everything a write brings beside its bytes.
 outcome<write_options> write_options_of(const context& c) {
-  auto metadata = read_metadata(c.req);
+  auto metadata = metadata_of(c);
   if (!metadata)
     return metadata.why();
   write_options out;
@@ -312,8 +319,12 @@ task<outcome<lom_ptr>> copy_if(context& c, const located& from, object_key to,
   open_object open{from.key, false};
   auto source
     = co_await c.e.actors().ask(from.shard, shard_timeout, std::move(open));
-  if (!source)
+  if (!source && source.error() != errc::object_not_found)
     co_return fault_of(source.error());
+  auto allowed
+    = may_copy(c, from.key, source ? &(*source)->object->attrs : nullptr);
+  if (!allowed)
+    co_return allowed.why();
   auto& attrs = (*source)->object->attrs;
   auto ok = check_read(c.req, attrs, "x-amz-copy-source-");
   if (!ok)
@@ -323,8 +334,9 @@ task<outcome<lom_ptr>> copy_if(context& c, const located& from, object_key to,
   if (!new_tags)
     custom.erase(tags_key);
   for (auto& [key, value] : attrs.custom) {
-    auto goes = storage::internal(key) ? new_tags : replace;
-    if (!goes || storage::of_content(key))
+    auto goes = key == tags_key ? new_tags : replace;
+    // A list is for one object: a copy is private, unless the request says so.
+    if (key != acl_key && (!goes || storage::of_content(key)))
       custom[key] = value;
   }
   ais::copy_object req{from.key, std::move(to), false, *source,

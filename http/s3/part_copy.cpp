@@ -4,6 +4,7 @@
 // the bytes back: that node checks signature and permission itself, and who
 // invents the header gets nothing but what he may read.
 #include "http/s3/metadata.hpp"
+#include "http/s3/permit.hpp"
 #include "http/s3/uploads.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
@@ -54,8 +55,12 @@ task<outcome<open_source>> open_here(context& c, object_key key) {
   open_object req{at->key, true};
   auto lease
     = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
-  if (!lease)
+  if (!lease && lease.error() != errc::object_not_found)
     co_return fault_of(lease.error());
+  auto allowed
+    = may_copy(c, at->key, lease ? &(*lease)->object->attrs : nullptr);
+  if (!allowed)
+    co_return allowed.why();
   auto& attrs = (*lease)->object->attrs;
   auto fits = check_read(c.req, attrs, "x-amz-copy-source-");
   if (!fits)
@@ -70,8 +75,11 @@ task<outcome<open_source>> open_here(context& c, object_key key) {
 /// @returns false if the owner refused: that is answered already.
 task<outcome<bool>> read_source(context& c, object_key key, piece_sink take) {
   if (auto owner = c.e.other_owner(key.bucket->ref.bck, key.name)) {
+    header_list more;
+    more.emplace_back(part_source_header, "1");
+    more.emplace_back(client_header, client_proof(c));
     auto done = co_await c.e.relay().fetch(c.x, owner->pub, c.e.own_id(),
-                                           part_source_header, take);
+                                           std::move(more), take);
     if (!done)
       co_return fault_of(with_context(done.error(), name_of(*owner)));
     co_return *done;

@@ -1,8 +1,9 @@
 // The S3 API: which requests it takes, and what its operations share. Source:
 // Amazon S3 API Reference; api-data 6.
 //
-// A request passes three gates: its signature or anonymity (access.hpp), the
-// level its operation needs, and the bucket's `access` property.
+// A request passes three gates: its signature or anonymity, the decision
+// whether who sends it may (access.hpp, permit.hpp), and the bucket's `access`
+// property.
 #pragma once
 
 #include "http/object_io.hpp"
@@ -39,13 +40,18 @@ struct context {
   const request& req;
   const query& q;
   std::string id; ///< of the request
-  std::string bucket;
-  std::string key;
+  std::string bucket = {};
+  std::string key = {};
   /// How the payload is signed: x-amz-content-sha256, perhaps empty.
-  std::string payload;
-  std::optional<chunk_signer> signer; ///< if signatures are verified
-  std::string user;                   ///< access key, empty: anonymous
-  const access_key* owner = nullptr;  ///< of the signature; valid before waits
+  std::string payload = {};
+  std::optional<chunk_signer> signer = {}; ///< if signatures are verified
+  access_rules_ptr rules = {}; ///< by which it is judged; never null
+  caller who = {};             ///< his key lives in `rules`
+  std::string client = {};     ///< his address
+  const wish* what = nullptr;  ///< of the operation
+  bool makes_bucket = false;
+  bool per_key = false;   ///< the operation judges each of its keys
+  bool by_object = false; ///< allowed by what the object was: see permit.hpp
 };
 
 // -- what operations use
@@ -63,8 +69,13 @@ task<outcome<located>> object_for(context& c, access wanted);
 task<outcome<lom_ptr>> attributes_for(context& c);
 /// That of any name.
 task<outcome<located>> object_named(context& c, bucket_ptr b, std::string key);
-/// The source of a copy, wherever it is, if it may be read.
+/// The source of a copy, wherever it is, unless it is clear that it must not be
+/// read; see may_copy().
 outcome<object_key> copy_source(context& c);
+/// What the request's headers bring beside the bytes: metadata, tags, list.
+outcome<storage::custom_map> metadata_of(const context& c);
+/// Whether there is a user of that name, to be granted something.
+known_user users_of(const context& c);
 /// Whether a key can be stored.
 checked check_key(std::string_view key);
 
@@ -96,6 +107,11 @@ task<> delete_bucket(context& c);
 task<> get_location(context& c);
 task<> get_versioning(context& c);
 task<> get_acl(context& c);
+task<> put_acl(context& c);
+task<> get_policy(context& c);
+task<> put_policy(context& c);
+task<> delete_policy(context& c);
+task<> get_policy_status(context& c);
 task<> get_bucket_tagging(context& c);
 task<> put_bucket_tagging(context& c);
 task<> delete_bucket_tagging(context& c);
