@@ -59,6 +59,9 @@ public:
   ///          errc::invalid_argument for broken chunks.
   task<expected<size_t>> read_body(std::span<std::byte> into);
 
+  /// Gives back what was read of the body: it is read again, before the rest.
+  void unread(std::string bytes) { again_ = std::move(bytes) + again_; }
+
   /// Fills `into` as far as the body goes.
   task<expected<size_t>> fill(std::span<std::byte> into);
 
@@ -108,6 +111,7 @@ private:
   uint64_t length_left_ = 0; ///< announced, not yet sent
   bool no_body_ = false;     ///< HEAD
   bool broken_ = false;
+  std::string again_; ///< what was given back
 };
 
 /// Answers requests; one instance per I/O thread.

@@ -281,29 +281,6 @@ std::optional<snode> other_node(context& c, const operation& op) {
   return c.e.other_owner((*b)->ref.bck, name.key);
 }
 
-/// The owner looks at the signature once more, by its own keys: it need not
-/// believe whoever says to be a node.
-task<> hand_over(context& c, snode to) {
-  if (!c.req.find(relayed_header).empty()) {
-    // Nodes whose maps differ for a moment must not send it to and fro.
-    fault why{service_unavailable,
-              "the object belongs to another node by now: try again",
-              {}};
-    co_return co_await reply_fault(c, std::move(why));
-  }
-  if (c.e.shared().s3_redirect) {
-    fault why{temporary_redirect, "the object is on " + name_of(to),
-              to.pub.url()};
-    co_return co_await reply_fault(c, std::move(why));
-  }
-  header_list more;
-  more.emplace_back(client_header, client_proof(c));
-  auto done = co_await c.e.relay().pass(c.x, to.pub, std::string{c.req.target},
-                                        c.e.own_id(), std::move(more));
-  if (!done)
-    co_await reply_fault(c, fault_of(with_context(done.error(), name_of(to))));
-}
-
 /// What the request is, and whether it may be; where it depends on the object,
 /// its owner decides.
 outcome<const operation*> admit(context& c, std::string_view path) {
@@ -322,15 +299,6 @@ outcome<const operation*> admit(context& c, std::string_view path) {
   return op;
 }
 
-/// Why a request is not let in. As with AWS, everybody may know which buckets
-/// there are, if keys let anybody in at all.
-fault refusal(const context& c) {
-  if (!c.bucket.empty() && !c.makes_bucket && !c.rules->keys.empty())
-    if (auto b = find_bucket(c.e, c.bucket); !b)
-      return b.why();
-  return not_allowed(c);
-}
-
 task<> run(context& c, std::string_view path) {
   if (auto ok = read_path(c, path); !ok)
     co_return co_await reply_fault(c, ok.why());
@@ -340,6 +308,8 @@ task<> run(context& c, std::string_view path) {
   }
   if (c.req.method == "OPTIONS")
     co_return co_await preflight(c);
+  if (is_form(c))
+    co_return co_await post_object(c);
   auto op = admit(c, path);
   if (!op)
     co_return co_await reply_fault(c, op.why());
@@ -394,6 +364,39 @@ task<> serve(edge& e, call& call, std::string_view path) {
   context c{e, call.x, call.req, call.q, request_id(e.env())};
   c.rules = e.s3_access().rules();
   co_await run(c, path);
+}
+
+// -- for operations that judge themselves
+// ---------------------------------------------------------
+
+fault refusal(const context& c) {
+  if (!c.bucket.empty() && !c.makes_bucket && !c.rules->keys.empty())
+    if (auto b = find_bucket(c.e, c.bucket); !b)
+      return b.why();
+  return not_allowed(c);
+}
+
+/// The owner looks at the signature once more, by its own keys: it need not
+/// believe whoever says to be a node.
+task<> hand_over(context& c, snode to) {
+  if (!c.req.find(relayed_header).empty()) {
+    // Nodes whose maps differ for a moment must not send it to and fro.
+    fault why{service_unavailable,
+              "the object belongs to another node by now: try again",
+              {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  if (c.e.shared().s3_redirect) {
+    fault why{temporary_redirect, "the object is on " + name_of(to),
+              to.pub.url()};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  header_list more;
+  more.emplace_back(client_header, client_proof(c));
+  auto done = co_await c.e.relay().pass(c.x, to.pub, std::string{c.req.target},
+                                        c.e.own_id(), std::move(more));
+  if (!done)
+    co_await reply_fault(c, fault_of(with_context(done.error(), name_of(to))));
 }
 
 // -- names

@@ -76,6 +76,11 @@ outcome<object_key> copy_source(context& c);
 outcome<storage::custom_map> metadata_of(const context& c);
 /// Whether there is a user of that name, to be granted something.
 known_user users_of(const context& c);
+/// Why a request is not let in. As with AWS, everybody may know which buckets
+/// there are, if keys let anybody in at all.
+fault refusal(const context& c);
+/// Has another node answer.
+task<> hand_over(context& c, snode to);
 /// Whether a key can be stored.
 checked check_key(std::string_view key);
 
@@ -128,6 +133,9 @@ task<> head_object(context& c);
 task<> get_attributes(context& c);
 task<> put_object(context& c);
 task<> copy_object(context& c);
+/// PUT by a browser's form; finds out himself who sends it, and judges.
+bool is_form(const context& c);
+task<> post_object(context& c);
 task<> delete_object(context& c);
 task<> get_object_tagging(context& c);
 task<> put_object_tagging(context& c);

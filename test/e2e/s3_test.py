@@ -1721,6 +1721,136 @@ def test_policies_look_at_tags(users):
     u.alice.copy_object(**copy, CopySource={**source, "Key": "blue"})
 
 
+# -- forms ---------------------------------------------------------------------------
+
+
+def send_form(who, bucket, fields, content, filename="f.txt", **more):
+    """Posts a form as browsers do; fields keep their order."""
+    body = [(k, (None, v)) for k, v in fields.items()]
+    body.append(("file", (filename, content)))
+    return requests.post(
+        f"{who.meta.endpoint_url}/{bucket}",
+        files=body,
+        allow_redirects=False,
+        timeout=30,
+        **more,
+    )
+
+
+def signed_form(who, bucket, key, fields=None, conditions=None, v2=False, **more):
+    """`who` are an access key and its secret."""
+    signer = connect("http://any", *who, **({} if v2 else {"signature_version": "s3v4"}))
+    return signer.generate_presigned_post(
+        bucket, key, Fields=fields or {}, Conditions=conditions or [], **more
+    )["fields"]
+
+
+def test_forms(users):
+    u = users
+    big = bytes(range(256)) * (1 << 14) + b"\r\n--end"
+    for i, (content, who) in enumerate(
+        ((b"", u.alice), (b"small", u.bob), (b"\r\n--", u.nobody), (big, u.bob))
+    ):
+        # Whoever posts it, anywhere: it is alice who has signed.
+        key = f"dir/up{i}"
+        fields = signed_form(ALICE, u.bucket, key, v2=i % 2)
+        r = send_form(who, u.bucket, fields, content)
+        assert r.status_code == 204, r.text
+        assert r.headers["ETag"] == f'"{hashlib.md5(content).hexdigest()}"'
+        assert u.read(u.alice, key) == content
+        denied(u.nobody.get_object, Bucket=u.bucket, Key=key)
+    extra = {
+        "acl": "public-read",
+        "Content-Type": "text/x",
+        "x-amz-meta-colour": "red",
+        "success_action_status": "201",
+        "tagging": "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag>"
+        "</TagSet></Tagging>",
+    }
+    conditions = [{k: v} for k, v in extra.items()] + [["starts-with", "$key", "to/"]]
+    fields = signed_form(ALICE, u.bucket, "to/${filename}", extra, conditions)
+    r = send_form(u.nobody, u.bucket, fields, b"x", filename="my/dir/a b.txt")
+    assert r.status_code == 201, r.text
+    assert "<Key>to/a b.txt</Key>" in r.text
+    got = u.nobody.get_object(Bucket=u.bucket, Key="to/a b.txt")
+    assert got["Metadata"] == {"colour": "red"} and got["ContentType"] == "text/x"
+    tags = u.alice.get_object_tagging(Bucket=u.bucket, Key="to/a b.txt")["TagSet"]
+    assert tags == [{"Key": "a", "Value": "b"}]
+    extra = {"success_action_redirect": "http://example.com/done?x=1"}
+    conditions = [["starts-with", "$success_action_redirect", "http://example"]]
+    fields = signed_form(ALICE, u.bucket, "k", extra, conditions)
+    r = send_form(u.nobody, u.bucket, fields, b"x")
+    assert r.status_code == 303
+    assert r.headers["Location"].startswith(
+        f"http://example.com/done?x=1&bucket={u.bucket}&key=k&etag=%22"
+    )
+
+
+def test_forms_that_are_refused(users):
+    u = users
+    before = u.read(u.alice)
+
+    def tried(code, fields, content=b"evil", who=u.nobody, **more):
+        r = send_form(who, u.bucket, fields, content, **more)
+        assert f"<Code>{code}</Code>" in r.text, r.text
+        assert u.read(u.alice) == before
+        return r.status_code
+
+    good = signed_form(ALICE, u.bucket, "k")
+    assert tried("AccessDenied", {"key": "k"}) == 403
+    assert tried("AccessDenied", signed_form(BOB, u.bucket, "k")) == 403
+    assert tried("AccessDenied", {**good, "acl": "public-read"}) == 403
+    assert tried("AccessDenied", {**good, "key": "other"}) == 403
+    assert tried("AccessDenied", signed_form(ALICE, "other", "k")) == 403
+    other = signed_form(ALICE, u.bucket, "other")
+    assert tried("SignatureDoesNotMatch", {**good, "policy": other["policy"]}) == 403
+    for v2 in (False, True):
+        wrong = signed_form((ALICE[0], "wrong"), u.bucket, "k", v2=v2)
+        assert tried("SignatureDoesNotMatch", wrong) == 403
+        strange = signed_form(("nobody", "x"), u.bucket, "k", v2=v2)
+        assert tried("InvalidAccessKeyId", strange) == 403
+    old = signed_form(ALICE, u.bucket, "k", ExpiresIn=-1)
+    assert tried("AccessDenied", old) == 403
+    for name in ("policy", "x-amz-signature"):
+        assert tried("InvalidArgument", {**good, name: ""}) == 400
+    sized = [["content-length-range", 2, 4]]
+    fields = signed_form(ALICE, u.bucket, "k", conditions=sized)
+    assert tried("EntityTooSmall", fields, b"x") == 400
+    assert tried("EntityTooLarge", fields, b"x" * 5) == 400
+    assert tried("EntityTooLarge", fields, b"x" * (1 << 20)) == 400
+    assert tried("InvalidArgument", {"acl": "private"}) == 400
+    assert tried("MaxPostPreDataLengthExceededError", {"a": "x" * (80 << 10)}) == 400
+    url = f"{u.nobody.meta.endpoint_url}/{u.bucket}"
+    kind = {"Content-Type": "multipart/form-data; boundary=XX"}
+    for body, code in (
+        (b"--XX\r\n", "IncompleteBody"),
+        (b"", "IncompleteBody"),
+        (b"--XX--\r\n", "InvalidArgument"),
+        (b"--XXX\r\n\r\n", "MalformedPOSTRequest"),
+    ):
+        r = requests.post(url, data=body, headers=kind, timeout=30)
+        assert f"<Code>{code}</Code>" in r.text, r.text
+    # A body that ends before its file does leaves nothing.
+    part = '--XX\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}'
+    fields = {**good, "file": "half of it"}
+    body = "\r\n".join(part.format(k, v) for k, v in fields.items())
+    for end, status in (("", 400), ("\r\n--X", 400), ("\r\n--XX--\r\n", 204)):
+        assert u.read(u.alice) == before
+        r = requests.post(url, data=body + end, headers=kind, timeout=30)
+        assert r.status_code == status, r.text
+    before = b"half of it"
+    assert u.read(u.alice) == before
+
+
+def test_forms_of_nobody(users):
+    """Where everybody may write, a form needs no signature."""
+    u = users
+    u.alice.put_bucket_acl(Bucket=u.bucket, ACL="public-read-write")
+    r = send_form(u.nobody, u.bucket, {"key": "free", "acl": "public-read"}, b"free")
+    assert r.status_code == 204, r.text
+    assert u.read(u.nobody, "free") == b"free"
+
+
 def test_buckets_without_an_owner_stay_the_operators(keyed):
     """Made by an administrator, or over the native API: levels of keys rule, and
     lists and policies add to them."""
