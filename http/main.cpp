@@ -5,6 +5,7 @@
 #include "http/edge.hpp"
 #include "http/intra.hpp"
 #include "http/networks.hpp"
+#include "http/s3/virtual_host.hpp"
 #include "http/server.hpp"
 #include "http/v1/informant.hpp"
 #include "storage/base/log.hpp"
@@ -47,6 +48,7 @@ struct arguments {
   bool standby = false;
   bool no_redirect = false;
   bool s3_redirect = false;
+  std::vector<std::string> s3_domains;
   /// Whether it is part of a cluster of several processes.
   bool clustered() const {
     return !role.empty() || !join.empty() || net.control_port != 0
@@ -277,6 +279,7 @@ int run(const arguments& args) {
   shared->dir = dir;
   shared->relay = args.no_redirect;
   shared->s3_redirect = args.s3_redirect;
+  shared->s3_domains = args.s3_domains;
   shared->mountpaths = mountpaths;
   auto threads = args.threads
                    ? args.threads
@@ -420,6 +423,16 @@ int main(int argc, char** argv) {
   app.add_flag("--no-redirect", args.no_redirect,
                "pass requests for objects of other nodes on and their answers"
                " back, instead of redirecting clients");
+  app
+    .add_option("--s3-domain", args.s3_domains,
+                "S3 clients may name buckets as hosts below this domain:"
+                " http://BUCKET.DOMAIN/KEY (may be repeated)")
+    ->transform([](const std::string& x) {
+      auto domain = http::s3::parse_domain(x);
+      if (!domain)
+        throw CLI::ValidationError(message_of(domain.error()));
+      return *domain;
+    });
   app.add_flag("--s3-redirect", args.s3_redirect,
                "redirect S3 clients to the node that has the object, instead of"
                " passing their requests on");

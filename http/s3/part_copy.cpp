@@ -78,6 +78,7 @@ task<outcome<bool>> read_source(context& c, object_key key, piece_sink take) {
     header_list more;
     more.emplace_back(part_source_header, "1");
     more.emplace_back(client_header, client_proof(c));
+    add_virtual_bucket(c, more);
     auto done = co_await c.e.relay().fetch(c.x, owner->pub, c.e.own_id(),
                                            std::move(more), take);
     if (!done)

@@ -4,6 +4,7 @@
 #include "http/s3/metadata.hpp"
 #include "http/s3/permit.hpp"
 #include "http/s3/upload.hpp"
+#include "http/s3/virtual_host.hpp"
 #include "http/s3/xml.hpp"
 #include "storage/base/home.hpp"
 
@@ -208,8 +209,29 @@ outcome<const operation*> operation_of(const context& c) {
     method_not_allowed, "the method is not allowed against this resource", {}};
 }
 
+/// The bucket that the host names.
+std::optional<std::string> virtual_bucket(const context& c) {
+  return bucket_of_host(c.req.find("host"), c.e.shared().s3_domains);
+}
+
 /// Splits "/bucket/key", still encoded; the key keeps its slashes.
+/// Or "/key", if the host is the bucket's.
 checked read_path(context& c, std::string_view path) {
+  if (auto bucket = virtual_bucket(c)) {
+    auto key = percent_decode(path.substr(std::min<size_t>(path.size(), 1)));
+    if (!key)
+      return fault{invalid_uri, message_of(key.error()), {}};
+    c.bucket = std::move(*bucket);
+    c.key = std::move(*key);
+    auto sender = c.req.find(virtual_bucket_header);
+    if (sender.empty() || sender == c.bucket)
+      return std::monostate{};
+  }
+  if (!c.req.find(virtual_bucket_header).empty())
+    return fault{service_unavailable,
+                 "the nodes do not agree which hosts are buckets: start all of"
+                 " them with the same --s3-domain",
+                 {}};
   if (begins(path, prefix)
       && (path.size() == prefix.size() || path[prefix.size()] == '/'))
     path.remove_prefix(prefix.size());
@@ -341,7 +363,8 @@ std::string request_id(const environment& env) {
 // ------------------------------------------------------------------------
 
 bool wants(edge& e, const call& c, std::string_view path) {
-  if (path == prefix || begins(path, "/s3/"))
+  if (path == prefix || begins(path, "/s3/")
+      || bucket_of_host(c.req.find("host"), e.shared().s3_domains))
     return true;
   if (path == "/v1" || begins(path, "/v1/"))
     return false;
@@ -378,6 +401,11 @@ fault refusal(const context& c) {
 
 /// The owner looks at the signature once more, by its own keys: it need not
 /// believe whoever says to be a node.
+void add_virtual_bucket(const context& c, header_list& out) {
+  if (virtual_bucket(c)) // what is signed is "/key": see read_path()
+    out.emplace_back(virtual_bucket_header, c.bucket);
+}
+
 task<> hand_over(context& c, snode to) {
   if (!c.req.find(relayed_header).empty()) {
     // Nodes whose maps differ for a moment must not send it to and fro.
@@ -393,6 +421,7 @@ task<> hand_over(context& c, snode to) {
   }
   header_list more;
   more.emplace_back(client_header, client_proof(c));
+  add_virtual_bucket(c, more);
   auto done = co_await c.e.relay().pass(c.x, to.pub, std::string{c.req.target},
                                         c.e.own_id(), std::move(more));
   if (!done)

@@ -30,6 +30,10 @@ bool wants(edge& e, const call& c, std::string_view path);
 /// source's conditions are looked at as if it were asked for the copy.
 inline constexpr std::string_view part_source_header = "Ais-Part-Source";
 
+/// On a request that is relayed: the bucket that its Host names, for a node
+/// that was started with other domains would read something else.
+inline constexpr std::string_view virtual_bucket_header = "Ais-S3-Bucket";
+
 /// Answers it. `path` is raw.
 task<> serve(edge& e, call& c, std::string_view path);
 
@@ -79,6 +83,8 @@ known_user users_of(const context& c);
 /// Why a request is not let in. As with AWS, everybody may know which buckets
 /// there are, if keys let anybody in at all.
 fault refusal(const context& c);
+/// For a request that is passed on; see virtual_bucket_header.
+void add_virtual_bucket(const context& c, header_list& out);
 /// Has another node answer.
 task<> hand_over(context& c, snode to);
 /// Whether a key can be stored.

@@ -1872,6 +1872,96 @@ def test_buckets_without_an_owner_stay_the_operators(keyed):
     admin.delete_bucket(Bucket="open-to-all")
 
 
+# -- hosts ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def below(monkeypatch):
+    """Hosts below these domains are this machine."""
+    import socket
+
+    real = socket.getaddrinfo
+
+    def lookup(host, *args, **more):
+        name = host.decode() if isinstance(host, bytes) else host
+        here = name.endswith((".s3.test", ".two.test"))
+        return real("127.0.0.1" if here else host, *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+
+
+def hosted(node, key=KEY, secret=SECRET, domain="x.s3.test"):
+    """A client that names buckets as hosts."""
+    return boto3.client(
+        "s3",
+        endpoint_url=f"http://{domain.removeprefix('x.')}:{node.url.rsplit(':', 1)[1]}",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        region_name="us-east-1",
+        config=Config(
+            s3={"addressing_style": "virtual"},
+            signature_version="s3v4",
+            retries={"max_attempts": 1},
+        ),
+    )
+
+
+def test_buckets_as_hosts(tmp_path, below):
+    more = ["--s3-domain", "s3.test", "--s3-domain", "Two.Test"]
+    it = Cluster(tmp_path, proxies=1, targets=2, more=more)
+    for node in it.nodes:
+        lock(node)
+    it.start()
+    try:
+        for node in it.nodes:
+            node.wait_until(
+                lambda: requests.get(f"{node.url}/s3", timeout=5).status_code == 403
+            )
+        clients = [hosted(x) for x in it.nodes] + [hosted(it.nodes[0], domain="two.test")]
+        paths = connect(it.nodes[1].url)
+        for bucket in ("plain", "with.dots"):
+            clients[0].create_bucket(Bucket=bucket)
+            # Names of the other API are keys like any other at such a host.
+            keys = ["k", "dir/a b+ü", "v1/objects/x/y", "s3/x", "metrics", "//"]
+            for i, key in enumerate(keys):
+                at = {"Bucket": bucket, "Key": key}
+                clients[i % 4].put_object(**at, Body=key.encode())
+                for s3 in (*clients, paths):
+                    assert s3.get_object(**at)["Body"].read() == key.encode()
+                url = clients[i % 3].generate_presigned_url("get_object", Params=at)
+                assert requests.get(url, timeout=30).content == key.encode()
+                assert requests.get(url + "x", timeout=30).status_code == 403
+                plain = requests.get(url.split("?")[0], timeout=30)
+                assert plain.status_code == 403 and plain.content != key.encode()
+            listed = clients[1].list_objects_v2(Bucket=bucket)["Contents"]
+            assert [x["Key"] for x in listed] == sorted(keys)
+            up = begin(clients[2], bucket, "parts")
+            part = copy_part(clients[0], up, 1, {"Bucket": bucket, "Key": "k"})
+            complete(clients[1], up, [part])
+            gone = [{"Key": x} for x in (*keys, "parts")]
+            clients[1].delete_objects(Bucket=bucket, Delete={"Objects": gone})
+            clients[2].delete_bucket(Bucket=bucket)
+            refused("NoSuchBucket", clients[0].list_objects_v2, Bucket=bucket)
+        # The domain itself, and other hosts, are the node as ever.
+        port = it.nodes[0].url.rsplit(":", 1)[1]
+        for host in ("127.0.0.1", "s3.test", "bs3.test"):
+            r = requests.get(
+                f"http://127.0.0.1:{port}/v1/health", headers={"Host": f"{host}:{port}"}
+            )
+            assert r.status_code == 200
+    finally:
+        it.stop()
+
+
+def test_domains_are_checked(fresh_node):
+    done = subprocess.run(
+        [os.environ["AISNODE"], "--s3-domain", "*.test", "--dir", str(fresh_node.dir)],
+        capture_output=True,
+        timeout=30,
+    )
+    assert done.returncode != 0 and b"s3.example.com" in done.stderr
+
+
 # -- programs -------------------------------------------------------------------------
 
 
