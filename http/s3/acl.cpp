@@ -317,8 +317,10 @@ std::string acl_xml(const acl_owner& owner, const acl& x) {
   xml_writer xml{"AccessControlPolicy"};
   xml.open("Owner").text("ID", owner.id).text("DisplayName", owner.name);
   xml.close().open("AccessControlList");
-  for (auto& g : x)
-    add_grant(xml, g);
+  for (auto groups : {true, false}) // they come first, as others show them
+    for (auto& g : x)
+      if ((g.to != group::one_user) == groups)
+        add_grant(xml, g);
   return xml.finish();
 }
 

@@ -51,7 +51,9 @@ bool good_name(std::string_view x) {
                  && std::count(x.begin(), x.end(), '.') == 3;
   return x.size() >= 3 && x.size() <= 63 && alnum(x.front()) && alnum(x.back())
          && std::all_of(x.begin(), x.end(), inner)
-         && x.find("..") == std::string_view::npos && !address;
+         && x.find("..") == std::string_view::npos
+         && x.find(".-") == std::string_view::npos // no labels of host names
+         && x.find("-.") == std::string_view::npos && !address;
 }
 
 /// The properties that a bucket is made with.

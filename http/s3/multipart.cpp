@@ -479,6 +479,42 @@ join_parts(context& c, const located& to, std::vector<lease_ptr> parts,
 
 } // namespace
 
+namespace {
+
+/// Custom metadata of an object made of parts: the upload's id. Who did not get
+/// the answer completes it again, and should be told that all is well.
+constexpr const char* upload_key = "s3:upload";
+
+task<> reply_completed(context& c, const storage::lom& x) {
+  xml_writer xml{"CompleteMultipartUploadResult"};
+  xml.text("Location", '/' + c.bucket + '/' + c.key)
+    .text("Bucket", c.bucket)
+    .text("Key", c.key)
+    .text("ETag", quoted(etag_of(x)));
+  for (auto a : algorithms)
+    if (auto sum = sum_of(x, a); !sum.empty())
+      xml.text(element_of(a), sum).text("ChecksumType", checksum_kind(sum));
+  co_await reply_xml(c, xml.finish());
+}
+
+/// The object, if it is what this upload was completed to, by these parts.
+task<lom_ptr> completed_before(context& c, const std::string& body) {
+  auto wanted = parse_complete(body);
+  if (!wanted)
+    co_return nullptr;
+  auto attrs = co_await attributes_for(c);
+  if (!attrs)
+    co_return nullptr;
+  auto& custom = (*attrs)->custom;
+  auto id = custom.find(upload_key);
+  if (id == custom.end() || id->second != c.q.get("uploadId")
+      || etag_of(**attrs) != tag_of(*wanted))
+    co_return nullptr;
+  co_return *attrs;
+}
+
+} // namespace
+
 task<> complete_upload(context& c) {
   op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
   // Its checksum headers are the object's.
@@ -486,8 +522,14 @@ task<> complete_upload(context& c) {
   if (!body)
     co_return co_await reply_fault(c, body.why());
   auto up = co_await find_upload(c, access::put);
-  if (!up)
+  if (!up) {
+    lom_ptr done;
+    if (!up.is_not(no_such_upload))
+      done = co_await completed_before(c, *body);
+    if (done)
+      co_return co_await reply_completed(c, *done);
     co_return co_await reply_fault(c, up.why());
+  }
   auto wanted = parse_complete(*body);
   if (!wanted)
     co_return co_await reply_fault(c, wanted.why());
@@ -500,6 +542,7 @@ task<> complete_upload(context& c) {
   write_options options;
   options.custom = up->record->object->attrs.custom;
   options.custom["ETag"] = tag_of(*wanted);
+  options.custom[upload_key] = up->id;
   auto summed = add_whole_sum(c, *up, *parts, options.custom);
   if (!summed)
     co_return co_await reply_fault(c, summed.why());
@@ -517,15 +560,7 @@ task<> complete_upload(context& c) {
   if (failed)
     log_warning("S3: parts of a completed upload are left, abort upload "
                 + up->id + " to remove them: " + message_of(failed));
-  xml_writer xml{"CompleteMultipartUploadResult"};
-  xml.text("Location", '/' + c.bucket + '/' + c.key)
-    .text("Bucket", c.bucket)
-    .text("Key", c.key)
-    .text("ETag", quoted(etag_of(**stored)));
-  for (auto a : algorithms)
-    if (auto sum = sum_of(**stored, a); !sum.empty())
-      xml.text(element_of(a), sum).text("ChecksumType", checksum_kind(sum));
-  co_await reply_xml(c, xml.finish());
+  co_await reply_completed(c, **stored);
 }
 
 task<> abort_upload(context& c) {

@@ -336,7 +336,8 @@ task<outcome<lom_ptr>> copy_if(context& c, const located& from, object_key to,
   for (auto& [key, value] : attrs.custom) {
     auto goes = key == tags_key ? new_tags : replace;
     // A list is for one object: a copy is private, unless the request says so.
-    if (key != acl_key && (!goes || storage::of_content(key)))
+    auto own = storage::internal(key) && key != tags_key;
+    if (!own && (!goes || storage::of_content(key)))
       custom[key] = value;
   }
   ais::copy_object req{from.key, std::move(to), false, *source,

@@ -497,6 +497,10 @@ def test_multipart_out_of_order_and_sent_again(s3, name):
     page = s3.list_parts(**up, MaxParts=1, PartNumberMarker=2)
     assert page["IsTruncated"] and page["Parts"][0]["PartNumber"] == 7
     done = complete(s3, up, [two, three])
+    # Who did not get the answer asks again.
+    again = complete(s3, up, [two, three])
+    assert again["ETag"] == done["ETag"]
+    refused("NoSuchUpload", complete, s3=s3, up=up, parts=[two])
     whole = hashlib.md5(
         hashlib.md5(first).digest() + hashlib.md5(last).digest()
     ).hexdigest()
