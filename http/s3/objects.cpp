@@ -207,9 +207,6 @@ task<> get_attributes(context& c) {
   auto strange = std::any_of(wanted.begin(), wanted.end(), [&](auto& x) {
     return std::find(std::begin(known), std::end(known), x) == std::end(known);
   });
-  auto at = co_await object_for(c, access::head_object);
-  if (!at)
-    co_return co_await reply_fault(c, at.why());
   if (wanted.empty() || strange) {
     fault why{invalid_argument,
               "x-amz-object-attributes must list some of ETag, Checksum,"
@@ -217,11 +214,9 @@ task<> get_attributes(context& c) {
               {}};
     co_return co_await reply_fault(c, std::move(why));
   }
-  ais::head_object req{at->key, false};
-  auto attrs
-    = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
+  auto attrs = co_await attributes_for(c);
   if (!attrs)
-    co_return co_await reply_fault(c, fault_of(attrs.error()));
+    co_return co_await reply_fault(c, attrs.why());
   xml_writer xml{"GetObjectAttributesResponse"};
   for (auto name : known)
     if (std::find(wanted.begin(), wanted.end(), name) != wanted.end())

@@ -541,6 +541,8 @@ task<outcome<lom_ptr>> attributes_for(context& c) {
     = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
   if (!attrs)
     co_return fault_of(attrs.error());
+  if (auto ok = still_allowed(c, **attrs); !ok)
+    co_return ok.why();
   co_return *attrs;
 }
 
