@@ -27,15 +27,19 @@ acl_owner owner_of(const bucket& b) {
   return shown_owner(b.props->values.text(owner_property));
 }
 
-/// Whether a bucket is one of the caller's.
+/// Whether a bucket is one the caller is told of.
 bool shown_to(const context& c, const bck& b, const bucket& value) {
   if (b.name.front() == '.' || b.ns == uploads_ns())
     return false;
-  if (!c.who.key)
+  if (c.who.key && !c.who.key->covers(b.name))
+    return false;
+  if (c.who.access == level::admin)
     return true;
-  auto own = c.who.key->owns;
-  return c.who.key->covers(b.name)
-         && (!own || value.props->values.text(owner_property) == c.who.user());
+  // Its owner's are his; the operator's level is for those of nobody.
+  auto owner = value.props->values.text(owner_property);
+  if (c.who.key && c.who.key->owns)
+    return owner == c.who.user();
+  return owner.empty();
 }
 
 /// S3's rules for new buckets; others may exist, made by the native API.

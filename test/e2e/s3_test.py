@@ -1454,7 +1454,9 @@ def test_buckets_are_their_owners(users):
         refused("NoSuchKey", who.get_object, **at, Key="not there")
         assert who.list_objects_v2(**at)["KeyCount"] == 1
     assert u.bucket in [x["Name"] for x in u.alice_too.list_buckets()["Buckets"]]
-    assert u.bucket not in [x["Name"] for x in u.bob.list_buckets()["Buckets"]]
+    for who in (u.bob, u.reader):
+        assert u.bucket not in [x["Name"] for x in who.list_buckets()["Buckets"]]
+    assert u.bucket in [x["Name"] for x in u.admin.list_buckets()["Buckets"]]
     assert u.alice.list_buckets()["Owner"]["ID"] == "alice"
     refused("BucketAlreadyExists", u.bob.create_bucket, **at)
     refused("BucketAlreadyOwnedByYou", u.alice.create_bucket, **at)
