@@ -3,6 +3,7 @@
 #include "http/error_body.hpp"
 #include "http/request_id.hpp"
 #include "http/s3/service.hpp"
+#include "http/s3/virtual_host.hpp"
 #include "storage/base/home.hpp"
 #include "storage/base/metrics.hpp"
 
@@ -69,7 +70,8 @@ void edge::stop() {
 
 bool edge::fast(const request& req, bool keep_alive, reply_plan& plan) {
   if (req.method != "GET"
-      || req.target.substr(0, objects_path.size()) != objects_path)
+      || req.target.substr(0, objects_path.size()) != objects_path
+      || s3::bucket_of_host(req.find("host"), shared_->s3_domains))
     return false;
   auto path = req.target.substr(objects_path.size());
   auto mark = path.find('?');

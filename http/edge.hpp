@@ -35,7 +35,8 @@ struct edge_shared {
   std::vector<std::string> mountpaths;
   size_t leases_per_edge = 1024;
   bool relay = false; ///< requests for others' objects, instead of redirecting
-  bool s3_redirect = false; ///< S3's, instead of relaying
+  bool s3_redirect = false;            ///< S3's, instead of relaying
+  std::vector<std::string> s3_domains; ///< with buckets as hosts below them
   /// Only programs of this machine reach the node: S3 needs no keys.
   bool loopback_only = false;
 };
@@ -87,7 +88,7 @@ public:
   const cluster_config& config() { return *config_.get(); }
   board<target_view>::value_ptr target() { return target_.get(); }
   lease_cache& leases() { return leases_; }
-  const s3::access_book& s3_access() const { return s3_access_; }
+  s3::access_book& s3_access() { return s3_access_; }
 
   /// Clients are served.
   bool ready() {

@@ -2,6 +2,7 @@
 #include "http/session.hpp"
 #include "storage/base/log.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
@@ -41,6 +42,11 @@ worker& exchange::thread() const {
 
 task<expected<size_t>> exchange::read_body(std::span<std::byte> into) {
   auto& s = session_;
+  if (auto n = std::min(into.size(), again_.size()); n > 0) {
+    std::memcpy(into.data(), again_.data(), n);
+    again_.erase(0, n);
+    co_return n;
+  }
   if (into.empty() || !body_left())
     co_return size_t{0};
   if (!body_started_) {

@@ -60,6 +60,9 @@ public:
   ///          errc::invalid_argument for broken chunks.
   task<expected<size_t>> read_body(std::span<std::byte> into);
 
+  /// Gives back what was read of the body: it is read again, before the rest.
+  void unread(std::string bytes) { again_ = std::move(bytes) + again_; }
+
   /// Fills `into` as far as the body goes.
   task<expected<size_t>> fill(std::span<std::byte> into);
 
@@ -117,6 +120,7 @@ private:
   bool broken_ = false;
   uint32_t since_ = 0; ///< [s] the request is complete
   std::string id_;     ///< empty: nobody has asked
+  std::string again_;  ///< what was given back
 };
 
 /// Answers requests; one instance per I/O thread.

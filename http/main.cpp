@@ -321,6 +321,7 @@ int run(const http::node_settings& args, http::reloader reload) {
   shared->dir = dir;
   shared->relay = args.no_redirect;
   shared->s3_redirect = args.s3_redirect;
+  shared->s3_domains = args.s3_domains;
   shared->mountpaths = *mountpaths;
   auto threads = args.threads
                    ? args.threads

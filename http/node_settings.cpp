@@ -1,5 +1,7 @@
 #include "http/node_settings.hpp"
 
+#include "http/s3/virtual_host.hpp"
+
 #include <algorithm>
 #include <iterator>
 
@@ -67,6 +69,13 @@ constexpr setting table[] = {
    node,
    "redirect S3 clients to the node that has the object, instead of passing"
    " their requests on"},
+  {{"s3_domains", k::tree, "{}"},
+   "--s3-domain",
+   "DOMAIN",
+   node,
+   "S3 clients may name buckets as hosts below this domain:"
+   " http://BUCKET.DOMAIN/KEY; the option is repeated for several, the file has"
+   " an object of domain: \"\""},
   {{"threads", k::integer, "0", 0, max_threads},
    "--threads",
    "N",
@@ -346,6 +355,12 @@ expected<node_settings> settings_of(const property_set& x) {
   out.non_electable = x.flag("non_electable");
   out.no_redirect = x.flag("no_redirect");
   out.s3_redirect = x.flag("s3_redirect");
+  for (auto& m : x.value("s3_domains").as_object()) {
+    auto domain = s3::parse_domain({m.key().data(), m.key().size()});
+    if (!domain)
+      return with_context(domain.error(), "s3_domains (--s3-domain)");
+    out.s3_domains.push_back(std::move(*domain));
+  }
   out.threads = static_cast<size_t>(x.integer("threads"));
   out.port_file = x.text("port_file");
   out.net.host = x.text("host_net.hostname");

@@ -61,7 +61,8 @@ struct node_settings {
   bool non_electable = false;
   bool no_redirect = false;
   bool s3_redirect = false;
-  size_t threads = 0; ///< 0: one per core
+  std::vector<std::string> s3_domains; ///< in lower case
+  size_t threads = 0;                  ///< 0: one per core
   std::string port_file;
   network_options net;
   tls_files tls;

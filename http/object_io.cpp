@@ -6,6 +6,8 @@ namespace {
 
 /// Of a body at once where no block is at hand.
 constexpr size_t own_piece_bytes = 16 << 10;
+/// Of an object at once, to be written elsewhere.
+constexpr uint64_t read_step_bytes = 1 << 20;
 /// Of an object that is placed anew meanwhile.
 constexpr int max_locates = 8;
 
@@ -55,6 +57,25 @@ send_proving(edge& e, exchange& x, const located& at, lease_ptr lease) {
   }
   e.actors().tell(at.shard, verdict{at.key, lease, true});
   co_return true;
+}
+
+/// Hands a part of an object that was just read (by an IO actor) to `take`.
+expected<void>
+take_part(storage::object_reader& object, std::span<std::byte> room,
+          uint64_t offset, uint64_t length, const piece_sink& take) {
+  while (length > 0) {
+    auto piece = room.first(std::min<uint64_t>(length, room.size()));
+    auto n = object.content->read_at(piece, offset);
+    if (!n)
+      return n.error();
+    if (*n == 0)
+      return fail(errc::corrupted, "the stored content is too short");
+    if (auto ok = take(piece.first(*n)); !ok)
+      return ok.error();
+    offset += *n;
+    length -= *n;
+  }
+  return caf::unit;
 }
 
 /// Reads one piece of the body into the writer. @returns false after the last.
@@ -195,6 +216,45 @@ task<bool> send_object(edge& e, exchange& x, const located& at,
   if (sent)
     lease->atime_ns.store(e.env().wall_ns(), std::memory_order_relaxed);
   co_return sent;
+}
+
+task<expected<void>>
+read_object(edge& e, exchange& x, const located& at, const lease_ptr& lease,
+            byte_range range, const piece_sink& take) {
+  auto& object = *lease->object;
+  auto proving
+    = range.length == object.attrs.size_bytes && !lease->verified.load();
+  auto work = proving ? std::make_shared<proof>(lease) : nullptr;
+  auto& io = at.mpath->io[object.stamp.ino % at.mpath->io.size()];
+  auto block = co_await x.thread().lease();
+  auto offset = range.offset;
+  auto end = range.offset + range.length;
+  while (offset < end) {
+    auto next = std::min(end, offset + read_step_bytes);
+    if (proving) {
+      prove_next step{work};
+      auto proven = co_await e.actors().ask(io, shard_timeout, std::move(step));
+      if (!proven) {
+        if (proven.error() == errc::corrupted)
+          e.actors().tell(at.shard, verdict{at.key, lease, false});
+        co_return proven.error();
+      }
+      next = *proven;
+    } else {
+      warm_up step{lease, offset, next - offset};
+      auto warm = co_await e.actors().ask(io, shard_timeout, std::move(step));
+      if (!warm)
+        co_return warm.error();
+    }
+    auto taken = take_part(object, block.bytes(), offset, next - offset, take);
+    if (!taken)
+      co_return taken.error();
+    offset = next;
+  }
+  if (proving && range.length > 0)
+    e.actors().tell(at.shard, verdict{at.key, lease, true});
+  lease->atime_ns.store(e.env().wall_ns(), std::memory_order_relaxed);
+  co_return caf::unit;
 }
 
 task<expected<lom_ptr>> ask_mover(edge& e, copy_object req) {

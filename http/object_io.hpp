@@ -7,6 +7,7 @@
 #include "storage/base/metrics.hpp"
 
 #include <chrono>
+#include <functional>
 #include <span>
 
 namespace ais::http {
@@ -64,6 +65,16 @@ task<expected<void>> stream_body(exchange& x, storage::object_writer& to,
 /// the reply stays incomplete. False: abort the exchange.
 task<bool> send_object(edge& e, exchange& x, const located& at,
                        const lease_ptr& lease, byte_range range);
+
+/// What takes the bytes of an object, or of an answer, piece by piece.
+using piece_sink = std::function<expected<void>(std::span<const std::byte>)>;
+
+/// Reads a part of an object, to be written elsewhere. A whole object that is
+/// not verified yet is proven on the way: errc::corrupted then, when all but
+/// the last piece were taken.
+task<expected<void>>
+read_object(edge& e, exchange& x, const located& at, const lease_ptr& lease,
+            byte_range range, const piece_sink& take);
 
 /// Copies or renames an object of this target: what the mover does; here it is
 /// only asked.

@@ -51,7 +51,7 @@ bool lists(std::string_view list, std::string_view name) {
 
 std::string
 head_of(const request& req, const net_info& to, std::string_view target,
-        std::string_view by, std::string_view id) {
+        std::string_view by, std::string_view id, const header_list& more) {
   std::string out{req.method};
   out.append(" ").append(target).append(" HTTP/1.1\r\nHost: ");
   auto url = to.url();
@@ -63,10 +63,16 @@ head_of(const request& req, const net_info& to, std::string_view target,
   // Both logs call it the same. The client's own may be part of a signature.
   if (req.find(request_id_header).empty())
     out.append(request_id_header).append(": ").append(id).append("\r\n");
+  for (auto& [name, value] : more)
+    out.append(name).append(": ").append(value).append("\r\n");
+  auto replaced = [&](std::string_view name) {
+    return std::any_of(more.begin(), more.end(),
+                       [&](auto& x) { return same_name(x.first, name); });
+  };
   auto listed = req.find("connection");
   for (auto& h : req.headers)
     if (!of_this_hop(h.name) && !ours_in_request(h.name)
-        && !lists(listed, h.name))
+        && !lists(listed, h.name) && !replaced(h.name))
       out.append(h.name).append(": ").append(h.value).append("\r\n");
   if (req.chunked)
     out.append("Transfer-Encoding: chunked\r\n");
@@ -113,8 +119,8 @@ struct relay::response {
   std::vector<char> rest;
 };
 
-task<expected<void>>
-relay::pass(exchange& x, net_info to, std::string target, std::string by) {
+task<expected<void>> relay::pass(exchange& x, net_info to, std::string target,
+                                 std::string by, header_list more) {
   auto& req = x.request();
   auto repeatable
     = !req.has_body() && (req.method == "GET" || req.method == "HEAD");
@@ -127,7 +133,7 @@ relay::pass(exchange& x, net_info to, std::string target, std::string by) {
     running one{*this, *it};
     response from;
     it->allow(answer_seconds);
-    auto head = head_of(req, to, target, by, x.id());
+    auto head = head_of(req, to, target, by, x.id(), more);
     auto got = co_await it->write(bytes_of(head));
     auto whole = !req.has_body();
     if (got && !whole && req.expect_continue) // it may refuse before the body
@@ -155,6 +161,45 @@ relay::pass(exchange& x, net_info to, std::string target, std::string by) {
     if (done && whole && from.keep_alive)
       keep(to, std::move(it));
     co_return caf::unit;
+  }
+}
+
+task<expected<bool>> relay::fetch(exchange& x, net_info to, std::string by,
+                                  header_list more, const sink& take) {
+  auto head = head_of(x.request(), to, x.request().target, by, x.id(), more);
+  for (;;) {
+    auto fresh = false;
+    auto opened = co_await open(to, fresh);
+    if (!opened)
+      co_return opened.error();
+    auto it = std::move(*opened);
+    running one{*this, *it};
+    response from;
+    it->allow(answer_seconds);
+    auto got = co_await it->write(bytes_of(head));
+    while (got && (from.status == 0 || from.status == 100))
+      got = co_await read_head(*it, from);
+    if (!got && !fresh)
+      continue; // it was just being closed
+    if (!got)
+      co_return fail(errc::not_ready,
+                     "the node at " + to.url() + " broke off: try again");
+    if (!from.length && !from.bare)
+      co_return fail(errc::io_error,
+                     "the node at " + to.url() + " gave no length");
+    auto done = from.status == 200;
+    if (done) {
+      auto taken = co_await take_body(*it, from, take);
+      if (!taken)
+        co_return taken.error();
+    } else {
+      auto whole = co_await answer(x, *it, from);
+      if (!whole)
+        co_return false;
+    }
+    if (from.keep_alive)
+      keep(to, std::move(it));
+    co_return done;
   }
 }
 
@@ -306,6 +351,35 @@ task<bool> relay::answer_piece(exchange& x, peer_stream& l,
     co_return false;
   left -= n;
   co_return co_await x.send(chars_of(room.first(n)));
+}
+
+/// Reads what is left of an answer.
+task<expected<void>>
+relay::take_body(peer_stream& l, response& from, const sink& take) {
+  auto left = *from.length;
+  auto first = std::as_bytes(std::span<const char>{from.rest});
+  first = first.first(std::min<uint64_t>(first.size(), left));
+  if (!first.empty()) {
+    auto ok = take(first);
+    if (!ok)
+      co_return ok.error();
+    left -= first.size();
+  }
+  auto block = co_await worker_.lease();
+  while (left > 0) {
+    l.allow(piece_seconds);
+    auto room = block.bytes();
+    auto n
+      = co_await l.read_some(room.first(std::min<uint64_t>(room.size(), left)));
+    if (n == 0)
+      co_return fail(errc::not_ready,
+                     "the other node broke off amid its answer: try again");
+    auto ok = take(room.first(n));
+    if (!ok)
+      co_return ok.error();
+    left -= n;
+  }
+  co_return caf::unit;
 }
 
 // -- time ---------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "http/handler.hpp"
 #include "http/peer_stream.hpp"
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -23,13 +24,23 @@ public:
   explicit relay(worker& w) : worker_(w) {}
 
   /// Sends the request of `x` to `to` with the target `target`, and replies
-  /// what comes back. `by` is our id. Host stays the client's: signatures of S3
-  /// cover it.
+  /// what comes back. `by` is our id, `more` are headers to add, or to send
+  /// instead of the client's. Host stays the client's: signatures of S3 cover
+  /// it.
   /// @returns errc::not_ready when nobody answers there (nothing happened),
   ///          timed_out when it is not known whether something did; there is no
   ///          reply then.
-  task<expected<void>>
-  pass(exchange& x, net_info to, std::string target, std::string by);
+  task<expected<void>> pass(exchange& x, net_info to, std::string target,
+                            std::string by, header_list more = {});
+
+  /// Takes the body of an answer, piece by piece.
+  using sink = std::function<expected<void>(std::span<const std::byte>)>;
+  /// Sends the request of `x`, which has no body and changes nothing there, to
+  /// `to`, and hands the body of the answer to
+  /// `take`, if it is a 200; any other answer becomes that to `x`.
+  /// @returns whether all of a 200 was taken; errors as pass(), and take()'s.
+  task<expected<bool>> fetch(exchange& x, net_info to, std::string by,
+                             header_list more, const sink& take);
 
   /// One second has passed; see handler::tick.
   void tick();
@@ -53,6 +64,8 @@ private:
   task<bool> answer(exchange& x, peer_stream& l, response& from);
   task<bool> answer_piece(exchange& x, peer_stream& l,
                           std::span<std::byte> room, uint64_t& left);
+  task<expected<void>>
+  take_body(peer_stream& l, response& from, const sink& take);
   void keep(const net_info& to, peer_stream_ptr it);
 
   worker& worker_;

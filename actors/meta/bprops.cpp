@@ -55,8 +55,11 @@ constexpr property table[] = {
   {"lru.enabled", k::boolean, "false"},
   {"access", k::mask, "18446744073709551615"},
   {"features", k::mask, "0"},
-  {"s3.cors", k::text, ""}, // see http/s3/cors.hpp
-  {"s3.tags", k::text, ""}, // see http/s3/tags.hpp
+  {"s3.acl", k::text, ""},    // see http/s3/acl.hpp
+  {"s3.cors", k::text, ""},   // see http/s3/cors.hpp
+  {"s3.owner", k::text, ""},  // see http/s3/access.hpp
+  {"s3.policy", k::text, ""}, // see http/s3/policy.hpp
+  {"s3.tags", k::text, ""},   // see http/s3/tags.hpp
   {"versioning.enabled", k::boolean, "true"},
   {"versioning.validate_warm_get", k::boolean, "false"},
   {"versioning.synchronize", k::boolean, "false"},
@@ -167,6 +170,14 @@ bprops default_bprops(const cluster_config& config) {
     auto text = v.is_string() ? std::string{v.as_string().c_str()} : to_text(v);
     static_cast<void>(out.values.set(p.path, text)); // same kind and range
   }
+  return out;
+}
+
+bprops with_defaults(const bprops& x, const cluster_config& config) {
+  auto out = x;
+  out.values = default_bprops(config).values;
+  for (auto* kept : {"s3.acl", "s3.owner", "s3.policy"})
+    static_cast<void>(out.values.set(kept, x.values.text(kept)));
   return out;
 }
 

@@ -59,6 +59,10 @@ expected<void> check_access(const bprops& x, const bck& b, access wanted);
 /// What a new bucket gets.
 bprops default_bprops(const cluster_config& config);
 
+/// `x` with what a new bucket gets, but who it is for: its owner, lists and
+/// policies stay, or a reset would open it to others.
+bprops with_defaults(const bprops& x, const cluster_config& config);
+
 /// `x` with what the tree (BpropsToSet) names.
 /// @returns errc::invalid_argument.
 expected<bprops> with_props(const bprops& x, const json::object& tree);

@@ -424,7 +424,7 @@ struct proxy_state {
           return known.error();
         auto props = *(*known)->props;
         if (req.reset)
-          props.values = default_bprops(*x.config).values;
+          props = with_defaults(props, *x.config);
         else if (auto ok = adjust(props, req.props); !ok)
           return ok;
         auto next = with_bucket_props(*x.buckets, req.name, std::move(props));

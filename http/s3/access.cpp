@@ -5,9 +5,14 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+
 namespace ais::http::s3 {
 
 namespace {
+
+/// Parsed policies that are remembered.
+constexpr size_t max_policies = 256;
 
 expected<level> parse_level(std::string_view x, level otherwise) {
   if (x.empty())
@@ -22,7 +27,7 @@ expected<level> parse_level(std::string_view x, level otherwise) {
     return level::admin;
   return fail(errc::invalid_argument,
               "access \"" + std::string{x.substr(0, 40)}
-                + "\" must be none, read, write or admin");
+                + "\" must be none, read, write or admin (of a key: or own)");
 }
 
 expected<access_key> parse_key(const json::value& v) {
@@ -33,14 +38,17 @@ expected<access_key> parse_key(const json::value& v) {
   auto id = text_member(*o, "access_key");
   auto secret = text_member(*o, "secret_key");
   auto access = text_member(*o, "access");
-  if (!id || !secret || !access || id->empty() || secret->empty())
+  auto user = text_member(*o, "user");
+  if (!id || !secret || !access || !user || id->empty() || secret->empty())
     return fail(errc::invalid_argument,
                 "a key needs access_key and secret_key, not empty");
-  auto parsed = parse_level(*access, level::admin);
+  out.owns = *access == "own";
+  auto parsed = parse_level(out.owns ? "none" : *access, level::admin);
   if (!parsed)
     return parsed.error();
   out.id = std::move(*id);
   out.secret = std::move(*secret);
+  out.user = user->empty() ? out.id : std::move(*user);
   out.access = *parsed;
   if (auto* list = find_member(*o, "buckets")) {
     auto* a = list->if_array();
@@ -79,6 +87,68 @@ const access_key* access_rules::find(std::string_view id) const {
       return &x;
   return nullptr;
 }
+
+bool access_rules::has_user(std::string_view name) const {
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](auto& x) { return x.user == name; });
+}
+
+// -- the decision
+// -----------------------------------------------------------------
+
+namespace {
+
+bool of_policy(std::string_view action) {
+  return action == "s3:GetBucketPolicy" || action == "s3:PutBucketPolicy"
+         || action == "s3:DeleteBucketPolicy";
+}
+
+/// What the operator says in s3.json.
+bool by_level(const caller& who, const wish& what, const bucket_rights* b) {
+  if (who.access == level::admin)
+    return true;
+  // The owner decides who has less than all.
+  return who.access >= what.needs && (!b || b->owner.empty());
+}
+
+bool owns(const caller& who, const bucket_rights& b) {
+  return who.key && who.key->owns && !b.owner.empty()
+         && who.key->user == b.owner;
+}
+
+} // namespace
+
+ruling decide(const caller& who, const wish& what, std::string_view name,
+              const bucket_rights* bucket, const policy_question& asked,
+              const acl* object) {
+  if (who.key && !name.empty() && !who.key->covers(name))
+    return ruling::deny;
+  auto may = by_level(who, what, bucket);
+  if (!bucket) {
+    // Of its own, or to be told that there is none.
+    auto own = who.key && who.key->owns;
+    return may || own ? ruling::allow : ruling::deny;
+  }
+  may = may || owns(who, *bucket);
+  auto said = effect::none;
+  if (bucket->has_policy && !(may && of_policy(what.action)))
+    said = bucket->rules ? bucket->rules->evaluate(asked) : effect::deny;
+  if (said == effect::deny)
+    return ruling::deny;
+  if (said == effect::unknown)
+    return ruling::look;
+  if (may || said == effect::allow)
+    return ruling::allow;
+  if (what.of_object && what.right != permission::none && !object)
+    return ruling::look;
+  auto& list = what.of_object ? *object : bucket->list;
+  auto granted
+    = what.right != permission::none && grants(list, who.user(), what.right);
+  return granted ? ruling::allow : ruling::deny;
+}
+
+// -- keys
+// -------------------------------------------------------------------------
 
 expected<access_rules_ptr> parse_access(std::string_view text) {
   auto v = parse_json(text);
@@ -124,6 +194,22 @@ read_access(storage::disk& d, const std::string& path) {
 access_book::access_book(storage::disk& d, std::string path, bool open)
   : disk_(d), path_(std::move(path)), open_(open) {
   load();
+}
+
+policy_ptr
+access_book::policy_of(const std::string& text, std::string_view bucket) {
+  auto known = policies_.find(bucket);
+  if (known != policies_.end() && known->second.first == text)
+    return known->second.second;
+  if (policies_.size() >= max_policies)
+    policies_.clear();
+  auto made = policy::parse(text, bucket);
+  if (!made)
+    log_error("S3: nobody is let in to bucket " + std::string{bucket}
+              + " until its policy is mended: " + made.why().message);
+  auto& out = policies_[std::string{bucket}];
+  out = {text, made ? *made : nullptr};
+  return out.second;
 }
 
 void access_book::refresh() {

@@ -1,20 +1,30 @@
-// Who may use the S3 API: access keys from the file `s3.json` in the node's
-// directory, read again when it changes:
+// Who may use the S3 API, and what for: the one place where that is decided.
+//
+// Access keys come from the file `s3.json` in the node's directory, read again
+// when it changes:
 //
 //   {"anonymous": "none",
 //    "keys": [{"access_key": "AK1", "secret_key": "...",
-//              "access": "write", "buckets": ["train-*"]}]}
+//              "access": "write", "buckets": ["train-*"]},
+//             {"access_key": "AK2", "secret_key": "...",
+//              "access": "own", "user": "alice"}]}
 //
 // `access` and `anonymous` are none, read, write or admin (default of a key:
-// admin); `buckets` are names, or beginnings with a '*' (default: all).
+// admin): the operator's word, for all buckets that have no owner. A key with
+// `own` makes buckets and owns them; of all else it has what owners grant.
+// `buckets` are names, or beginnings with a '*' (default: all): a fence that no
+// grant goes beyond. Keys of one `user` (default: the key itself) are one.
 // Without the file: a node that listens on the loopback only is open to all,
 // signatures are not checked; any other refuses.
 #pragma once
 
+#include "http/s3/acl.hpp"
+#include "http/s3/policy.hpp"
 #include "storage/base/errc.hpp"
 #include "storage/disk.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,7 +41,9 @@ enum class level : uint8_t { none, read, write, admin };
 struct access_key {
   std::string id;
   std::string secret;
+  std::string user; ///< whose it is
   level access = level::admin;
+  bool owns = false; ///< "own": makes buckets, which are its user's
   std::vector<std::string> buckets; ///< empty: all
   bool covers(std::string_view bucket) const;
 };
@@ -41,8 +53,57 @@ struct access_rules {
   bool verify = true; ///< signatures; false: everybody is anonymous
   std::vector<access_key> keys;
   const access_key* find(std::string_view id) const;
+  bool has_user(std::string_view name) const;
 };
 using access_rules_ptr = std::shared_ptr<const access_rules>;
+
+// -- the decision
+// -----------------------------------------------------------------
+
+/// Who asks, as far as it is proven.
+struct caller {
+  const access_key* key = nullptr; ///< null: anonymous
+  level access = level::none;      ///< the operator's word
+  std::string_view user() const {
+    return key ? std::string_view{key->user} : std::string_view{};
+  }
+};
+
+/// What somebody wants to do.
+struct wish {
+  std::string_view action;             ///< for policies: "s3:GetObject"
+  level needs = level::admin;          ///< of operators' levels
+  permission right = permission::none; ///< of lists; none: only the owner
+  bool of_object = false;              ///< the object's list counts
+};
+
+/// What a bucket's properties say of it.
+struct bucket_rights {
+  std::string owner; ///< user; empty: nobody's
+  acl list;
+  bool has_policy = false;
+  policy_ptr rules; ///< null, though it has one: it cannot be understood
+};
+
+enum class ruling : uint8_t {
+  allow,
+  deny,
+  look ///< it depends on the object: ask again with what is known of it
+};
+
+/// Whether the caller may. In this order: the key's fence; the policy's
+/// denials (not of changes to the policy by who owns it or administrates, or
+/// nobody could mend it); the operator's levels; the owner; what the policy
+/// allows; the lists.
+/// @param bucket  null: it does not exist, or is none
+/// @param asked   of the policy
+/// @param object  the object's list; null: not known, or there is none
+ruling decide(const caller& who, const wish& what, std::string_view name,
+              const bucket_rights* bucket, const policy_question& asked,
+              const acl* object);
+
+// -- keys
+// -------------------------------------------------------------------------
 
 /// Reads the file's text. @returns errc::invalid_argument with the reason.
 expected<access_rules_ptr> parse_access(std::string_view text);
@@ -58,7 +119,9 @@ public:
   /// @param open  what holds without the file: open to all
   access_book(storage::disk& d, std::string path, bool open);
 
-  const access_rules& rules() const { return *rules_; }
+  const access_rules_ptr& rules() const { return rules_; }
+  /// A policy as a bucket keeps it; null if it cannot be understood.
+  policy_ptr policy_of(const std::string& text, std::string_view bucket);
   /// Looks whether the file changed; cheap. A file that cannot be read or
   /// understood leaves the keys of before in effect; if there was no file
   /// before, it lets nobody in.
@@ -73,6 +136,9 @@ private:
   std::optional<storage::file_stamp> seen_; ///< none: there was no file
   bool from_file_ = false;                  ///< where rules_ are from
   access_rules_ptr rules_;
+  /// By bucket: the text, and what it says.
+  std::map<std::string, std::pair<std::string, policy_ptr>, std::less<>>
+    policies_;
 };
 
 } // namespace ais::http::s3

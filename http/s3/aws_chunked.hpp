@@ -17,6 +17,8 @@
 
 namespace ais::http::s3 {
 
+/// The largest object, or part, one PUT may bring [bytes].
+inline constexpr uint64_t max_put_bytes = uint64_t{5} << 30;
 inline constexpr size_t max_chunk_line = 1024; ///< [bytes]
 inline constexpr size_t max_trailers = 8;
 

@@ -1,7 +1,7 @@
 // Buckets over S3: create, remove, look at, list their objects.
 #include "http/s3/list.hpp"
 #include "http/s3/metadata.hpp"
-#include "http/s3/service.hpp"
+#include "http/s3/permit.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
 #include "http/v1/list_objects.hpp"
@@ -18,12 +18,28 @@ namespace {
 
 /// Of up to 1000 objects of a target.
 constexpr std::chrono::seconds remove_timeout{120};
-constexpr std::string_view owner_id
-  = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a";
-constexpr std::string_view owner_name = "ais";
 
-void add_owner(xml_writer& xml, std::string_view tag) {
-  xml.open(tag).text("ID", owner_id).text("DisplayName", owner_name).close();
+void add_owner(xml_writer& xml, const acl_owner& x) {
+  xml.open("Owner").text("ID", x.id).text("DisplayName", x.name).close();
+}
+
+acl_owner owner_of(const bucket& b) {
+  return shown_owner(b.props->values.text(owner_property));
+}
+
+/// Whether a bucket is one the caller is told of.
+bool shown_to(const context& c, const bck& b, const bucket& value) {
+  if (b.name.front() == '.' || b.ns == uploads_ns())
+    return false;
+  if (c.who.key && !c.who.key->covers(b.name))
+    return false;
+  if (c.who.access == level::admin)
+    return true;
+  // Its owner's are his; the operator's level is for those of nobody.
+  auto owner = value.props->values.text(owner_property);
+  if (c.who.key && c.who.key->owns)
+    return owner == c.who.user();
+  return owner.empty();
 }
 
 /// S3's rules for new buckets; others may exist, made by the native API.
@@ -39,18 +55,31 @@ bool good_name(std::string_view x) {
                  && std::count(x.begin(), x.end(), '.') == 3;
   return x.size() >= 3 && x.size() <= 63 && alnum(x.front()) && alnum(x.back())
          && std::all_of(x.begin(), x.end(), inner)
-         && x.find("..") == std::string_view::npos && !address;
+         && x.find("..") == std::string_view::npos
+         && x.find(".-") == std::string_view::npos // no labels of host names
+         && x.find("-.") == std::string_view::npos && !address;
+}
+
+/// The properties that a bucket is made with.
+std::string first_props(const std::string& owner, const std::string& list) {
+  if (owner.empty() && list.empty())
+    return {};
+  json::object section;
+  section["owner"] = owner;
+  section["acl"] = list;
+  json::object out;
+  out["s3"] = std::move(section);
+  return to_text(out);
 }
 
 } // namespace
 
 task<> list_buckets(context& c) {
   xml_writer xml{"ListAllMyBucketsResult"};
-  add_owner(xml, "Owner");
+  add_owner(xml, shown_owner(c.who.user()));
   xml.open("Buckets");
   for (auto& [b, value] : c.e.buckets().buckets) {
-    if (b.name.front() == '.' || b.ns == uploads_ns()
-        || (c.owner && !c.owner->covers(b.name)))
+    if (!shown_to(c, b, *value))
       continue;
     xml.open("Bucket")
       .text("Name", b.name)
@@ -74,11 +103,22 @@ task<> create_bucket(context& c) {
   if (!body->empty())
     if (auto ok = parse_xml(*body, "CreateBucketConfiguration"); !ok)
       co_return co_await reply_fault(c, ok.why());
-  ais::create_bucket req{bck{provider::ais, {}, c.bucket}, ""};
+  auto list = wanted_acl(c.req, users_of(c));
+  if (!list)
+    co_return co_await reply_fault(c, list.why());
+  auto user = c.who.key && c.who.key->owns ? c.who.key->user : std::string{};
+  auto props = first_props(user, list->value_or(""));
+  ais::create_bucket req{bck{provider::ais, {}, c.bucket}, std::move(props)};
   auto done = co_await c.e.actors().ask(c.e.node().proxy, proxy_timeout,
                                         std::move(req));
-  if (!done)
-    co_return co_await reply_fault(c, fault_of(done.error()));
+  if (!done) {
+    auto why = fault_of(done.error());
+    auto there = find_bucket(c.e, c.bucket);
+    if (done.error() == errc::bucket_exists && there
+        && (*there)->props->values.text(owner_property) != user)
+      why = {bucket_already_exists, "the bucket is another user's", {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
   header_list headers; // g++ 12: no list inside what is awaited
   headers.emplace_back("Location", '/' + c.bucket);
   co_await reply_empty(c, 200, std::move(headers));
@@ -141,25 +181,6 @@ task<> get_versioning(context& c) {
     co_return co_await reply_fault(c, b.why());
   // Versions are counted, former ones are not kept: never enabled.
   co_await reply_xml(c, xml_writer{"VersioningConfiguration"}.finish());
-}
-
-task<> get_acl(context& c) {
-  auto b = bucket_for(c, access::head_bucket);
-  if (!b)
-    co_return co_await reply_fault(c, b.why());
-  if (!c.key.empty()) {
-    auto attrs = co_await attributes_for(c);
-    if (!attrs)
-      co_return co_await reply_fault(c, attrs.why());
-  }
-  xml_writer xml{"AccessControlPolicy"};
-  add_owner(xml, "Owner");
-  xml.open("AccessControlList").open("Grant");
-  xml.open("Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\""
-           " xsi:type=\"CanonicalUser\"");
-  xml.text("ID", owner_id).text("DisplayName", owner_name).close();
-  xml.text("Permission", "FULL_CONTROL");
-  co_await reply_xml(c, xml.finish());
 }
 
 // -- listing
@@ -235,7 +256,7 @@ task<> answer_list(context& c, int version, Write write) {
     count(stat::err_lst_n);
     co_return co_await reply_fault(c, more.why());
   }
-  auto xml = write(*q, page, *more);
+  auto xml = write(owner_of(**b), *q, page, *more);
   count(stat::lst_n);
   count(
     stat::lst_ns_total,
@@ -243,8 +264,8 @@ task<> answer_list(context& c, int version, Write write) {
   co_await reply_xml(c, std::move(xml));
 }
 
-std::string list_v1(const context& c, const list_query& q,
-                    const list_page& page, bool more) {
+std::string list_v1(const context& c, const acl_owner& owner,
+                    const list_query& q, const list_page& page, bool more) {
   xml_writer xml{"ListBucketResult"};
   add_query(xml, c, q);
   xml.text("Marker", q.shown(q.after)).flag("IsTruncated", more);
@@ -253,15 +274,15 @@ std::string list_v1(const context& c, const list_query& q,
   for (auto& x : page.keys()) {
     xml.open("Contents").text("Key", q.shown(x.name));
     add_attributes(xml, x);
-    add_owner(xml, "Owner");
+    add_owner(xml, owner);
     xml.close();
   }
   add_prefixes(xml, q, page);
   return xml.finish();
 }
 
-std::string list_v2(const context& c, const list_query& q,
-                    const list_page& page, bool more) {
+std::string list_v2(const context& c, const acl_owner& owner,
+                    const list_query& q, const list_page& page, bool more) {
   xml_writer xml{"ListBucketResult"};
   add_query(xml, c, q);
   xml.number("KeyCount", page.size()).flag("IsTruncated", more);
@@ -275,15 +296,15 @@ std::string list_v2(const context& c, const list_query& q,
     xml.open("Contents").text("Key", q.shown(x.name));
     add_attributes(xml, x);
     if (q.owner)
-      add_owner(xml, "Owner");
+      add_owner(xml, owner);
     xml.close();
   }
   add_prefixes(xml, q, page);
   return xml.finish();
 }
 
-std::string list_v0(const context& c, const list_query& q,
-                    const list_page& page, bool more) {
+std::string list_v0(const context& c, const acl_owner& owner,
+                    const list_query& q, const list_page& page, bool more) {
   xml_writer xml{"ListVersionsResult"};
   add_query(xml, c, q);
   xml.text("KeyMarker", q.shown(q.after)).text("VersionIdMarker", "");
@@ -295,7 +316,7 @@ std::string list_v0(const context& c, const list_query& q,
     xml.open("Version").text("Key", q.shown(x.name));
     xml.text("VersionId", "null").flag("IsLatest", true);
     add_attributes(xml, x);
-    add_owner(xml, "Owner");
+    add_owner(xml, owner);
     xml.close();
   }
   add_prefixes(xml, q, page);
@@ -307,15 +328,18 @@ std::string list_v0(const context& c, const list_query& q,
 task<> list_objects(context& c) {
   auto type = c.q.find("list-type");
   auto version = type && *type == "2" ? 2 : 1;
-  auto write = [&](const list_query& q, const list_page& page, bool more) {
-    return version == 2 ? list_v2(c, q, page, more) : list_v1(c, q, page, more);
+  auto write = [&](const acl_owner& owner, const list_query& q,
+                   const list_page& page, bool more) {
+    return version == 2 ? list_v2(c, owner, q, page, more)
+                        : list_v1(c, owner, q, page, more);
   };
   co_await answer_list(c, version, write);
 }
 
 task<> list_versions(context& c) {
-  auto write = [&](const list_query& q, const list_page& page, bool more) {
-    return list_v0(c, q, page, more);
+  auto write = [&](const acl_owner& owner, const list_query& q,
+                   const list_page& page, bool more) {
+    return list_v0(c, owner, q, page, more);
   };
   co_await answer_list(c, 0, write);
 }
@@ -338,7 +362,9 @@ remove_all(context& c, const bucket& b, const std::vector<doomed>& keys) {
   std::map<std::string, remove_objects> by_owner;
   for (auto& [key, etag] : keys) {
     auto* owner = owner_of(c.e.map(), home_digest(b.ref.bck, key));
-    if (auto ok = check_key(key); !ok)
+    if (judge(c, to_delete, &b, c.bucket, key) != ruling::allow)
+      failed.emplace(key, not_allowed(c));
+    else if (auto ok = check_key(key); !ok)
       failed.emplace(key, ok.why());
     else if (!owner)
       failed.emplace(

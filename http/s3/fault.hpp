@@ -40,18 +40,26 @@ inline constexpr fault_code invalid_digest{"InvalidDigest", 400};
 inline constexpr fault_code invalid_part{"InvalidPart", 400};
 inline constexpr fault_code invalid_part_number{"InvalidPartNumber", 416};
 inline constexpr fault_code invalid_part_order{"InvalidPartOrder", 400};
+inline constexpr fault_code invalid_policy_document{"InvalidPolicyDocument",
+                                                    400};
 inline constexpr fault_code invalid_range{"InvalidRange", 416};
 inline constexpr fault_code invalid_request{"InvalidRequest", 400};
 inline constexpr fault_code invalid_storage_class{"InvalidStorageClass", 400};
 inline constexpr fault_code invalid_tag{"InvalidTag", 400};
 inline constexpr fault_code invalid_uri{"InvalidURI", 400};
 inline constexpr fault_code key_too_long{"KeyTooLongError", 400};
+inline constexpr fault_code malformed_acl{"MalformedACLError", 400};
+inline constexpr fault_code malformed_post{"MalformedPOSTRequest", 400};
+inline constexpr fault_code malformed_policy{"MalformedPolicy", 400};
 inline constexpr fault_code malformed_xml{"MalformedXML", 400};
+inline constexpr fault_code max_pre_data_exceeded{
+  "MaxPostPreDataLengthExceededError", 400};
 inline constexpr fault_code metadata_too_large{"MetadataTooLarge", 400};
 inline constexpr fault_code method_not_allowed{"MethodNotAllowed", 405};
 inline constexpr fault_code missing_content_length{"MissingContentLength", 411};
 inline constexpr fault_code no_such_bucket{"NoSuchBucket", 404};
 inline constexpr fault_code no_such_cors{"NoSuchCORSConfiguration", 404};
+inline constexpr fault_code no_such_bucket_policy{"NoSuchBucketPolicy", 404};
 inline constexpr fault_code no_such_key{"NoSuchKey", 404};
 inline constexpr fault_code no_such_tag_set{"NoSuchTagSet", 404};
 inline constexpr fault_code no_such_upload{"NoSuchUpload", 404};

@@ -37,7 +37,7 @@ std::string lower(std::string_view x) {
 /// Headers that ask for what is not there: better refused than ignored.
 bool refused(std::string_view name) {
   for (std::string_view x :
-       {"x-amz-server-side-encryption", "x-amz-object-lock-", "x-amz-grant-",
+       {"x-amz-server-side-encryption", "x-amz-object-lock-",
         "x-amz-website-redirect-location"})
     if (same_name(name.substr(0, x.size()), x))
       return true;

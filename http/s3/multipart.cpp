@@ -13,9 +13,8 @@
 // continued in the next one of that name.
 #include "http/s3/list.hpp"
 #include "http/s3/metadata.hpp"
-#include "http/s3/parts_checksum.hpp"
-#include "http/s3/service.hpp"
 #include "http/s3/upload.hpp"
+#include "http/s3/uploads.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
 #include "http/v1/list_objects.hpp"
@@ -31,7 +30,6 @@ namespace ais::http::s3 {
 
 namespace {
 
-constexpr uint64_t max_parts = 10'000;
 /// Of all parts but the last.
 constexpr uint64_t min_part_bytes = 5 << 20;
 constexpr size_t max_uploads_seen = 10'000;
@@ -77,14 +75,6 @@ fault unknown_upload() {
           {}};
 }
 
-/// An upload that is there.
-struct upload_ref {
-  bucket_ptr parent;
-  bucket_ptr bucket; ///< where its parts are
-  std::string id;
-  lease_ptr record;
-};
-
 task<expected<located>>
 place_of(context& c, const bucket_ptr& b, std::string name) {
   object_key what{b, std::move(name)};
@@ -113,29 +103,6 @@ task<error> remove_at(context& c, const bucket_ptr& b, std::string name) {
   co_return error{};
 }
 
-/// The upload that the request names, if it is one to this key.
-task<outcome<upload_ref>> find_upload(context& c, access wanted) {
-  auto parent = bucket_for(c, wanted);
-  if (!parent)
-    co_return parent.why();
-  auto valid = check_key(c.key);
-  if (!valid)
-    co_return valid.why();
-  upload_ref out{*parent, nullptr, std::string{c.q.get("uploadId")}, nullptr};
-  auto known = c.e.buckets().find(uploads_bck(**parent));
-  if (!known || !fits(out.id, **parent, c.key))
-    co_return unknown_upload();
-  out.bucket = *known;
-  auto record = co_await open_at(c, out.bucket, record_name(out.id, c.key));
-  if (!record) {
-    if (record.error() == errc::object_not_found)
-      co_return unknown_upload();
-    co_return fault_of(record.error());
-  }
-  out.record = *record;
-  co_return out;
-}
-
 /// Reads the parts of an upload behind `after`, at most `count`.
 task<outcome<std::vector<storage::walk_entry>>>
 read_parts(context& c, const upload_ref& up, uint64_t after, size_t count) {
@@ -155,14 +122,6 @@ uint64_t number_of(const storage::walk_entry& part) {
   return parse_number(
            std::string_view{part.name}.substr(part.name.rfind('/') + 1))
     .value_or(0);
-}
-
-/// The checksums an upload was begun with.
-std::optional<parts_checksum> sums_of(const storage::lom& record) {
-  auto i = record.custom.find(parts_checksum_key);
-  if (i == record.custom.end())
-    return {};
-  return parse_parts_checksum(i->second);
 }
 
 /// The checksum of that kind, in base64; empty if there is none.
@@ -196,6 +155,61 @@ task<error> remove_upload(context& c, const upload_ref& up) {
 
 } // namespace
 
+// -- shared with others
+// ----------------------------------------------------------
+
+task<outcome<upload_ref>> find_upload(context& c, access wanted) {
+  auto parent = bucket_for(c, wanted);
+  if (!parent)
+    co_return parent.why();
+  auto valid = check_key(c.key);
+  if (!valid)
+    co_return valid.why();
+  upload_ref out{*parent, nullptr, std::string{c.q.get("uploadId")}, nullptr};
+  auto known = c.e.buckets().find(uploads_bck(**parent));
+  if (!known || !fits(out.id, **parent, c.key))
+    co_return unknown_upload();
+  out.bucket = *known;
+  auto record = co_await open_at(c, out.bucket, record_name(out.id, c.key));
+  if (!record) {
+    if (record.error() == errc::object_not_found)
+      co_return unknown_upload();
+    co_return fault_of(record.error());
+  }
+  out.record = *record;
+  co_return out;
+}
+
+outcome<uint64_t> part_number(const context& c) {
+  auto n = parse_number(c.q.get("partNumber")).value_or(0);
+  if (n < 1 || n > max_parts)
+    return fault{
+      invalid_argument, "partNumber must be a number from 1 to 10000", {}};
+  return n;
+}
+
+task<expected<located>>
+place_of_part(context& c, const upload_ref& up, uint64_t number) {
+  return place_of(c, up.bucket, part_name(up.id, number));
+}
+
+task<checked> keep_part(context& c, const upload_ref& up, uint64_t number) {
+  auto still = co_await find_upload(c, access::put);
+  if (still)
+    co_return std::monostate{};
+  auto failed = co_await remove_at(c, up.bucket, part_name(up.id, number));
+  if (failed)
+    co_return fault_of(failed);
+  co_return still.why();
+}
+
+std::optional<parts_checksum> sums_of(const storage::lom& record) {
+  auto i = record.custom.find(parts_checksum_key);
+  if (i == record.custom.end())
+    return {};
+  return parse_parts_checksum(i->second);
+}
+
 // -- begin
 // ------------------------------------------------------------------------
 
@@ -227,7 +241,7 @@ task<outcome<bucket_ptr>> uploads_bucket(context& c, const bucket& parent) {
 task<> create_upload(context& c) {
   auto parent = bucket_for(c, access::put);
   auto valid = check_key(c.key);
-  auto metadata = read_metadata(c.req);
+  auto metadata = metadata_of(c);
   auto sums = wanted_checksum(c.req);
   if (!parent || !valid || !metadata || !sums)
     co_return co_await reply_fault(c, !parent     ? parent.why()
@@ -269,29 +283,19 @@ task<> create_upload(context& c) {
 // ------------------------------------------------------------------------
 
 task<> put_part(context& c) {
-  auto number = parse_number(c.q.get("partNumber")).value_or(0);
+  if (!c.req.find("x-amz-copy-source").empty())
+    co_return co_await copy_part(c);
+  auto number = part_number(c);
   auto body = upload::make(c.req, c.payload, c.signer);
-  if (number < 1 || number > max_parts || !body) {
-    auto why = body ? fault{invalid_argument,
-                            "partNumber must be a number from 1 to 10000",
-                            {}}
-                    : body.why();
-    co_return co_await reply_fault(c, std::move(why));
-  }
-  if (!c.req.find("x-amz-copy-source").empty()) {
-    fault why{not_implemented,
-              "copying into a part is not available in this version",
-              {}};
-    co_return co_await reply_fault(c, std::move(why));
-  }
+  if (!number || !body)
+    co_return co_await reply_fault(c, number ? body.why() : number.why());
   auto up = co_await find_upload(c, access::put);
   if (!up)
     co_return co_await reply_fault(c, up.why());
   if (auto sums = sums_of(up->record->object->attrs))
     if (auto ok = (*body)->want(sums->type); !ok)
       co_return co_await reply_fault(c, ok.why());
-  auto name = part_name(up->id, number);
-  auto at = co_await place_of(c, up->bucket, name);
+  auto at = co_await place_of_part(c, *up, *number);
   if (!at)
     co_return co_await reply_fault(c, fault_of(at.error()));
   write_options options;
@@ -302,12 +306,9 @@ task<> put_part(context& c) {
     auto why = filter.why() ? *filter.why() : fault_of(stored.error());
     co_return co_await reply_fault(c, std::move(why));
   }
-  // Completed or aborted meanwhile: nobody would ever remove it.
-  auto still = co_await find_upload(c, access::put);
-  if (!still) {
-    auto failed = co_await remove_at(c, up->bucket, std::move(name));
-    co_return co_await reply_fault(c, failed ? fault_of(failed) : still.why());
-  }
+  auto kept = co_await keep_part(c, *up, *number);
+  if (!kept)
+    co_return co_await reply_fault(c, kept.why());
   header_list headers;
   headers.emplace_back("ETag", quoted(etag_of(**stored)));
   add_checksums(headers, **stored);
@@ -478,6 +479,42 @@ join_parts(context& c, const located& to, std::vector<lease_ptr> parts,
 
 } // namespace
 
+namespace {
+
+/// Custom metadata of an object made of parts: the upload's id. Who did not get
+/// the answer completes it again, and should be told that all is well.
+constexpr const char* upload_key = "s3:upload";
+
+task<> reply_completed(context& c, const storage::lom& x) {
+  xml_writer xml{"CompleteMultipartUploadResult"};
+  xml.text("Location", '/' + c.bucket + '/' + c.key)
+    .text("Bucket", c.bucket)
+    .text("Key", c.key)
+    .text("ETag", quoted(etag_of(x)));
+  for (auto a : algorithms)
+    if (auto sum = sum_of(x, a); !sum.empty())
+      xml.text(element_of(a), sum).text("ChecksumType", checksum_kind(sum));
+  co_await reply_xml(c, xml.finish());
+}
+
+/// The object, if it is what this upload was completed to, by these parts.
+task<lom_ptr> completed_before(context& c, const std::string& body) {
+  auto wanted = parse_complete(body);
+  if (!wanted)
+    co_return nullptr;
+  auto attrs = co_await attributes_for(c);
+  if (!attrs)
+    co_return nullptr;
+  auto& custom = (*attrs)->custom;
+  auto id = custom.find(upload_key);
+  if (id == custom.end() || id->second != c.q.get("uploadId")
+      || etag_of(**attrs) != tag_of(*wanted))
+    co_return nullptr;
+  co_return *attrs;
+}
+
+} // namespace
+
 task<> complete_upload(context& c) {
   op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
   // Its checksum headers are the object's.
@@ -485,8 +522,14 @@ task<> complete_upload(context& c) {
   if (!body)
     co_return co_await reply_fault(c, body.why());
   auto up = co_await find_upload(c, access::put);
-  if (!up)
+  if (!up) {
+    lom_ptr done;
+    if (!up.is_not(no_such_upload))
+      done = co_await completed_before(c, *body);
+    if (done)
+      co_return co_await reply_completed(c, *done);
     co_return co_await reply_fault(c, up.why());
+  }
   auto wanted = parse_complete(*body);
   if (!wanted)
     co_return co_await reply_fault(c, wanted.why());
@@ -499,6 +542,7 @@ task<> complete_upload(context& c) {
   write_options options;
   options.custom = up->record->object->attrs.custom;
   options.custom["ETag"] = tag_of(*wanted);
+  options.custom[upload_key] = up->id;
   auto summed = add_whole_sum(c, *up, *parts, options.custom);
   if (!summed)
     co_return co_await reply_fault(c, summed.why());
@@ -516,15 +560,7 @@ task<> complete_upload(context& c) {
   if (failed)
     warn(c, "parts of a completed upload are left, abort upload " + up->id
               + " to remove them: " + message_of(failed));
-  xml_writer xml{"CompleteMultipartUploadResult"};
-  xml.text("Location", '/' + c.bucket + '/' + c.key)
-    .text("Bucket", c.bucket)
-    .text("Key", c.key)
-    .text("ETag", quoted(etag_of(**stored)));
-  for (auto a : algorithms)
-    if (auto sum = sum_of(**stored, a); !sum.empty())
-      xml.text(element_of(a), sum).text("ChecksumType", checksum_kind(sum));
-  co_await reply_xml(c, xml.finish());
+  co_await reply_completed(c, **stored);
 }
 
 task<> abort_upload(context& c) {

@@ -1,6 +1,7 @@
 // Objects over S3: GET, HEAD, PUT, copy, DELETE.
 #include "http/s3/digest.hpp"
 #include "http/s3/metadata.hpp"
+#include "http/s3/permit.hpp"
 #include "http/s3/service.hpp"
 #include "http/s3/tags.hpp"
 #include "http/s3/upload.hpp"
@@ -72,7 +73,7 @@ header_list shown(const context& c, const storage::lom& x) {
   add_common(c, out);
   add_metadata(out, x, wants_checksums(c));
   // Who cannot prove who they are must not choose what a browser makes of it.
-  if (!c.user.empty() || !c.e.s3_access().rules().verify)
+  if (c.who.key || !c.rules->verify)
     override_headers(out, c.q);
   return out;
 }
@@ -93,6 +94,10 @@ task<> get_object(context& c) {
     co_return co_await reply_fault(c, fault_of(lease.error()));
   }
   auto& attrs = (*lease)->object->attrs;
+  if (auto ok = still_allowed(c, attrs); !ok) {
+    stats.bad();
+    co_return co_await reply_fault(c, ok.why());
+  }
   if (auto ok = check_read(c.req, attrs); !ok) {
     stats.ok();
     co_return co_await reply_condition(c, ok.why(), attrs);
@@ -144,6 +149,8 @@ task<> head_object(context& c) {
     co_return co_await reply_fault(c, fault_of(attrs.error()));
   }
   stats.ok();
+  if (auto ok = still_allowed(c, **attrs); !ok)
+    co_return co_await reply_fault(c, ok.why());
   if (auto ok = check_read(c.req, **attrs); !ok)
     co_return co_await reply_condition(c, ok.why(), **attrs);
   reply r;
@@ -200,9 +207,6 @@ task<> get_attributes(context& c) {
   auto strange = std::any_of(wanted.begin(), wanted.end(), [&](auto& x) {
     return std::find(std::begin(known), std::end(known), x) == std::end(known);
   });
-  auto at = co_await object_for(c, access::head_object);
-  if (!at)
-    co_return co_await reply_fault(c, at.why());
   if (wanted.empty() || strange) {
     fault why{invalid_argument,
               "x-amz-object-attributes must list some of ETag, Checksum,"
@@ -210,11 +214,9 @@ task<> get_attributes(context& c) {
               {}};
     co_return co_await reply_fault(c, std::move(why));
   }
-  ais::head_object req{at->key, false};
-  auto attrs
-    = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
+  auto attrs = co_await attributes_for(c);
   if (!attrs)
-    co_return co_await reply_fault(c, fault_of(attrs.error()));
+    co_return co_await reply_fault(c, attrs.why());
   xml_writer xml{"GetObjectAttributesResponse"};
   for (auto name : known)
     if (std::find(wanted.begin(), wanted.end(), name) != wanted.end())
@@ -231,7 +233,7 @@ namespace {
 
 /// Everything a write brings beside its bytes.
 outcome<write_options> write_options_of(const context& c) {
-  auto metadata = read_metadata(c.req);
+  auto metadata = metadata_of(c);
   if (!metadata)
     return metadata.why();
   write_options out;
@@ -289,16 +291,11 @@ task<> put_object(context& c) {
 namespace {
 
 /// The source of a copy: an object of this node.
-task<outcome<located>> copy_source(context& c) {
-  auto name = parse_copy_source(c.req.find("x-amz-copy-source"));
-  if (!name)
-    co_return name.why();
-  if (c.owner && !c.owner->covers(name->bucket))
-    co_return fault{access_denied, "access denied", {}};
-  auto b = bucket_named(c.e, name->bucket, access::get);
-  if (!b)
-    co_return b.why();
-  co_return co_await object_named(c, *b, std::move(name->key));
+task<outcome<located>> source_here(context& c) {
+  auto key = copy_source(c);
+  if (!key)
+    co_return key.why();
+  co_return co_await object_named(c, key->bucket, std::move(key->name));
 }
 
 /// Where it is copied to: perhaps another node.
@@ -317,8 +314,12 @@ task<outcome<lom_ptr>> copy_if(context& c, const located& from, object_key to,
   open_object open{from.key, false};
   auto source
     = co_await c.e.actors().ask(from.shard, shard_timeout, std::move(open));
-  if (!source)
+  if (!source && source.error() != errc::object_not_found)
     co_return fault_of(source.error());
+  auto allowed
+    = may_copy(c, from.key, source ? &(*source)->object->attrs : nullptr);
+  if (!allowed)
+    co_return allowed.why();
   auto& attrs = (*source)->object->attrs;
   auto ok = check_read(c.req, attrs, "x-amz-copy-source-");
   if (!ok)
@@ -328,8 +329,10 @@ task<outcome<lom_ptr>> copy_if(context& c, const located& from, object_key to,
   if (!new_tags)
     custom.erase(tags_key);
   for (auto& [key, value] : attrs.custom) {
-    auto goes = storage::internal(key) ? new_tags : replace;
-    if (!goes || storage::of_content(key))
+    auto goes = key == tags_key ? new_tags : replace;
+    // A list is for one object: a copy is private, unless the request says so.
+    auto own = storage::internal(key) && key != tags_key;
+    if (!own && (!goes || storage::of_content(key)))
       custom[key] = value;
   }
   ais::copy_object req{from.key, std::move(to), false, *source,
@@ -344,7 +347,7 @@ task<outcome<lom_ptr>> copy_if(context& c, const located& from, object_key to,
 
 task<> copy_object(context& c) {
   op_stats stats{stat::put_n, stat::put_ns_total, stat::err_put_n};
-  auto from = co_await copy_source(c);
+  auto from = co_await source_here(c);
   auto to = copy_destination(c);
   auto options = write_options_of(c);
   auto directive = c.req.find("x-amz-metadata-directive");

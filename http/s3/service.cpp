@@ -1,7 +1,10 @@
 #include "http/s3/service.hpp"
 
 #include "http/s3/cors.hpp"
+#include "http/s3/metadata.hpp"
+#include "http/s3/permit.hpp"
 #include "http/s3/upload.hpp"
+#include "http/s3/virtual_host.hpp"
 #include "http/s3/xml.hpp"
 #include "storage/base/home.hpp"
 #include "storage/base/log.hpp"
@@ -52,48 +55,128 @@ constexpr std::string_view sub_resources[] = {
   "website",
 };
 
-enum class what : uint8_t { service, bucket, object };
+enum class kind : uint8_t { service, bucket, object };
 
 struct operation {
   std::string_view method;
-  what on;
+  kind on;
   std::string_view sub; ///< sub-resource; empty: none
-  level needs;
+  wish what;
   task<> (*serve)(context&);
 };
 
+using enum level;
+using p = permission;
+
+/// What only owners and administrators may, unless a policy allows it.
+constexpr wish reserved(std::string_view action) {
+  return {action, admin, p::none, false};
+}
+/// What lists grant to whoever may list.
+constexpr wish listing(std::string_view action) {
+  return {action, read, p::read, false};
+}
+
 constexpr operation operations[] = {
-  {"GET", what::service, "", level::read, list_buckets},
-  {"PUT", what::bucket, "", level::admin, create_bucket},
-  {"HEAD", what::bucket, "", level::read, head_bucket},
-  {"DELETE", what::bucket, "", level::admin, delete_bucket},
-  {"GET", what::bucket, "", level::read, list_objects},
-  {"GET", what::bucket, "location", level::read, get_location},
-  {"GET", what::bucket, "versioning", level::read, get_versioning},
-  {"GET", what::bucket, "versions", level::read, list_versions},
-  {"GET", what::bucket, "acl", level::read, get_acl},
-  {"GET", what::bucket, "uploads", level::read, list_uploads},
-  {"POST", what::bucket, "delete", level::write, delete_objects},
-  {"GET", what::bucket, "cors", level::read, get_cors},
-  {"PUT", what::bucket, "cors", level::admin, put_cors},
-  {"DELETE", what::bucket, "cors", level::admin, delete_cors},
-  {"GET", what::bucket, "tagging", level::read, get_bucket_tagging},
-  {"PUT", what::bucket, "tagging", level::admin, put_bucket_tagging},
-  {"DELETE", what::bucket, "tagging", level::admin, delete_bucket_tagging},
-  {"GET", what::object, "", level::read, get_object},
-  {"GET", what::object, "acl", level::read, get_acl},
-  {"HEAD", what::object, "", level::read, head_object},
-  {"GET", what::object, "attributes", level::read, get_attributes},
-  {"PUT", what::object, "", level::write, put_object},
-  {"DELETE", what::object, "", level::write, delete_object},
-  {"GET", what::object, "tagging", level::read, get_object_tagging},
-  {"PUT", what::object, "tagging", level::write, put_object_tagging},
-  {"DELETE", what::object, "tagging", level::write, delete_object_tagging},
-  {"POST", what::object, "uploads", level::write, create_upload},
-  {"PUT", what::object, "uploadId", level::write, put_part},
-  {"GET", what::object, "uploadId", level::read, list_parts},
-  {"POST", what::object, "uploadId", level::write, complete_upload},
-  {"DELETE", what::object, "uploadId", level::write, abort_upload},
+  {"GET",
+   kind::service,
+   "",
+   {"s3:ListAllMyBuckets", read, p::none, false},
+   list_buckets},
+  {"PUT", kind::bucket, "", reserved("s3:CreateBucket"), create_bucket},
+  {"HEAD", kind::bucket, "", to_list, head_bucket},
+  {"DELETE", kind::bucket, "", reserved("s3:DeleteBucket"), delete_bucket},
+  {"GET", kind::bucket, "", to_list, list_objects},
+  {"GET",
+   kind::bucket,
+   "location",
+   {"s3:GetBucketLocation", read, p::none, false},
+   get_location},
+  {"GET",
+   kind::bucket,
+   "versioning",
+   {"s3:GetBucketVersioning", read, p::none, false},
+   get_versioning},
+  {"GET", kind::bucket, "versions", listing("s3:ListBucketVersions"),
+   list_versions},
+  {"GET",
+   kind::bucket,
+   "acl",
+   {"s3:GetBucketAcl", read, p::read_acl, false},
+   get_acl},
+  {"PUT",
+   kind::bucket,
+   "acl",
+   {"s3:PutBucketAcl", admin, p::write_acl, false},
+   put_acl},
+  {"GET", kind::bucket, "policy", reserved("s3:GetBucketPolicy"), get_policy},
+  {"PUT", kind::bucket, "policy", reserved("s3:PutBucketPolicy"), put_policy},
+  {"DELETE", kind::bucket, "policy", reserved("s3:DeleteBucketPolicy"),
+   delete_policy},
+  {"GET", kind::bucket, "policyStatus", reserved("s3:GetBucketPolicyStatus"),
+   get_policy_status},
+  {"GET", kind::bucket, "uploads", listing("s3:ListBucketMultipartUploads"),
+   list_uploads},
+  {"POST", kind::bucket, "delete", to_delete, delete_objects},
+  {"GET",
+   kind::bucket,
+   "cors",
+   {"s3:GetBucketCORS", read, p::none, false},
+   get_cors},
+  {"PUT", kind::bucket, "cors", reserved("s3:PutBucketCORS"), put_cors},
+  {"DELETE", kind::bucket, "cors", reserved("s3:PutBucketCORS"), delete_cors},
+  {"GET",
+   kind::bucket,
+   "tagging",
+   {"s3:GetBucketTagging", read, p::none, false},
+   get_bucket_tagging},
+  {"PUT", kind::bucket, "tagging", reserved("s3:PutBucketTagging"),
+   put_bucket_tagging},
+  {"DELETE", kind::bucket, "tagging", reserved("s3:PutBucketTagging"),
+   delete_bucket_tagging},
+  {"GET", kind::object, "", to_get, get_object},
+  {"GET",
+   kind::object,
+   "acl",
+   {"s3:GetObjectAcl", read, p::read_acl, true},
+   get_acl},
+  {"PUT",
+   kind::object,
+   "acl",
+   {"s3:PutObjectAcl", write, p::write_acl, true},
+   put_acl},
+  {"HEAD", kind::object, "", to_get, head_object},
+  {"GET", kind::object, "attributes", to_get, get_attributes},
+  {"PUT", kind::object, "", to_put, put_object},
+  {"DELETE", kind::object, "", to_delete, delete_object},
+  {"GET",
+   kind::object,
+   "tagging",
+   {"s3:GetObjectTagging", read, p::none, true},
+   get_object_tagging},
+  {"PUT",
+   kind::object,
+   "tagging",
+   {"s3:PutObjectTagging", write, p::none, true},
+   put_object_tagging},
+  {"DELETE",
+   kind::object,
+   "tagging",
+   {"s3:DeleteObjectTagging", write, p::none, true},
+   delete_object_tagging},
+  {"POST", kind::object, "uploads", to_put, create_upload},
+  {"PUT", kind::object, "uploadId", to_put, put_part},
+  {"GET",
+   kind::object,
+   "uploadId",
+   {"s3:ListMultipartUploadParts", read, p::write, false},
+   list_parts},
+  {"POST", kind::object, "uploadId", to_put, complete_upload},
+  {"DELETE",
+   kind::object,
+   "uploadId",
+   {"s3:AbortMultipartUpload", write, p::write, false},
+   abort_upload},
 };
 
 bool begins(std::string_view x, std::string_view with) {
@@ -108,9 +191,9 @@ std::string_view sub_resource_of(const query& q) {
 }
 
 outcome<const operation*> operation_of(const context& c) {
-  auto on = c.bucket.empty() ? what::service
-            : c.key.empty()  ? what::bucket
-                             : what::object;
+  auto on = c.bucket.empty() ? kind::service
+            : c.key.empty()  ? kind::bucket
+                             : kind::object;
   auto sub = sub_resource_of(c.q);
   auto method = c.req.method;
   for (auto& x : operations)
@@ -126,8 +209,29 @@ outcome<const operation*> operation_of(const context& c) {
     method_not_allowed, "the method is not allowed against this resource", {}};
 }
 
+/// The bucket that the host names.
+std::optional<std::string> virtual_bucket(const context& c) {
+  return bucket_of_host(c.req.find("host"), c.e.shared().s3_domains);
+}
+
 /// Splits "/bucket/key", still encoded; the key keeps its slashes.
+/// Or "/key", if the host is the bucket's.
 checked read_path(context& c, std::string_view path) {
+  if (auto bucket = virtual_bucket(c)) {
+    auto key = percent_decode(path.substr(std::min<size_t>(path.size(), 1)));
+    if (!key)
+      return fault{invalid_uri, message_of(key.error()), {}};
+    c.bucket = std::move(*bucket);
+    c.key = std::move(*key);
+    auto sender = c.req.find(virtual_bucket_header);
+    if (sender.empty() || sender == c.bucket)
+      return std::monostate{};
+  }
+  if (!c.req.find(virtual_bucket_header).empty())
+    return fault{service_unavailable,
+                 "the nodes do not agree which hosts are buckets: start all of"
+                 " them with the same --s3-domain",
+                 {}};
   if (begins(path, prefix)
       && (path.size() == prefix.size() || path[prefix.size()] == '/'))
     path.remove_prefix(prefix.size());
@@ -148,30 +252,20 @@ checked read_path(context& c, std::string_view path) {
   return std::monostate{};
 }
 
-fault not_allowed(const access_rules& rules) {
-  if (rules.verify && rules.anonymous == level::none && rules.keys.empty())
-    return {access_denied,
-            "this node has no S3 access keys: write some to the file "
-              + std::string{access_file}
-              + " in its directory (http/README.md tells how)",
-            {}};
-  return {access_denied, "access denied", {}};
-}
-
-/// Finds out who asks. @returns what they may do.
-outcome<level> authenticate(context& c, std::string_view path) {
-  auto& rules = c.e.s3_access().rules();
-  signed_request as_signed{c.req, path, c.q};
+/// Finds out who asks, and what the operator lets him.
+checked authenticate(context& c, std::string_view path) {
   c.payload = c.req.find("x-amz-content-sha256");
-  if (!rules.verify)
-    return rules.anonymous;
+  c.who = {nullptr, c.rules->anonymous};
+  if (!c.rules->verify)
+    return std::monostate{};
+  signed_request as_signed{c.req, path, c.q};
   auto claimed = parse_claim(as_signed);
   if (!claimed)
     return claimed.why();
   if (!*claimed)
-    return rules.anonymous;
+    return std::monostate{};
   auto& who = **claimed;
-  auto* key = rules.find(who.access_key);
+  auto* key = c.rules->find(who.access_key);
   if (!key)
     return fault{invalid_access_key,
                  "the access key \"" + who.access_key.substr(0, 128)
@@ -183,19 +277,21 @@ outcome<level> authenticate(context& c, std::string_view path) {
     return ok.why();
   c.payload = who.payload;
   c.signer = chunk_signer{signing, who.time, who.scope, who.signature};
-  c.user = key->id;
-  c.owner = key;
-  return key->access;
+  c.who = {key, key->access};
+  return std::monostate{};
 }
 
 /// Who answers, if it is another node: the owner of the object in the path, or
-/// of the source of a copy, which is sent from where it is.
+/// of the source of a copy, which is sent from where it is. A part is copied by
+/// the owner of what it becomes a part of, who asks the source's for its bytes.
 std::optional<snode> other_node(context& c, const operation& op) {
-  if (op.on != what::object)
+  if (op.on != kind::object)
     return {};
   auto source = c.req.find("x-amz-copy-source");
   source_name name{c.bucket, c.key};
-  if (op.serve == put_object && !source.empty()) {
+  auto bytes_only
+    = op.serve == put_part && !c.req.find(part_source_header).empty();
+  if (!source.empty() && (op.serve == put_object || bytes_only)) {
     auto parsed = parse_copy_source(source);
     if (!parsed)
       return {}; // refused below
@@ -207,55 +303,51 @@ std::optional<snode> other_node(context& c, const operation& op) {
   return c.e.other_owner((*b)->ref.bck, name.key);
 }
 
-/// The owner looks at the signature once more, by its own keys: it need not
-/// believe whoever says to be a node.
-task<> hand_over(context& c, snode to) {
-  if (!c.req.find(relayed_header).empty()) {
-    // Nodes whose maps differ for a moment must not send it to and fro.
-    fault why{service_unavailable,
-              "the object belongs to " + name_of(to) + " by now: try again",
-              {}};
-    co_return co_await reply_fault(c, std::move(why));
-  }
-  if (c.e.shared().s3_redirect) {
-    fault why{temporary_redirect, "the object is on " + name_of(to),
-              to.pub.url()};
-    co_return co_await reply_fault(c, std::move(why));
-  }
-  auto done = co_await c.e.relay().pass(c.x, to.pub, std::string{c.req.target},
-                                        c.e.own_id());
-  if (!done)
-    co_await reply_fault(c, fault_of(with_context(done.error(), name_of(to))));
+/// What the request is, and whether it may be; where it depends on the object,
+/// its owner decides.
+outcome<const operation*> admit(context& c, std::string_view path) {
+  auto client = client_address(c);
+  if (!client)
+    return client.why();
+  c.client = std::move(*client);
+  if (auto ok = authenticate(c, path); !ok)
+    return ok.why();
+  auto op = operation_of(c);
+  if (!op) // who may do nothing is not told what there is to be done
+    return c.who.key || c.who.access != level::none ? op.why() : not_allowed(c);
+  c.what = &(*op)->what;
+  c.makes_bucket = (*op)->serve == create_bucket;
+  c.per_key = (*op)->serve == delete_objects;
+  return op;
 }
 
 task<> run(context& c, std::string_view path) {
-  fault why{internal_error, {}, {}};
-  if (auto ok = read_path(c, path); !ok) {
-    why = ok.why();
-  } else if (!c.e.ready()) {
-    why = {service_unavailable, "the node is starting: try again", {}};
-  } else if (c.req.method == "OPTIONS") {
-    co_return co_await preflight(c);
-  } else {
-    auto may = authenticate(c, path);
-    auto op = operation_of(c);
-    if (!may) {
-      why = may.why();
-    } else if (*may == level::none) {
-      why = not_allowed(c.e.s3_access().rules());
-    } else if (!op) {
-      why = op.why();
-    } else if (*may < (*op)->needs
-               || (c.owner && !c.bucket.empty()
-                   && !c.owner->covers(c.bucket))) {
-      why = not_allowed(c.e.s3_access().rules());
-    } else if (auto to = other_node(c, **op)) {
-      co_return co_await hand_over(c, std::move(*to));
-    } else {
-      co_return co_await (*op)->serve(c);
-    }
+  if (auto ok = read_path(c, path); !ok)
+    co_return co_await reply_fault(c, ok.why());
+  if (!c.e.ready()) {
+    fault why{service_unavailable, "the node is starting: try again", {}};
+    co_return co_await reply_fault(c, std::move(why));
   }
-  co_await reply_fault(c, std::move(why));
+  if (c.req.method == "OPTIONS")
+    co_return co_await preflight(c);
+  if (is_form(c))
+    co_return co_await post_object(c);
+  auto op = admit(c, path);
+  if (!op)
+    co_return co_await reply_fault(c, op.why());
+  auto said = judge_request(c);
+  if (said == ruling::deny) {
+    auto why = refusal(c);
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  if (auto to = other_node(c, **op))
+    co_return co_await hand_over(c, std::move(*to));
+  if (said == ruling::look) {
+    auto ok = co_await judge_object(c);
+    if (!ok)
+      co_return co_await reply_fault(c, ok.why());
+  }
+  co_await (*op)->serve(c);
 }
 
 } // namespace
@@ -264,7 +356,8 @@ task<> run(context& c, std::string_view path) {
 // ------------------------------------------------------------------------
 
 bool wants(edge& e, const call& c, std::string_view path) {
-  if (path == prefix || begins(path, "/s3/"))
+  if (path == prefix || begins(path, "/s3/")
+      || bucket_of_host(c.req.find("host"), e.shared().s3_domains))
     return true;
   if (path == "/v1" || begins(path, "/v1/"))
     return false;
@@ -284,9 +377,48 @@ bool wants(edge& e, const call& c, std::string_view path) {
 }
 
 task<> serve(edge& e, call& call, std::string_view path) {
-  context c{e,  call.x, call.req, call.q, call.x.id(), {},
-            {}, {},     {},       {},     nullptr};
+  context c{e, call.x, call.req, call.q, call.x.id()};
+  c.rules = e.s3_access().rules();
   co_await run(c, path);
+}
+
+// -- for operations that judge themselves
+// ---------------------------------------------------------
+
+fault refusal(const context& c) {
+  if (!c.bucket.empty() && !c.makes_bucket && !c.rules->keys.empty())
+    if (auto b = find_bucket(c.e, c.bucket); !b)
+      return b.why();
+  return not_allowed(c);
+}
+
+/// The owner looks at the signature once more, by its own keys: it need not
+/// believe whoever says to be a node.
+void add_virtual_bucket(const context& c, header_list& out) {
+  if (virtual_bucket(c)) // what is signed is "/key": see read_path()
+    out.emplace_back(virtual_bucket_header, c.bucket);
+}
+
+task<> hand_over(context& c, snode to) {
+  if (!c.req.find(relayed_header).empty()) {
+    // Nodes whose maps differ for a moment must not send it to and fro.
+    fault why{service_unavailable,
+              "the object belongs to another node by now: try again",
+              {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  if (c.e.shared().s3_redirect) {
+    fault why{temporary_redirect, "the object is on " + name_of(to),
+              to.pub.url()};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  header_list more;
+  more.emplace_back(client_header, client_proof(c));
+  add_virtual_bucket(c, more);
+  auto done = co_await c.e.relay().pass(c.x, to.pub, std::string{c.req.target},
+                                        c.e.own_id(), std::move(more));
+  if (!done)
+    co_await reply_fault(c, fault_of(with_context(done.error(), name_of(to))));
 }
 
 // -- names
@@ -327,6 +459,22 @@ outcome<bucket_ptr> bucket_for(context& c, access wanted) {
   return bucket_named(c.e, c.bucket, wanted);
 }
 
+known_user users_of(const context& c) {
+  return [rules = c.rules](std::string_view x) {
+    return rules->has_user(x) || x == shown_owner({}).id;
+  };
+}
+
+outcome<storage::custom_map> metadata_of(const context& c) {
+  auto out = read_metadata(c.req);
+  auto list = wanted_acl(c.req, users_of(c));
+  if (!out || !list)
+    return out ? list.why() : out.why();
+  if (*list && **list != "private")
+    (*out)[acl_key] = **list;
+  return out;
+}
+
 checked check_key(std::string_view key) {
   if (key.size() > max_object_name)
     return fault{key_too_long,
@@ -352,6 +500,21 @@ task<outcome<located>> object_named(context& c, bucket_ptr b, std::string key) {
   co_return std::move(*at);
 }
 
+outcome<object_key> copy_source(context& c) {
+  auto name = parse_copy_source(c.req.find("x-amz-copy-source"));
+  if (!name)
+    return name.why();
+  auto b = bucket_named(c.e, name->bucket, access::get);
+  auto* known = b ? b->get() : nullptr;
+  if (judge(c, to_get, known, name->bucket, name->key) == ruling::deny)
+    return not_allowed(c);
+  if (!b)
+    return b.why();
+  if (auto ok = check_key(name->key); !ok)
+    return ok.why();
+  return object_key{*b, std::move(name->key)};
+}
+
 task<outcome<located>> object_for(context& c, access wanted) {
   auto b = bucket_for(c, wanted);
   if (!b)
@@ -371,27 +534,9 @@ task<outcome<lom_ptr>> attributes_for(context& c) {
     = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
   if (!attrs)
     co_return fault_of(attrs.error());
+  if (auto ok = still_allowed(c, **attrs); !ok)
+    co_return ok.why();
   co_return *attrs;
-}
-
-outcome<source_name> parse_copy_source(std::string_view raw) {
-  auto mark = raw.find("?versionId=");
-  if (mark != std::string_view::npos && raw.substr(mark + 11) != "null")
-    return fault{
-      no_such_version, "objects have no other versions than \"null\" here", {}};
-  auto text = percent_decode(raw.substr(0, mark));
-  if (!text)
-    return fault{invalid_argument, message_of(text.error()), {}};
-  auto name = std::string_view{*text};
-  if (!name.empty() && name.front() == '/')
-    name.remove_prefix(1);
-  auto slash = name.find('/');
-  if (slash == 0 || slash == std::string_view::npos || slash + 1 == name.size())
-    return fault{invalid_argument,
-                 "x-amz-copy-source must be <bucket>/<key>, URL-encoded",
-                 {}};
-  return source_name{std::string{name.substr(0, slash)},
-                     std::string{name.substr(slash + 1)}};
 }
 
 task<outcome<std::string>> read_body(context& c, bool checksums) {
@@ -455,6 +600,10 @@ void warn(const context& c, const std::string& line) {
 }
 
 task<> reply_fault(context& c, fault why) {
+  // Which keys there are is for those who may list them.
+  if (why.code.name == no_such_key.name && c.what && c.what->of_object)
+    if (auto b = find_bucket(c.e, c.bucket))
+      why = missing_key(c, b->get(), c.bucket);
   reply r;
   r.status = why.code.status;
   add_common(c, r.headers);

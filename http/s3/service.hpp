@@ -1,13 +1,15 @@
 // The S3 API: which requests it takes, and what its operations share. Source:
 // Amazon S3 API Reference; api-data 6.
 //
-// A request passes three gates: its signature or anonymity (access.hpp), the
-// level its operation needs, and the bucket's `access` property.
+// A request passes three gates: its signature or anonymity, the decision
+// whether who sends it may (access.hpp, permit.hpp), and the bucket's `access`
+// property.
 #pragma once
 
 #include "http/object_io.hpp"
 #include "http/s3/access.hpp"
 #include "http/s3/aws_chunked.hpp"
+#include "http/s3/copy_source.hpp"
 #include "http/s3/fault.hpp"
 #include "http/s3/sigv4.hpp"
 
@@ -23,6 +25,15 @@ inline constexpr std::chrono::seconds proxy_timeout{60};
 /// client, or of a bucket there is.
 bool wants(edge& e, const call& c, std::string_view path);
 
+/// On a request to copy into a part that came from another node: answer with
+/// the bytes of the source, which is here. The client's signature and the
+/// source's conditions are looked at as if it were asked for the copy.
+inline constexpr std::string_view part_source_header = "Ais-Part-Source";
+
+/// On a request that is relayed: the bucket that its Host names, for a node
+/// that was started with other domains would read something else.
+inline constexpr std::string_view virtual_bucket_header = "Ais-S3-Bucket";
+
 /// Answers it. `path` is raw.
 task<> serve(edge& e, call& c, std::string_view path);
 
@@ -33,13 +44,18 @@ struct context {
   const request& req;
   const query& q;
   std::string id; ///< of the request
-  std::string bucket;
-  std::string key;
+  std::string bucket = {};
+  std::string key = {};
   /// How the payload is signed: x-amz-content-sha256, perhaps empty.
-  std::string payload;
-  std::optional<chunk_signer> signer; ///< if signatures are verified
-  std::string user;                   ///< access key, empty: anonymous
-  const access_key* owner = nullptr;  ///< of the signature; valid before waits
+  std::string payload = {};
+  std::optional<chunk_signer> signer = {}; ///< if signatures are verified
+  access_rules_ptr rules = {}; ///< by which it is judged; never null
+  caller who = {};             ///< his key lives in `rules`
+  std::string client = {};     ///< his address
+  const wish* what = nullptr;  ///< of the operation
+  bool makes_bucket = false;
+  bool per_key = false;   ///< the operation judges each of its keys
+  bool by_object = false; ///< allowed by what the object was: see permit.hpp
 };
 
 // -- what operations use
@@ -57,13 +73,20 @@ task<outcome<located>> object_for(context& c, access wanted);
 task<outcome<lom_ptr>> attributes_for(context& c);
 /// That of any name.
 task<outcome<located>> object_named(context& c, bucket_ptr b, std::string key);
-/// What x-amz-copy-source names: bucket and key.
-struct source_name {
-  std::string bucket;
-  std::string key;
-};
-/// invalid_argument, no_such_version.
-outcome<source_name> parse_copy_source(std::string_view header);
+/// The source of a copy, wherever it is, unless it is clear that it must not be
+/// read; see may_copy().
+outcome<object_key> copy_source(context& c);
+/// What the request's headers bring beside the bytes: metadata, tags, list.
+outcome<storage::custom_map> metadata_of(const context& c);
+/// Whether there is a user of that name, to be granted something.
+known_user users_of(const context& c);
+/// Why a request is not let in. As with AWS, everybody may know which buckets
+/// there are, if keys let anybody in at all.
+fault refusal(const context& c);
+/// For a request that is passed on; see virtual_bucket_header.
+void add_virtual_bucket(const context& c, header_list& out);
+/// Has another node answer.
+task<> hand_over(context& c, snode to);
 /// Whether a key can be stored.
 checked check_key(std::string_view key);
 
@@ -98,6 +121,11 @@ task<> delete_bucket(context& c);
 task<> get_location(context& c);
 task<> get_versioning(context& c);
 task<> get_acl(context& c);
+task<> put_acl(context& c);
+task<> get_policy(context& c);
+task<> put_policy(context& c);
+task<> delete_policy(context& c);
+task<> get_policy_status(context& c);
 task<> get_bucket_tagging(context& c);
 task<> put_bucket_tagging(context& c);
 task<> delete_bucket_tagging(context& c);
@@ -114,12 +142,17 @@ task<> head_object(context& c);
 task<> get_attributes(context& c);
 task<> put_object(context& c);
 task<> copy_object(context& c);
+/// PUT by a browser's form; finds out himself who sends it, and judges.
+bool is_form(const context& c);
+task<> post_object(context& c);
 task<> delete_object(context& c);
 task<> get_object_tagging(context& c);
 task<> put_object_tagging(context& c);
 task<> delete_object_tagging(context& c);
 task<> create_upload(context& c);
 task<> put_part(context& c);
+/// put_part() of what is copied from another object.
+task<> copy_part(context& c);
 task<> list_parts(context& c);
 task<> complete_upload(context& c);
 task<> abort_upload(context& c);

@@ -4,6 +4,9 @@
 #include "http/s3/when.hpp"
 #include "storage/base/mac.hpp"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -275,6 +278,58 @@ checked check_claim(const claim& c, const signed_request& x,
                  " check the secret key and how the request was signed",
                  {}};
   return check_all_signed(c, x.req);
+}
+
+// -- forms
+// ------------------------------------------------------------------------
+
+namespace {
+
+checked same_signature(std::string_view computed, std::string_view given) {
+  if (same_secret(computed, given))
+    return std::monostate{};
+  return fault{signature_mismatch,
+               "the form's signature is not the one this server computes:"
+               " check the secret key and how the policy was signed",
+               {}};
+}
+
+} // namespace
+
+outcome<claim>
+parse_form_claim(std::string_view algorithm, std::string_view credential,
+                 std::string_view date, std::string_view signature) {
+  claim c;
+  c.presigned = true;
+  if (algorithm != method_name)
+    return malformed(c, "x-amz-algorithm must be AWS4-HMAC-SHA256");
+  if (auto ok = read_credential(c, credential); !ok)
+    return ok.why();
+  c.time = date;
+  c.signature = signature;
+  c.expires_seconds = max_expires_seconds;
+  return c;
+}
+
+checked check_form_claim(const claim& c, std::string_view policy,
+                         std::string_view key, int64_t now_seconds) {
+  if (auto ok = check_time(c, now_seconds); !ok)
+    return ok;
+  return same_signature(to_hex(raw_hmac(key, policy)), c.signature);
+}
+
+checked check_old_form(std::string_view policy, std::string_view secret,
+                       std::string_view signature) {
+  unsigned char raw[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  auto* done
+    = ::HMAC(EVP_sha1(), secret.data(), static_cast<int>(secret.size()),
+             reinterpret_cast<const unsigned char*>(policy.data()),
+             policy.size(), raw, &size);
+  if (!done)
+    return fault{internal_error, "HMAC-SHA1 is not available", {}};
+  return same_signature(to_base64({reinterpret_cast<const char*>(raw), size}),
+                        signature);
 }
 
 } // namespace ais::http::s3

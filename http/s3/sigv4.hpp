@@ -52,6 +52,23 @@ std::string signing_key(std::string_view secret, std::string_view scope);
 checked check_claim(const claim& c, const signed_request& x,
                     std::string_view key, int64_t now_seconds);
 
+// -- forms
+// ------------------------------------------------------------------------
+
+/// What the fields of a form upload claim: x-amz-algorithm, x-amz-credential,
+/// x-amz-date and x-amz-signature.
+outcome<claim>
+parse_form_claim(std::string_view algorithm, std::string_view credential,
+                 std::string_view date, std::string_view signature);
+
+/// Whether the form's policy (in base64, as sent) was signed with this key.
+checked check_form_claim(const claim& c, std::string_view policy,
+                         std::string_view key, int64_t now_seconds);
+
+/// Whether it was, as signature version 2 has it: many forms still do.
+checked check_old_form(std::string_view policy, std::string_view secret,
+                       std::string_view signature);
+
 /// For tests and messages: what was hashed.
 std::string canonical_request(const claim& c, const signed_request& x);
 

@@ -31,7 +31,8 @@ checked check(const tag_set& x, size_t max) {
       return wrong("tags must be UTF-8");
     if (key.substr(0, 4) == "aws:")
       return wrong("keys of tags must not begin with \"aws:\"");
-    if (std::any_of(x.begin(), i, [&](auto& y) { return y.first == key; }))
+    if (std::any_of(x.begin(), i,
+                    [&, &k = key](auto& y) { return y.first == k; }))
       return wrong("there are two tags of the same key");
   }
   return std::monostate{};

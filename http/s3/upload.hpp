@@ -11,9 +11,6 @@
 
 namespace ais::http::s3 {
 
-/// The largest object one PUT may bring [bytes]; larger ones need parts.
-inline constexpr uint64_t max_put_bytes = uint64_t{5} << 30;
-
 class upload : public body_filter {
 public:
   /// Reads what the headers say of the body.

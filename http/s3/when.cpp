@@ -30,6 +30,19 @@ std::optional<int64_t> parse_amz_date(std::string_view x) {
   return parse(x, "%Y%m%dT%H%M%SZ");
 }
 
+std::optional<int64_t> parse_iso_time(std::string_view x) {
+  if (x.find('T') == std::string_view::npos)
+    return parse(x, "%Y-%m-%d");
+  if (auto dot = x.find('.'); dot != std::string_view::npos) {
+    auto end = x.find_first_not_of("0123456789", dot + 1);
+    if (end == dot + 1
+        || x.substr(end == std::string_view::npos ? x.size() : end) != "Z")
+      return {};
+    return parse(std::string{x.substr(0, dot)} + 'Z', "%Y-%m-%dT%H:%M:%SZ");
+  }
+  return parse(x, "%Y-%m-%dT%H:%M:%SZ");
+}
+
 std::string format_xml_time(int64_t unix_ns) {
   auto seconds = static_cast<time_t>(unix_ns / 1'000'000'000);
   tm parts{};

@@ -219,6 +219,19 @@ TEST_CASE("bprops: the default bucket is AIStore's", "[actors][bprops]") {
   CHECK(back->bid == props.bid);
 }
 
+TEST_CASE("bprops: a reset leaves who it is for", "[actors][bprops]") {
+  auto props = default_bprops(cluster_config{});
+  props.bid = 7;
+  REQUIRE(props.values.set("s3.owner", "ann"));
+  REQUIRE(props.values.set("s3.policy", "{}"));
+  REQUIRE(props.values.set("checksum.type", "md5"));
+  auto again = with_defaults(props, cluster_config{});
+  CHECK(again.bid == 7);
+  CHECK(again.values.text("s3.owner") == "ann");
+  CHECK(again.values.text("s3.policy") == "{}");
+  CHECK(again.values.text("checksum.type") == "xxhash2");
+}
+
 TEST_CASE("bprops: access", "[actors][bprops]") {
   auto props = default_bprops(cluster_config{});
   bck b{provider::ais, {}, "b"};

@@ -22,6 +22,8 @@ from conftest import Cluster, Node
 
 KEY, SECRET = "AKTEST/1", "secret+/of=tests"
 READER = ("AKREADER", "another-secret")
+# Users who own buckets; the first one has two keys.
+ALICE, ALICE_TOO, BOB = ("AKALICE", "a"), ("AKALICE2", "aa"), ("AKBOB", "b")
 
 
 def connect(url, key=KEY, secret=SECRET, signed=True, **config):
@@ -56,6 +58,19 @@ def lock(node):
                         "access": "read",
                         "buckets": ["open-*"],
                     },
+                    *(
+                        {
+                            "access_key": key,
+                            "secret_key": secret,
+                            "access": "own",
+                            "user": user,
+                        }
+                        for user, (key, secret) in (
+                            ("alice", ALICE),
+                            ("alice", ALICE_TOO),
+                            ("bob", BOB),
+                        )
+                    ),
                 ],
             }
         )
@@ -482,6 +497,10 @@ def test_multipart_out_of_order_and_sent_again(s3, name):
     page = s3.list_parts(**up, MaxParts=1, PartNumberMarker=2)
     assert page["IsTruncated"] and page["Parts"][0]["PartNumber"] == 7
     done = complete(s3, up, [two, three])
+    # Who did not get the answer asks again.
+    again = complete(s3, up, [two, three])
+    assert again["ETag"] == done["ETag"]
+    refused("NoSuchUpload", complete, s3=s3, up=up, parts=[two])
     whole = hashlib.md5(
         hashlib.md5(first).digest() + hashlib.md5(last).digest()
     ).hexdigest()
@@ -641,6 +660,77 @@ def test_parts_with_other_checksums(s3, name):
         Key="none",
         ObjectAttributes=attributes,
     )
+
+
+def copy_part(s3, up, number, source, span=None, **more):
+    if span:
+        more["CopySourceRange"] = f"bytes={span[0]}-{span[1]}"
+    made = s3.upload_part_copy(**up, PartNumber=number, CopySource=source, **more)
+    return {"PartNumber": number, "ETag": made["CopyPartResult"]["ETag"]}
+
+
+def test_parts_that_are_copied(s3, name):
+    content = bytes(range(256)) * (MIN // 256) + b"the rest"
+    source = {"Bucket": name, "Key": "dir/a b+"}
+    s3.put_object(Bucket=name, Key="dir/a b+", Body=content)
+    s3.put_object(Bucket=name, Key="empty")
+    up = begin(s3, name, "whole")
+    parts = [
+        copy_part(s3, up, 1, source),
+        copy_part(s3, up, 2, source, (7, MIN + 6)),
+        put_part(s3, up, 3, b"x" * MIN),
+        copy_part(s3, up, 4, source, (len(content) - 4, len(content) - 1)),
+    ]
+    for part, raw in ((parts[1], content[7 : MIN + 7]), (parts[3], b"rest")):
+        assert part["ETag"] == f'"{hashlib.md5(raw).hexdigest()}"'
+    # Sent again, the last one counts.
+    parts[3] = copy_part(s3, up, 4, {"Bucket": name, "Key": "empty"})
+    parts[3] = copy_part(s3, up, 4, source, (0, 0))
+    complete(s3, up, parts)
+    got = s3.get_object(Bucket=name, Key="whole")["Body"].read()
+    assert got == content + content[7 : MIN + 7] + b"x" * MIN + content[:1]
+
+
+def test_copied_parts_that_are_refused(s3, name):
+    made = s3.put_object(Bucket=name, Key="five", Body=b"12345")
+    up = begin(s3, name)
+    source = {"Bucket": name, "Key": "five"}
+    one = {**up, "PartNumber": 1, "CopySource": source}
+    for span in ("bytes=0-5", "bytes=5-5", "bytes=1000-2000"):
+        refused("InvalidRange", s3.upload_part_copy, **one, CopySourceRange=span)
+    for span in ("0-2", "bytes=0", "bytes=hello-world", "bytes=0-bar", "bytes=2-1"):
+        refused("InvalidArgument", s3.upload_part_copy, **one, CopySourceRange=span)
+    refused("InvalidArgument", s3.upload_part_copy, **{**one, "PartNumber": 10001})
+    for key in ("Key", "Bucket"):
+        absent = {**one, "CopySource": {**source, key: "not-there"}}
+        refused(f"NoSuch{key}", s3.upload_part_copy, **absent)
+    gone = {**one, "UploadId": up["UploadId"][:-1] + "x"}
+    refused("NoSuchUpload", s3.upload_part_copy, **gone)
+    tag = made["ETag"]
+    refused("PreconditionFailed", s3.upload_part_copy, **one, CopySourceIfMatch="x")
+    refused(
+        "PreconditionFailed", s3.upload_part_copy, **one, CopySourceIfNoneMatch=tag
+    )
+    assert "Parts" not in s3.list_parts(**up)
+    s3.upload_part_copy(**one, CopySourceIfMatch=tag, CopySourceIfNoneMatch="x")
+    assert [x["Size"] for x in s3.list_parts(**up)["Parts"]] == [5]
+    s3.abort_multipart_upload(**up)
+
+
+def test_checksums_of_copied_parts(s3, name):
+    s3.put_object(Bucket=name, Key="from", Body=b"0123456789")
+    up = begin(s3, name, ChecksumAlgorithm="SHA256")
+    made = s3.upload_part_copy(
+        **up,
+        PartNumber=1,
+        CopySource={"Bucket": name, "Key": "from"},
+        CopySourceRange="bytes=2-4",
+    )["CopyPartResult"]
+    raw = hashlib.sha256(b"234").digest()
+    assert made["ChecksumSHA256"] == base64.b64encode(raw).decode()
+    done = complete(s3, up, [{"PartNumber": 1, "ETag": made["ETag"]}])
+    whole = base64.b64encode(hashlib.sha256(raw).digest()).decode()
+    assert done["ChecksumSHA256"] == f"{whole}-1"
 
 
 def test_upload_and_download_of_large_files(s3, name, tmp_path):
@@ -1028,19 +1118,69 @@ def test_uploads_by_every_node(scattered, wide):
     assert left == []
 
 
+def test_parts_copied_between_targets(scattered, wide):
+    clients, bucket = wide
+    keys = [f"k{i}" for i in range(6)]
+    content = {k: k.encode() * (MIN // 2 + 5) for k in keys}
+    for key in keys:
+        clients[0].put_object(Bucket=bucket, Key=key, Body=content[key])
+    for i, to in enumerate(("to1", "to2", "to3")):
+        up = begin(clients[i], bucket, to)
+        parts = [
+            copy_part(
+                clients[(i + n) % 4],
+                up,
+                n + 1,
+                {"Bucket": bucket, "Key": key},
+                (n, n + MIN - 1),
+            )
+            for n, key in enumerate(keys)
+        ]
+        refused(
+            "NoSuchKey",
+            clients[i].upload_part_copy,
+            **up,
+            PartNumber=9,
+            CopySource={"Bucket": bucket, "Key": f"never there {i}"},
+        )
+        complete(clients[3 - i], up, parts)
+        got = clients[i].get_object(Bucket=bucket, Key=to)["Body"].read()
+        assert got == b"".join(content[k][n : n + MIN] for n, k in enumerate(keys))
+
+
+def test_the_bytes_of_a_copied_part_need_a_signature(scattered, wide):
+    clients, bucket = wide
+    clients[0].put_object(Bucket=bucket, Key="from", Body=b"secret")
+    for node in scattered.nodes:
+        r = requests.put(
+            f"{node.url}/{bucket}/to?partNumber=1&uploadId=0",
+            headers={
+                "Ais-Relayed-By": "a target, or so it says",
+                "Ais-Part-Source": "1",
+                "x-amz-copy-source": f"{bucket}/from",
+            },
+            timeout=30,
+        )
+        assert r.status_code == 403 and b"secret" not in r.content
+
+
 def test_the_owner_looks_at_signatures_itself(scattered, wide):
     clients, bucket = wide
     keys = [f"k{i}" for i in range(9)]
     for key in keys:
         clients[0].put_object(Bucket=bucket, Key=key, Body=b"secret")
-    for node in scattered.targets:
-        for key in keys:
+    for key in keys:
+        answers = []
+        for node in scattered.targets:
             r = requests.get(
                 f"{node.url}/{bucket}/{key}",
                 headers={"Ais-Relayed-By": "a proxy, or so it says"},
                 timeout=30,
             )
-            assert r.status_code == 403 and b"AccessDenied" in r.content
+            assert b"secret" not in r.content
+            answers.append(r.status_code)
+        # Only the owner knows the object's list; the others pass nothing on.
+        assert sorted(answers) == [403, 503, 503]
 
 
 def test_redirects_are_for_who_wants_them(tmp_path):
@@ -1223,6 +1363,609 @@ def test_body_must_be_what_was_signed(keyed):
     assert s3.get_object(Bucket="bodies", Key="k")["Body"].read() == b"content"
     s3.delete_object(Bucket="bodies", Key="k")
     s3.delete_bucket(Bucket="bodies")
+
+
+# -- owners, lists, policies ------------------------------------------------------------
+
+
+class Users:
+    """Clients of users who own buckets, of strangers, and of an administrator."""
+
+    def __init__(self, urls, bucket):
+        def client(n, *args, **more):
+            return connect(urls[n % len(urls)], *args, **more)
+
+        self.bucket = bucket
+        self.alice = client(0, *ALICE)
+        self.alice_too = client(1, *ALICE_TOO)
+        self.bob = client(2, *BOB)
+        self.nobody = client(3, signed=False)
+        self.admin = client(4)
+        self.reader = client(5, *READER)
+        self.all = [self.alice, self.bob, self.nobody, self.admin, self.reader]
+        self.strangers = [self.bob, self.nobody, self.reader]
+
+    def read(self, who, key="k", **more):
+        return who.get_object(Bucket=self.bucket, Key=key, **more)["Body"].read()
+
+    def policy(self, *statements):
+        for x in statements:
+            x.setdefault("Principal", "*")
+            x.setdefault("Effect", "Allow")
+            x.setdefault("Resource", f"arn:aws:s3:::{self.bucket}/*")
+        text = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        self.alice.put_bucket_policy(Bucket=self.bucket, Policy=text)
+        # Every node has it when the change is answered; see metasync.
+        return text
+
+
+@pytest.fixture(params=["keyed", "scattered"])
+def users(request, bucket_name):
+    """On a node alone, and where nearly every object is elsewhere."""
+    where = request.getfixturevalue(request.param)
+    urls = [node.url for node in getattr(where, "nodes", [where])]
+    bucket = f"open-{bucket_name}"[:60]
+    out = Users(urls, bucket)
+    out.alice.create_bucket(Bucket=bucket)
+    out.alice.put_object(Bucket=bucket, Key="k", Body=b"content")
+    yield out
+    out.alice.delete_bucket_policy(Bucket=bucket)
+    for x in out.alice.list_objects_v2(Bucket=bucket).get("Contents", []):
+        out.alice.delete_object(Bucket=bucket, Key=x["Key"])
+    out.alice.delete_bucket(Bucket=bucket)
+
+
+def denied(call, **kwargs):
+    with pytest.raises(ClientError) as e:
+        call(**kwargs)
+    assert e.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert e.value.response["Error"]["Code"] in ("AccessDenied", "403")
+
+
+def test_buckets_are_their_owners(users):
+    u, at = users, {"Bucket": users.bucket}
+    for who in u.strangers:
+        denied(who.head_bucket, **at)
+        denied(who.list_objects_v2, **at)
+        denied(who.list_objects, **at)
+        denied(who.list_object_versions, **at)
+        denied(who.list_multipart_uploads, **at)
+        denied(who.get_bucket_acl, **at)
+        denied(who.put_bucket_acl, **at, ACL="public-read")
+        denied(who.get_bucket_policy, **at)
+        denied(who.put_bucket_policy, **at, Policy="{}")
+        denied(who.delete_bucket_policy, **at)
+        denied(who.get_bucket_tagging, **at)
+        denied(who.delete_bucket, **at)
+        # There or not, they are told the same.
+        for key in ("k", "not there"):
+            denied(who.get_object, **at, Key=key)
+            denied(who.head_object, **at, Key=key)
+            denied(who.put_object, **at, Key=key)
+            denied(who.delete_object, **at, Key=key)
+            denied(who.get_object_acl, **at, Key=key)
+            denied(who.put_object_acl, **at, Key=key, ACL="public-read")
+            denied(who.get_object_tagging, **at, Key=key)
+            denied(who.create_multipart_upload, **at, Key=key)
+        denied(who.delete_objects, **at, Delete={"Objects": [{"Key": "k"}]})
+        refused("NoSuchBucket", who.get_object, Bucket="open-none", Key="k")
+    for who in (u.alice, u.alice_too, u.admin):
+        assert u.read(who) == b"content"
+        refused("NoSuchKey", who.get_object, **at, Key="not there")
+        assert who.list_objects_v2(**at)["KeyCount"] == 1
+    assert u.bucket in [x["Name"] for x in u.alice_too.list_buckets()["Buckets"]]
+    for who in (u.bob, u.reader):
+        assert u.bucket not in [x["Name"] for x in who.list_buckets()["Buckets"]]
+    assert u.bucket in [x["Name"] for x in u.admin.list_buckets()["Buckets"]]
+    assert u.alice.list_buckets()["Owner"]["ID"] == "alice"
+    refused("BucketAlreadyExists", u.bob.create_bucket, **at)
+    refused("BucketAlreadyOwnedByYou", u.alice.create_bucket, **at)
+    denied(u.alice.list_objects_v2, **at, ExpectedBucketOwner="bob")
+    u.alice.list_objects_v2(**at, ExpectedBucketOwner="alice")
+
+
+def test_who_owns_nothing_makes_nothing(users):
+    denied(users.nobody.create_bucket, Bucket="open-anyone")
+    denied(users.reader.create_bucket, Bucket="open-anyone")
+
+
+def test_lists_of_buckets(users):
+    u, at = users, {"Bucket": users.bucket}
+    u.alice.put_bucket_acl(**at, ACL="public-read")
+    for who in u.strangers:
+        assert who.list_objects_v2(**at)["KeyCount"] == 1
+        who.head_bucket(**at)
+        denied(who.get_object, **at, Key="k")
+        refused("NoSuchKey", who.get_object, **at, Key="not there")
+        denied(who.put_object, **at, Key="new")
+        denied(who.get_bucket_acl, **at)
+    u.alice.put_bucket_acl(**at, ACL="authenticated-read")
+    denied(u.nobody.list_objects_v2, **at)
+    u.bob.list_objects_v2(**at)
+    u.alice.put_bucket_acl(**at, ACL="public-read-write")
+    for i, who in enumerate(u.strangers):
+        who.put_object(**at, Key=f"new{i}", Body=b"theirs")
+        gone = [{"Key": f"new{i}"}, {"Key": "never there"}]
+        done = who.delete_objects(**at, Delete={"Objects": gone})
+        assert len(done["Deleted"]) == 2
+        denied(who.put_bucket_acl, **at, ACL="private")
+        denied(who.delete_bucket, **at)
+    u.alice.put_bucket_acl(**at, ACL="private")
+    for who in u.strangers:
+        denied(who.list_objects_v2, **at)
+        denied(who.put_object, **at, Key="new")
+
+
+def test_lists_of_objects(users):
+    u, at = users, {"Bucket": users.bucket, "Key": "k"}
+    u.alice.put_object(**at, Body=b"for all", ACL="public-read")
+    for who in u.strangers:
+        assert u.read(who) == b"for all"
+        assert who.head_object(**at)["ContentLength"] == 7
+        assert u.read(who, Range="bytes=4-") == b"all"
+        denied(who.get_object_acl, **at)
+        denied(who.get_object_tagging, **at)
+        denied(who.put_object, **at, Body=b"mine")
+        denied(who.delete_object, **at)
+        denied(who.list_objects_v2, Bucket=u.bucket)
+    # The list goes with what it came with.
+    u.alice.put_object(**at, Body=b"private again")
+    denied(u.bob.get_object, **at)
+    u.alice.put_object_acl(**at, ACL="authenticated-read")
+    assert u.read(u.bob) == b"private again"
+    denied(u.nobody.get_object, **at)
+    copy = {"Bucket": u.bucket, "Key": "copy"}
+    u.alice.copy_object(**copy, CopySource=at)
+    denied(u.bob.get_object, **copy)
+    u.alice.copy_object(**copy, CopySource=at, ACL="public-read")
+    assert u.read(u.nobody, "copy") == b"private again"
+    u.alice.put_object_acl(**at, ACL="private")
+    denied(u.bob.get_object, **at)
+    up = begin(u.alice, u.bucket, "parts", ACL="public-read")
+    complete(u.alice, up, [put_part(u.alice, up, 1, b"in parts")])
+    assert u.read(u.nobody, "parts") == b"in parts"
+    refused("InvalidArgument", u.alice.put_object, **at, ACL="public")
+    denied(u.bob.put_object_acl, **at, ACL="public-read")
+
+
+def test_grants(users):
+    u, at = users, {"Bucket": users.bucket, "Key": "k"}
+    acl = u.alice.get_object_acl(**at)
+    me = {"ID": "alice", "DisplayName": "alice"}
+    full = {"Grantee": {**me, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}
+    assert acl["Owner"] == me and acl["Grants"] == [full]
+    read = {"Grantee": {"Type": "CanonicalUser", "ID": "bob"}, "Permission": "READ"}
+    policy = {"Owner": me, "Grants": [full, read]}
+    u.alice.put_object_acl(**at, AccessControlPolicy=policy)
+    assert u.read(u.bob) == b"content"
+    denied(u.nobody.get_object, **at)
+    denied(u.bob.get_object_acl, **at)
+    u.alice.put_object_acl(**at, GrantWriteACP='id="bob"')
+    denied(u.bob.get_object, **at)
+    u.bob.put_object_acl(**at, GrantFullControl='id="bob"')
+    assert u.bob.get_object_acl(**at)["Owner"] == me
+    assert u.read(u.bob) == b"content" and u.read(u.alice) == b"content"
+    refused("InvalidArgument", u.alice.put_object_acl, **at, GrantRead='id="none"')
+    mail = {"Type": "AmazonCustomerByEmail", "EmailAddress": "a@example.com"}
+    policy["Grants"] = [{"Grantee": mail, "Permission": "READ"}]
+    refused("NotImplemented", u.alice.put_object_acl, **at, AccessControlPolicy=policy)
+    policy = {"Owner": {"ID": "bob"}, "Grants": []}
+    denied(u.alice.put_object_acl, **at, AccessControlPolicy=policy)
+    u.alice.put_bucket_acl(Bucket=u.bucket, GrantRead='id="bob"')
+    assert u.bob.list_objects_v2(Bucket=u.bucket)["Contents"][0]["Key"] == "k"
+    denied(u.nobody.list_objects_v2, Bucket=u.bucket)
+
+
+def test_copies_need_both_permissions(users):
+    u = users
+    at = {"Bucket": u.bucket, "Key": "k"}
+    mine = {"Bucket": f"{u.bucket[:50]}-bob", "Key": "k"}
+    u.bob.create_bucket(Bucket=mine["Bucket"])
+    for key in ("k", "not there"):
+        denied(u.bob.copy_object, **mine, CopySource={**at, "Key": key})
+    up = begin(u.bob, mine["Bucket"])
+    denied(u.bob.upload_part_copy, **up, PartNumber=1, CopySource=at)
+    denied(u.alice.copy_object, **mine, CopySource=at)
+    u.alice.put_object_acl(**at, ACL="public-read")
+    u.bob.copy_object(**mine, CopySource=at)
+    part = copy_part(u.bob, up, 1, at)
+    complete(u.bob, up, [part])
+    got = u.bob.get_object(**mine)["Body"].read()
+    assert got == b"content"
+    denied(u.alice.get_object, **mine)
+    u.bob.delete_object(**mine)
+    u.bob.delete_bucket(Bucket=mine["Bucket"])
+
+
+def test_lists_outlive_restarts(fresh_node):
+    lock(fresh_node)
+    fresh_node.start()
+    u = Users([fresh_node.url], "kept")
+    u.alice.create_bucket(Bucket="kept", ACL="public-read")
+    u.alice.put_object(Bucket="kept", Key="k", Body=b"x", ACL="public-read")
+    u.policy({"Effect": "Deny", "Action": "s3:DeleteObject"})
+    fresh_node.stop()
+    fresh_node.start()
+    u = Users([fresh_node.url], "kept")
+    assert u.read(u.nobody) == b"x"
+    denied(u.bob.get_bucket_acl, Bucket="kept")
+    u.nobody.list_objects_v2(Bucket="kept")
+    denied(u.alice.delete_object, Bucket="kept", Key="k")
+
+
+def test_policies_as_bodies(users):
+    u, at = users, {"Bucket": users.bucket}
+    refused("NoSuchBucketPolicy", u.alice.get_bucket_policy, **at)
+    u.alice.delete_bucket_policy(**at)
+    text = u.policy({"Action": "s3:GetObject"})
+    assert u.alice_too.get_bucket_policy(**at)["Policy"] == text
+    assert u.alice.get_bucket_policy_status(**at)["PolicyStatus"]["IsPublic"]
+    for bad in (
+        "{}",
+        "not JSON",
+        text.replace("s3:GetObject", "s3:Fly"),
+        text.replace(u.bucket, "another-bucket"),
+        text.replace('"Principal"', '"NotPrincipal"'),
+        text.replace("2012-10-17", "2013-01-01"),
+        text[:-1] + " " * (20 << 10) + "}",
+    ):
+        refused("MalformedPolicy", u.alice.put_bucket_policy, **at, Policy=bad)
+    assert u.alice.get_bucket_policy(**at)["Policy"] == text
+    u.alice.delete_bucket_policy(**at)
+    refused("NoSuchBucketPolicy", u.alice.get_bucket_policy, **at)
+    assert not u.alice.get_bucket_policy_status(**at)["PolicyStatus"]["IsPublic"]
+
+
+def test_policies_allow(users):
+    u, at = users, {"Bucket": users.bucket, "Key": "k"}
+    u.policy({"Action": "s3:GetObject"})
+    for who in u.strangers:
+        assert u.read(who) == b"content"
+        denied(who.put_object, **at)
+        denied(who.list_objects_v2, Bucket=u.bucket)
+        # Who may not list is not told what there is.
+        denied(who.get_object, Bucket=u.bucket, Key="not there")
+    u.policy({"Action": ["s3:PutObject", "s3:DeleteObject"], "Principal": {"AWS": "bob"}})
+    denied(u.nobody.put_object, **at)
+    denied(u.bob.get_object, **at)
+    u.bob.put_object(**at, Body=b"bob's")
+    # A list and tags need permissions of their own.
+    denied(u.bob.put_object, **at, ACL="public-read")
+    denied(u.bob.put_object, **at, Tagging="a=b")
+    assert u.read(u.alice) == b"bob's"
+    u.bob.delete_object(**at)
+    u.policy(
+        {
+            "Action": "s3:ListBucket",
+            "Resource": f"arn:aws:s3:::{u.bucket}",
+            "Condition": {"StringEquals": {"s3:prefix": "public/"}},
+        }
+    )
+    u.nobody.list_objects_v2(Bucket=u.bucket, Prefix="public/")
+    denied(u.nobody.list_objects_v2, Bucket=u.bucket)
+    denied(u.nobody.list_objects_v2, Bucket=u.bucket, Prefix="private/")
+
+
+def test_policies_deny(users):
+    u, at = users, {"Bucket": users.bucket, "Key": "k"}
+    u.alice.put_object_acl(**at, ACL="public-read")
+    u.policy({"Effect": "Deny", "Action": "s3:*"}, {"Action": "s3:*"})
+    for who in u.all:
+        denied(who.get_object, **at)
+        denied(who.put_object, **at)
+    both = [f"arn:aws:s3:::{u.bucket}", f"arn:aws:s3:::{u.bucket}/*"]
+    u.policy({"Effect": "Deny", "Action": "*", "Resource": both})
+    denied(u.alice.list_objects_v2, Bucket=u.bucket)
+    denied(u.bob.delete_bucket_policy, Bucket=u.bucket)
+    u.admin.delete_bucket_policy(Bucket=u.bucket)
+    assert u.read(u.nobody) == b"content"
+    # Keys of a batch are judged one by one.
+    u.alice.put_object(Bucket=u.bucket, Key="keep/this")
+    u.policy(
+        {"Action": "s3:DeleteObject", "Principal": {"AWS": "bob"}},
+        {
+            "Effect": "Deny",
+            "Action": "s3:DeleteObject",
+            "Resource": f"arn:aws:s3:::{u.bucket}/keep/*",
+        },
+    )
+    gone = {"Objects": [{"Key": "k"}, {"Key": "keep/this"}]}
+    for who, there in ((u.nobody, 2), (u.bob, 1)):
+        done = who.delete_objects(Bucket=u.bucket, Delete=gone)
+        assert [x["Code"] for x in done["Errors"]] == ["AccessDenied"] * there
+        assert u.alice.list_objects_v2(Bucket=u.bucket)["KeyCount"] == there
+
+
+def test_policies_look_at_addresses(users):
+    """Of the client, whichever node he asks and whichever answers."""
+    u, at = users, {"Bucket": users.bucket, "Key": "k"}
+
+    def only(operator, address):
+        u.policy(
+            {
+                "Action": "s3:GetObject",
+                "Condition": {operator: {"aws:SourceIp": address}},
+            }
+        )
+
+    only("IpAddress", ["127.0.0.0/8", "::1/128"])
+    assert u.read(u.nobody) == b"content"
+    denied(
+        u.nobody.put_object, **at
+    )
+    only("IpAddress", "10.0.0.0/8")
+    denied(u.nobody.get_object, **at)
+    only("NotIpAddress", "127.0.0.0/8")
+    denied(u.nobody.get_object, **at)
+    for lie in ("10.0.0.1", "10.0.0.1 1795000000 proof", "10.0.0.1 0 "):
+        r = requests.get(
+            u.nobody.meta.endpoint_url + f"/{u.bucket}/k",
+            headers={"Ais-Client": lie, "X-Forwarded-For": "10.0.0.1"},
+        )
+        assert r.status_code == 403, r.text
+
+
+def test_policies_look_at_tags(users):
+    u = users
+    for key, tag in (("red", "colour=red"), ("blue", "colour=blue"), ("none", "")):
+        u.alice.put_object(Bucket=u.bucket, Key=key, Body=b"x", Tagging=tag)
+    red = {"StringEquals": {"s3:ExistingObjectTag/colour": "red"}}
+    u.policy({"Action": ["s3:GetObject", "s3:GetObjectTagging"], "Condition": red})
+    for who in u.strangers:
+        assert u.read(who, "red") == b"x"
+        assert who.get_object_tagging(Bucket=u.bucket, Key="red")["TagSet"]
+        for key in ("blue", "none", "not there"):
+            denied(who.get_object, Bucket=u.bucket, Key=key)
+            denied(who.head_object, Bucket=u.bucket, Key=key)
+            denied(who.get_object_tagging, Bucket=u.bucket, Key=key)
+    u.policy({"Effect": "Deny", "Action": "s3:GetObject", "Condition": red})
+    denied(u.alice.get_object, Bucket=u.bucket, Key="red")
+    assert u.read(u.alice, "blue") == b"x"
+    copy = {"Bucket": u.bucket, "Key": "copy"}
+    source = {"Bucket": u.bucket, "Key": "red"}
+    denied(u.alice.copy_object, **copy, CopySource=source)
+    u.alice.copy_object(**copy, CopySource={**source, "Key": "blue"})
+
+
+# -- forms ---------------------------------------------------------------------------
+
+
+def send_form(who, bucket, fields, content, filename="f.txt", **more):
+    """Posts a form as browsers do; fields keep their order."""
+    body = [(k, (None, v)) for k, v in fields.items()]
+    body.append(("file", (filename, content)))
+    return requests.post(
+        f"{who.meta.endpoint_url}/{bucket}",
+        files=body,
+        allow_redirects=False,
+        timeout=30,
+        **more,
+    )
+
+
+def signed_form(who, bucket, key, fields=None, conditions=None, v2=False, **more):
+    """`who` are an access key and its secret."""
+    signer = connect("http://any", *who, **({} if v2 else {"signature_version": "s3v4"}))
+    return signer.generate_presigned_post(
+        bucket, key, Fields=fields or {}, Conditions=conditions or [], **more
+    )["fields"]
+
+
+def test_forms(users):
+    u = users
+    big = bytes(range(256)) * (1 << 14) + b"\r\n--end"
+    for i, (content, who) in enumerate(
+        ((b"", u.alice), (b"small", u.bob), (b"\r\n--", u.nobody), (big, u.bob))
+    ):
+        # Whoever posts it, anywhere: it is alice who has signed.
+        key = f"dir/up{i}"
+        fields = signed_form(ALICE, u.bucket, key, v2=i % 2)
+        r = send_form(who, u.bucket, fields, content)
+        assert r.status_code == 204, r.text
+        assert r.headers["ETag"] == f'"{hashlib.md5(content).hexdigest()}"'
+        assert u.read(u.alice, key) == content
+        denied(u.nobody.get_object, Bucket=u.bucket, Key=key)
+    extra = {
+        "acl": "public-read",
+        "Content-Type": "text/x",
+        "x-amz-meta-colour": "red",
+        "success_action_status": "201",
+        "tagging": "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag>"
+        "</TagSet></Tagging>",
+    }
+    conditions = [{k: v} for k, v in extra.items()] + [["starts-with", "$key", "to/"]]
+    fields = signed_form(ALICE, u.bucket, "to/${filename}", extra, conditions)
+    r = send_form(u.nobody, u.bucket, fields, b"x", filename="my/dir/a b.txt")
+    assert r.status_code == 201, r.text
+    assert "<Key>to/a b.txt</Key>" in r.text
+    got = u.nobody.get_object(Bucket=u.bucket, Key="to/a b.txt")
+    assert got["Metadata"] == {"colour": "red"} and got["ContentType"] == "text/x"
+    tags = u.alice.get_object_tagging(Bucket=u.bucket, Key="to/a b.txt")["TagSet"]
+    assert tags == [{"Key": "a", "Value": "b"}]
+    extra = {"success_action_redirect": "http://example.com/done?x=1"}
+    conditions = [["starts-with", "$success_action_redirect", "http://example"]]
+    fields = signed_form(ALICE, u.bucket, "k", extra, conditions)
+    r = send_form(u.nobody, u.bucket, fields, b"x")
+    assert r.status_code == 303
+    assert r.headers["Location"].startswith(
+        f"http://example.com/done?x=1&bucket={u.bucket}&key=k&etag=%22"
+    )
+
+
+def test_forms_that_are_refused(users):
+    u = users
+    before = u.read(u.alice)
+
+    def tried(code, fields, content=b"evil", who=u.nobody, **more):
+        r = send_form(who, u.bucket, fields, content, **more)
+        assert f"<Code>{code}</Code>" in r.text, r.text
+        assert u.read(u.alice) == before
+        return r.status_code
+
+    good = signed_form(ALICE, u.bucket, "k")
+    assert tried("AccessDenied", {"key": "k"}) == 403
+    assert tried("AccessDenied", signed_form(BOB, u.bucket, "k")) == 403
+    assert tried("AccessDenied", {**good, "acl": "public-read"}) == 403
+    assert tried("AccessDenied", {**good, "key": "other"}) == 403
+    assert tried("AccessDenied", signed_form(ALICE, "other", "k")) == 403
+    other = signed_form(ALICE, u.bucket, "other")
+    assert tried("SignatureDoesNotMatch", {**good, "policy": other["policy"]}) == 403
+    for v2 in (False, True):
+        wrong = signed_form((ALICE[0], "wrong"), u.bucket, "k", v2=v2)
+        assert tried("SignatureDoesNotMatch", wrong) == 403
+        strange = signed_form(("nobody", "x"), u.bucket, "k", v2=v2)
+        assert tried("InvalidAccessKeyId", strange) == 403
+    old = signed_form(ALICE, u.bucket, "k", ExpiresIn=-1)
+    assert tried("AccessDenied", old) == 403
+    for name in ("policy", "x-amz-signature"):
+        assert tried("InvalidArgument", {**good, name: ""}) == 400
+    sized = [["content-length-range", 2, 4]]
+    fields = signed_form(ALICE, u.bucket, "k", conditions=sized)
+    assert tried("EntityTooSmall", fields, b"x") == 400
+    assert tried("EntityTooLarge", fields, b"x" * 5) == 400
+    assert tried("EntityTooLarge", fields, b"x" * (1 << 20)) == 400
+    assert tried("InvalidArgument", {"acl": "private"}) == 400
+    assert tried("MaxPostPreDataLengthExceededError", {"a": "x" * (80 << 10)}) == 400
+    url = f"{u.nobody.meta.endpoint_url}/{u.bucket}"
+    kind = {"Content-Type": "multipart/form-data; boundary=XX"}
+    for body, code in (
+        (b"--XX\r\n", "IncompleteBody"),
+        (b"", "IncompleteBody"),
+        (b"--XX--\r\n", "InvalidArgument"),
+        (b"--XXX\r\n\r\n", "MalformedPOSTRequest"),
+    ):
+        r = requests.post(url, data=body, headers=kind, timeout=30)
+        assert f"<Code>{code}</Code>" in r.text, r.text
+    # A body that ends before its file does leaves nothing.
+    part = '--XX\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}'
+    fields = {**good, "file": "half of it"}
+    body = "\r\n".join(part.format(k, v) for k, v in fields.items())
+    for end, status in (("", 400), ("\r\n--X", 400), ("\r\n--XX--\r\n", 204)):
+        assert u.read(u.alice) == before
+        r = requests.post(url, data=body + end, headers=kind, timeout=30)
+        assert r.status_code == status, r.text
+    before = b"half of it"
+    assert u.read(u.alice) == before
+
+
+def test_forms_of_nobody(users):
+    """Where everybody may write, a form needs no signature."""
+    u = users
+    u.alice.put_bucket_acl(Bucket=u.bucket, ACL="public-read-write")
+    r = send_form(u.nobody, u.bucket, {"key": "free", "acl": "public-read"}, b"free")
+    assert r.status_code == 204, r.text
+    assert u.read(u.nobody, "free") == b"free"
+
+
+def test_buckets_without_an_owner_stay_the_operators(keyed):
+    """Made by an administrator, or over the native API: levels of keys rule, and
+    lists and policies add to them."""
+    admin, reader = connect(keyed.url), connect(keyed.url, *READER)
+    bob, nobody = connect(keyed.url, *BOB), connect(keyed.url, signed=False)
+    at = {"Bucket": "open-to-all", "Key": "k"}
+    admin.create_bucket(Bucket="open-to-all")
+    admin.put_object(**at, Body=b"x")
+    assert reader.get_object(**at)["Body"].read() == b"x"
+    for who in (bob, nobody):
+        denied(who.get_object, **at)
+        denied(who.list_objects_v2, Bucket="open-to-all")
+    admin.put_object_acl(**at, ACL="public-read")
+    for who in (bob, nobody):
+        assert who.get_object(**at)["Body"].read() == b"x"
+    denied(reader.put_object_acl, **at, ACL="private")
+    denied(reader.put_bucket_acl, Bucket="open-to-all", ACL="public-read")
+    admin.delete_object(**at)
+    admin.delete_bucket(Bucket="open-to-all")
+
+
+# -- hosts ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def below(monkeypatch):
+    """Hosts below these domains are this machine."""
+    import socket
+
+    real = socket.getaddrinfo
+
+    def lookup(host, *args, **more):
+        name = host.decode() if isinstance(host, bytes) else host
+        here = name.endswith((".s3.test", ".two.test"))
+        return real("127.0.0.1" if here else host, *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+
+
+def hosted(node, key=KEY, secret=SECRET, domain="x.s3.test"):
+    """A client that names buckets as hosts."""
+    return boto3.client(
+        "s3",
+        endpoint_url=f"http://{domain.removeprefix('x.')}:{node.url.rsplit(':', 1)[1]}",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        region_name="us-east-1",
+        config=Config(
+            s3={"addressing_style": "virtual"},
+            signature_version="s3v4",
+            retries={"max_attempts": 1},
+        ),
+    )
+
+
+def test_buckets_as_hosts(tmp_path, below):
+    more = ["--s3-domain", "s3.test", "--s3-domain", "Two.Test"]
+    it = Cluster(tmp_path, proxies=1, targets=2, more=more)
+    for node in it.nodes:
+        lock(node)
+    it.start()
+    try:
+        for node in it.nodes:
+            node.wait_until(
+                lambda: requests.get(f"{node.url}/s3", timeout=5).status_code == 403
+            )
+        clients = [hosted(x) for x in it.nodes] + [hosted(it.nodes[0], domain="two.test")]
+        paths = connect(it.nodes[1].url)
+        for bucket in ("plain", "with.dots"):
+            clients[0].create_bucket(Bucket=bucket)
+            # Names of the other API are keys like any other at such a host.
+            keys = ["k", "dir/a b+ü", "v1/objects/x/y", "s3/x", "metrics", "//"]
+            for i, key in enumerate(keys):
+                at = {"Bucket": bucket, "Key": key}
+                clients[i % 4].put_object(**at, Body=key.encode())
+                for s3 in (*clients, paths):
+                    assert s3.get_object(**at)["Body"].read() == key.encode()
+                url = clients[i % 3].generate_presigned_url("get_object", Params=at)
+                assert requests.get(url, timeout=30).content == key.encode()
+                assert requests.get(url + "x", timeout=30).status_code == 403
+                plain = requests.get(url.split("?")[0], timeout=30)
+                assert plain.status_code == 403 and plain.content != key.encode()
+            listed = clients[1].list_objects_v2(Bucket=bucket)["Contents"]
+            assert [x["Key"] for x in listed] == sorted(keys)
+            up = begin(clients[2], bucket, "parts")
+            part = copy_part(clients[0], up, 1, {"Bucket": bucket, "Key": "k"})
+            complete(clients[1], up, [part])
+            gone = [{"Key": x} for x in (*keys, "parts")]
+            clients[1].delete_objects(Bucket=bucket, Delete={"Objects": gone})
+            clients[2].delete_bucket(Bucket=bucket)
+            refused("NoSuchBucket", clients[0].list_objects_v2, Bucket=bucket)
+        # The domain itself, and other hosts, are the node as ever.
+        port = it.nodes[0].url.rsplit(":", 1)[1]
+        for host in ("127.0.0.1", "s3.test", "bs3.test"):
+            r = requests.get(
+                f"http://127.0.0.1:{port}/v1/health", headers={"Host": f"{host}:{port}"}
+            )
+            assert r.status_code == 200
+    finally:
+        it.stop()
+
+
+def test_domains_are_checked(fresh_node):
+    done = subprocess.run(
+        [os.environ["AISNODE"], "--s3-domain", "*.test", "--dir", str(fresh_node.dir)],
+        capture_output=True,
+        timeout=30,
+    )
+    assert done.returncode != 0 and b"s3.example.com" in done.stderr
 
 
 # -- programs -------------------------------------------------------------------------

@@ -49,6 +49,15 @@ TEST_CASE("body: upload", "[http][body]") {
               == pulled(body));
       }
   }
+  SECTION("what is given back is read again") {
+    for (size_t n : {0, 1, 1000, 1001, 300'000}) {
+      CAPTURE(n);
+      auto body = bytes(n);
+      CHECK(c.ask(sized("PUT", "/again", body)).body == pulled(body));
+      CHECK(c.ask(text("PUT", "/again", is_chunked, chunked(body, 700))).body
+            == pulled(body));
+    }
+  }
   SECTION("of GET and DELETE is read like any other") {
     c.send(sized("GET", "/echo", "abc") + sized("DELETE", "/echo", "def")
            + sized("GET", "/fast", "ghi") + text("GET", "/fast"));

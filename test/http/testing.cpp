@@ -172,7 +172,13 @@ public:
       co_await echo(x);
     else if (path == "/pull")
       co_await pull(x);
-    else if (path == "/ignore")
+    else if (path == "/again") { // reads some, gives it back, reads all
+      std::array<std::byte, 1000> piece;
+      auto n = co_await x.read_body(piece);
+      if (n)
+        x.unread({reinterpret_cast<const char*>(piece.data()), *n});
+      co_await pull(x);
+    } else if (path == "/ignore")
       co_await x.reply(ok("ignored"));
     else if (path == "/twice") {
       co_await x.reply(ok("first"));
