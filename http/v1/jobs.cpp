@@ -487,13 +487,15 @@ expected<copy_request> parse_copy(call& c, const action_msg& msg) {
 }
 
 /// The destination; one that is not there is created, with the properties of
-/// the source.
+/// the source. Its policy names the source: the copy begins without one.
 task<expected<bucket_ptr>>
 existing_or_new(edge& e, const bucket& from, const bck& to) {
   auto known = e.existing(to, access::put);
   if (known || known.error() != errc::bucket_not_found)
     co_return known;
-  create_bucket req{to, to_text(from.props->values.to_tree())};
+  auto values = from.props->values;
+  static_cast<void>(values.set("s3.policy", ""));
+  create_bucket req{to, to_text(values.to_tree())};
   auto made
     = co_await e.actors().ask(e.node().proxy, change_timeout, std::move(req));
   if (!made && made.error() != errc::bucket_exists)
