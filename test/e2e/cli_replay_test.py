@@ -218,7 +218,7 @@ def test_access_is_enforced(node, bucket):
     "method,action,status",
     [
         ("post", "move-bck", 501),
-        ("post", "copy-bck", 501),
+        ("post", "etl-bck", 501),
         ("post", "make-n-copies", 501),
         ("put", "archive", 501),
         ("delete", "evict-remote-bck", 400),
