@@ -173,7 +173,22 @@ class Cluster:
             return False
         there = [*maps[0]["pmap"].values(), *maps[0]["tmap"].values()]
         answering = [n for n in there if not n["flags"] & 1 << 16]
-        return all(m == maps[0] for m in maps) and len(answering) == len(maps)
+        if any(m != maps[0] for m in maps) or len(answering) != len(maps):
+            return False
+        return all(self.reaches(n, x) for n in self.nodes if n.alive() for x in answering)
+
+    def reaches(self, node, other):
+        """Whether `node` has `other` at hand: connections come after the map."""
+        try:
+            r = requests.get(
+                f"{node.url}/v1/reverse/daemon",
+                headers={"Ais-Node-Id": other["daemon_id"]},
+                params={"what": "snode"},
+                timeout=5,
+            )
+            return r.ok
+        except requests.RequestException:
+            return False
 
     def wait_healthy(self):
         self.nodes[0].wait_until(self.healthy)
