@@ -7,6 +7,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 
@@ -33,6 +34,8 @@ struct vault_state {
     if (forgotten.count(x.kind))
       return fail(errc::conflict, "this node has left its cluster");
     auto saved = store->save(x.kind, x.version, x.json);
+    if (saved && x.kind == "mountpaths")
+      leave_hint(x);
     if (!saved && keeper)
       self->send(keeper, io_failed{});
     return saved;
@@ -68,16 +71,34 @@ struct vault_state {
     return remove_all(dir);
   }
 
+  /// Where the second copy is, beside the first one: should the list of
+  /// mountpaths be damaged there, and none that the arguments name have it.
+  void leave_hint(const save_meta& x) {
+    auto dir = store->dirs().front() + ".copy";
+    if (store->dirs().back() == dir
+        || !storage::make_dirs_durable(*env.disk, dir))
+      return;
+    meta_store hint{*env.disk, {dir}};
+    if (auto ok = hint.save(x.kind, x.version, x.json); !ok)
+      log_warning("no hint at " + dir + ": " + message_of(ok.error()));
+  }
+
   found_copy find(const find_copy& x) const {
     found_copy out;
     uint64_t newest = 0;
-    for (auto& dir : x.dirs) {
-      auto text = meta_store{*env.disk, {dir}}.load("mountpaths");
+    auto dirs = x.dirs;
+    for (size_t i = 0; i < dirs.size() && i < max_mountpaths; ++i) {
+      auto text = meta_store{*env.disk, {dirs[i]}}.load("mountpaths");
       auto there = text ? parse_volume(*text) : text.error();
-      if (!there || there->copy_at != dir || there->version < newest)
+      if (!there || there->copy_at.empty())
         continue;
-      newest = there->version;
-      out.dir = dir;
+      if (there->copy_at != dirs[i]) {
+        if (std::find(dirs.begin(), dirs.end(), there->copy_at) == dirs.end())
+          dirs.push_back(there->copy_at);
+      } else if (there->version >= newest) {
+        newest = there->version;
+        out.dir = dirs[i];
+      }
     }
     return out;
   }

@@ -80,8 +80,9 @@ using vault_actor = caf::typed_actor<
   // Returns when all of it is there; io_error, no_space, integrity (the first
   // copy is damaged, and this is not the second): then all is as before.
   caf::replies_to<keep_copy>::with<ack>,
-  // Every copy tells where the second one is (volume::copy_at): what is found
-  // says so of itself, and is the newest that does.
+  // Every copy, and a hint beside the first one, tells where the second one is
+  // (volume::copy_at): what is found says so of itself, and is the newest that
+  // does.
   caf::replies_to<find_copy>::with<found_copy>,
   // errc::integrity when there are copies but none can be trusted.
   caf::replies_to<load_meta>::with<loaded_meta>>;

@@ -281,3 +281,30 @@ TEST_CASE_METHOD(fixture,
     CHECK(boards->buckets->read()->find(named("c")));
   }
 }
+
+TEST_CASE_METHOD(fixture,
+                 "node: a second copy on a mountpath that no argument names is"
+                 " found",
+                 "[actors][node]") {
+  using op = change_mountpath::op;
+  auto change = [this](op what, const char* path) {
+    change_mountpath req;
+    req.what = what;
+    req.path = path;
+    REQUIRE(ask<mountpath_changed>(boards->peers->read()->own, req));
+    advance(5000ms);
+    REQUIRE(boards->target->read()->volume->settled);
+  };
+  REQUIRE(storage::make_dirs(disk, "/root/mp3"));
+  REQUIRE(start());
+  auto id = handles.target_id;
+  change(op::attach, "/root/mp3");
+  change(op::disable, "/root/mp1");
+  change(op::disable, "/root/mp2");
+  REQUIRE(boards->target->read()->volume->copy_at == "/root/mp3");
+  stop();
+  for (auto kind : {"node", "epoch", "state", "mountpaths"})
+    REQUIRE(disk.flip_bit(std::string{"/root/node/conf/.ais."} + kind, 30, 1));
+  REQUIRE(start());
+  CHECK(handles.target_id == id);
+}
