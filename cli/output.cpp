@@ -1,6 +1,7 @@
 #include "cli/output.hpp"
 
 #include "storage/base/units.hpp"
+#include "storage/base/words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -68,12 +69,6 @@ std::string trimmed(std::string x) {
   auto first = x.find_first_not_of(" \t\r");
   auto last = x.find_last_not_of(" \t\r");
   return first == x.npos ? "" : x.substr(first, last - first + 1);
-}
-
-std::string lower(std::string x) {
-  for (auto& c : x)
-    c = c >= 'A' && c <= 'Z' ? char(c + 32) : c;
-  return x;
 }
 
 bool one_of(std::string_view x, std::initializer_list<std::string_view> list) {

@@ -13,14 +13,6 @@ namespace ais {
 
 namespace {
 
-std::string lower(std::string_view x) {
-  std::string out{x};
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c + 32);
-  return out;
-}
-
 error invalid(const property& p, const std::string& given,
               const std::string& wanted) {
   return fail(errc::invalid_argument, "invalid value \"" + given + "\" for "

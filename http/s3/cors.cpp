@@ -3,6 +3,7 @@
 #include "http/request.hpp"
 #include "http/s3/xml.hpp"
 #include "http/tokens.hpp"
+#include "storage/base/words.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -13,14 +14,6 @@ namespace {
 
 constexpr std::string_view known_methods[]
   = {"GET", "PUT", "HEAD", "POST", "DELETE"};
-
-std::string lower(std::string_view x) {
-  std::string out{x};
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 bool fits(std::string_view pattern, std::string_view x) {
   auto star = pattern.find('*');

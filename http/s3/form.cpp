@@ -1,6 +1,7 @@
 #include "http/s3/form.hpp"
 
 #include "http/request.hpp"
+#include "storage/base/words.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -10,14 +11,6 @@ namespace ais::http::s3 {
 namespace {
 
 constexpr std::string_view line_end = "\r\n";
-
-std::string lower(std::string_view x) {
-  std::string out{x};
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 std::string_view trim(std::string_view x) {
   while (!x.empty() && (x.front() == ' ' || x.front() == '\t'))

@@ -5,6 +5,7 @@
 #include "http/s3/when.hpp"
 #include "http/tokens.hpp"
 #include "storage/base/units.hpp"
+#include "storage/base/words.hpp"
 
 #include <algorithm>
 
@@ -25,14 +26,6 @@ constexpr std::pair<std::string_view, std::string_view> overrides[]
      {"response-content-language", "Content-Language"},
      {"response-content-type", "Content-Type"},
      {"response-expires", "Expires"}};
-
-std::string lower(std::string_view x) {
-  std::string out{x};
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 /// Headers that ask for what is not there: better refused than ignored.
 bool refused(std::string_view name) {

@@ -4,6 +4,7 @@
 #include "http/s3/policy_facts.hpp"
 #include "http/s3/when.hpp"
 #include "storage/base/json.hpp"
+#include "storage/base/words.hpp"
 
 #include <boost/json.hpp>
 
@@ -131,14 +132,6 @@ constexpr test_name tests[] = {
   {"NotIpAddress", policy::test::ip_address, true},
   {"Null", policy::test::absent, false},
 };
-
-std::string lower(std::string_view x) {
-  std::string out{x};
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 fault malformed(std::string why) {
   return {malformed_policy, "the policy is refused: " + std::move(why), {}};

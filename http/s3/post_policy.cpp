@@ -3,6 +3,7 @@
 #include "http/request.hpp"
 #include "http/s3/when.hpp"
 #include "storage/base/json.hpp"
+#include "storage/base/words.hpp"
 
 #include <boost/json.hpp>
 
@@ -13,14 +14,6 @@ namespace ais::http::s3 {
 namespace {
 
 constexpr size_t max_depth = 4;
-
-std::string lower(std::string_view x) {
-  std::string out{x};
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 fault wrong(std::string why) {
   return {invalid_policy_document,

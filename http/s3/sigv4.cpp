@@ -3,6 +3,7 @@
 #include "http/s3/digest.hpp"
 #include "http/s3/when.hpp"
 #include "storage/base/mac.hpp"
+#include "storage/base/words.hpp"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -16,14 +17,6 @@ namespace {
 
 constexpr std::string_view method_name = "AWS4-HMAC-SHA256";
 constexpr size_t max_signed_headers = 100;
-
-std::string lower(std::string_view x) {
-  std::string out{x};
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 /// Splits at `by`.
 std::vector<std::string_view> split(std::string_view x, char by) {

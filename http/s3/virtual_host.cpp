@@ -1,5 +1,7 @@
 #include "http/s3/virtual_host.hpp"
 
+#include "storage/base/words.hpp"
+
 #include <algorithm>
 
 namespace ais::http::s3 {
@@ -7,14 +9,6 @@ namespace ais::http::s3 {
 namespace {
 
 constexpr size_t max_domain = 253; ///< RFC 1035
-
-std::string lower(std::string_view x) {
-  std::string out{x};
-  for (auto& c : out)
-    if (c >= 'A' && c <= 'Z')
-      c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 } // namespace
 

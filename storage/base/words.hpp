@@ -1,4 +1,4 @@
-// Words for people: which one was meant, and text in columns.
+// Words: in lower case, which one was meant, text in columns.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,9 @@
 #include <vector>
 
 namespace ais {
+
+/// With a to z for A to Z; all other bytes as they are.
+std::string lower(std::string_view x);
 
 /// How many changes of one letter make `b` of `a`; swapping two neighbours is
 /// one (Damerau-Levenshtein). O(a * b) time and memory: limit what others send.

@@ -26,3 +26,9 @@ TEST_CASE("words: lines that fit", "[storage][words]") {
   CHECK(wrapped("much-too-long-a-word x", 2, 10)
         == "much-too-long-a-word\n  x");
 }
+
+TEST_CASE("words: lower case", "[storage][words]") {
+  CHECK(lower("X-Amz-Date 09@[`{") == "x-amz-date 09@[`{");
+  CHECK(lower("\xc3\x84") == "\xc3\x84");
+  CHECK(lower("").empty());
+}
