@@ -94,10 +94,6 @@ constexpr access_name access_names[] = {
 };
 
 expected<void> check_rules(const property_set& x) {
-  if (x.flag("mirror.enabled"))
-    return fail(errc::invalid_argument,
-                "mirroring is not available: this version keeps one copy of"
-                " each object");
   if (x.flag("ec.enabled"))
     return fail(errc::invalid_argument,
                 "erasure coding is not available: it needs more targets than"
@@ -135,6 +131,12 @@ storage::cksum_type bprops::cksum() const {
 
 storage::durability bprops::durability() const {
   return *storage::parse_durability(values.text("durability"));
+}
+
+unsigned bprops::copies() const {
+  return values.flag("mirror.enabled")
+           ? static_cast<unsigned>(values.integer("mirror.copies"))
+           : 1;
 }
 
 expected<void> check_access(const bprops& x, const bck& b, access wanted) {
