@@ -1,5 +1,6 @@
 #include "storage/mountpath.hpp"
 
+#include "storage/walk.hpp"
 #include "test/storage/both_disks.hpp"
 
 #include <catch2/catch.hpp>
@@ -196,7 +197,7 @@ TEST_CASE("mountpath: objects of another incarnation do not exist",
 
     SECTION("re-creating the bucket puts the old one into the trash") {
       REQUIRE(mp->create_bucket(next));
-      CHECK(d.list(mp->objects_dir(next.bck))->empty());
+      CHECK(d.list(mp->objects_dir(next))->empty());
       CHECK_FALSE(*mp->empty_trash(100));
       CHECK(d.list(mp->root() + "/.$deleted")->empty());
     }
@@ -309,7 +310,7 @@ TEST_CASE("mountpath: a torn file does not exist", "[storage][mountpath]") {
     auto mp = open(d, root);
     REQUIRE(mp->create_bucket(the_bucket));
     REQUIRE(put(*mp, "x", "0123456789"));
-    auto f = d.open_append(mp->plain_path(the_bucket.bck, "x"));
+    auto f = d.open_append(mp->plain_path(the_bucket, "x"));
     REQUIRE(f);
     REQUIRE((*f)->append(raw("tail")));
     CHECK(get(*mp, "x") == "object_not_found");
