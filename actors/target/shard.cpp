@@ -903,7 +903,7 @@ expected<ack> shard_state::store_the_copy(const store_copy& req) {
                                    + " differs from its object");
   attrs = of;
   attrs.copies = 0;
-  if (req.of->over() && !AIS_MUTANT("copy-of-the-past"))
+  if (req.of->over())
     return fail(errc::conflict, cname_of(req.key) + " has changed meanwhile");
   storage::commit_item item{storage::copies_of(req.key.bucket->ref),
                             req.key.name, req.writer,
