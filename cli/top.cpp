@@ -112,6 +112,39 @@ std::string rate(const context& x, double bytes) {
   return bytes > 0 ? x.units.rate(bytes) : "-";
 }
 
+std::vector<std::string> running_jobs(context& x) {
+  json::value query = json::object{{"kind", ""}};
+  auto jobs = x.cluster().get("/v1/cluster", {{"what", "running_all"}}, query);
+  std::vector<std::string> out;
+  if (auto* list = jobs.if_array())
+    for (auto& j : *list)
+      out.push_back(plain_text(j));
+  return out;
+}
+
+/// A line for programs: rates per second.
+void draw_json(context& x, const sample& before, const sample& now) {
+  rates r{before, now};
+  json::array nodes;
+  for (auto& n : now.nodes)
+    nodes.push_back(
+      json::object{{"node", n.node.name()},
+                   {"status", n.word()},
+                   {"get", r.of(n, "get.n")},
+                   {"put", r.of(n, "put.n")},
+                   {"read_bytes", r.of(n, "get.size")},
+                   {"written_bytes", r.of(n, "put.size")},
+                   {"errors", r.errors(n)},
+                   {"alerts", n.online() ? alerts_of(n.flags()) : ""}});
+  json::array jobs;
+  for (auto& j : running_jobs(x))
+    jobs.emplace_back(j);
+  json::object out{{"time", static_cast<int64_t>(std::time(nullptr))}};
+  out["nodes"] = std::move(nodes);
+  out["jobs"] = std::move(jobs);
+  say(to_text(out));
+}
+
 void draw(context& x, const sample& before, const sample& now) {
   auto& map = x.cluster().map();
   rates r{before, now};
@@ -165,12 +198,9 @@ void draw(context& x, const sample& before, const sample& now) {
   if (!alerts)
     t.drop("ALERT");
   t.print(true);
-  json::value query = json::object{{"kind", ""}};
-  auto jobs = x.cluster().get("/v1/cluster", {{"what", "running_all"}}, query);
   std::string names;
-  if (auto* list = jobs.if_array())
-    for (auto& j : *list)
-      names += "  " + plain_text(j) + '\n';
+  for (auto& j : running_jobs(x))
+    names += "  " + j + '\n';
   say_raw(names.empty() ? "\nno running jobs\n" : "\nrunning jobs:\n" + names);
 }
 
@@ -179,12 +209,13 @@ void top(context& x, const arguments& a) {
     = std::max<std::chrono::nanoseconds>(a.duration("refresh", 2s), 1s);
   auto times = a.number("count", UINT64_MAX);
   auto before = take(x);
-  auto live = stdout_is_terminal() && ::isatty(STDIN_FILENO) == 1;
+  auto live
+    = stdout_is_terminal() && ::isatty(STDIN_FILENO) == 1 && !a.has("json");
   if (!live) {
     for (uint64_t i = 0; i < times; ++i) {
       ::poll(nullptr, 0, static_cast<int>(pause / 1ms));
       auto now = take(x);
-      draw(x, before, now);
+      (a.has("json") ? draw_json : draw)(x, before, now);
       flush_output();
       before = std::move(now);
     }
@@ -218,7 +249,11 @@ command top_command() {
   c.summary = "watch nodes, their rates and jobs";
   c.more = "On a terminal, q or Ctrl-C quits; else prints again and again.";
   c.run = top;
-  c.flags = {refresh, count};
+  c.flags = {refresh,
+             count,
+             {"json", "j", value_kind::nothing, "",
+              "print a line of JSON each"
+              " time"}};
   c.refreshes_itself = true;
   c.examples = {"ais top", "ais top --refresh 5s --count 3 | cat"};
   return c;
