@@ -468,9 +468,7 @@ command props_set() {
   c.usage = "BUCKET [KEY=VALUE...]";
   c.run = set_props;
   c.operands = {operand::bucket, operand::bucket_prop};
-  c.flags = {
-    force,
-    {"skip-lookup", "", value_kind::nothing, "", "accepted for compatibility"}};
+  c.flags = {force, skip_lookup};
   c.examples = {"ais bucket props set ais://b mirror.enabled=true"
                 " mirror.copies=2",
                 "ais bucket props set ais://b access=ro",

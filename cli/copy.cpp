@@ -130,6 +130,7 @@ command bucket_copy() {
              dry_run,
              {"cont-on-err", "", value_kind::nothing, "",
               "go on after an object that cannot be copied"},
+             ignored_workers,
              wait_flag,
              timeout_flag,
              job_progress_flag,
@@ -150,12 +151,8 @@ command bucket_move() {
   c.usage = "BUCKET NEW_BUCKET";
   c.run = move;
   c.operands = {operand::bucket, operand::bucket};
-  c.flags = {
-    wait_flag,
-    timeout_flag,
-    job_progress_flag,
-    redraw_flag,
-    {"skip-lookup", "", value_kind::nothing, "", "accepted for compatibility"}};
+  c.flags
+    = {wait_flag, timeout_flag, job_progress_flag, redraw_flag, skip_lookup};
   c.refreshes_itself = true;
   c.examples = {"ais bucket mv ais://data ais://data-2025 --wait"};
   return c;

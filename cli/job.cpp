@@ -84,14 +84,16 @@ void begin_mirror(context& x, const arguments& a) {
 // -- stop, wait ---------------------------------------------------------------
 
 void stop_jobs(context& x, const arguments& a) {
-  if (a.operands.empty() != a.has("all"))
-    throw misuse(a.has("all") ? "--all takes no names"
-                              : "missing \"NAME|JOB_ID\" argument");
+  auto many = a.has("all") || a.has("regex");
+  if (a.operands.empty() != many)
+    throw misuse(many ? "--all and --regex take no names"
+                      : "missing \"NAME|JOB_ID\" argument");
   auto which = chosen_job(x, a.operands);
   if (!which.node.empty())
     throw misuse("a job is stopped on all targets: leave the target out");
   auto running = query_jobs(x, which, true);
   std::erase_if(running, [](auto& s) { return s.ended(); });
+  keep_matching(a, running);
   if (running.empty()) {
     say(which.id.empty()
           ? fmt::format("No running {}jobs, nothing to do", which.quoted_kind())
@@ -105,7 +107,7 @@ void stop_jobs(context& x, const arguments& a) {
   auto stays = [](const auto& job) {
     return job.second == "rebalance" || job.second == "resilver";
   };
-  if (a.has("all"))
+  if (many)
     std::erase_if(found, stays);
   for (auto& job : found)
     if (stays(job))
@@ -322,8 +324,14 @@ command job_commands() {
   stop_c.name = "stop";
   stop_c.summary = "end jobs: those of a name, or one by its ID";
   stop_c.usage = "[NAME] [JOB_ID] [BUCKET]";
-  stop_c.flags = {{"all", "", value_kind::nothing, "",
-                   "all that run, but rebalance and resilver"}};
+  stop_c.flags
+    = {{"all", "", value_kind::nothing, "",
+        "all that run, but rebalance and resilver"},
+       {"regex", "", value_kind::text, "REGEX", "those whose names match"},
+       {"force", "f", value_kind::nothing, "", "accepted for compatibility"},
+       {"yes", "y", value_kind::nothing, "",
+        "accepted for compatibility: nothing is asked"}};
+  stop_c.exclusive = {{"all", "regex"}};
   stop_c.run = stop_jobs;
   stop_c.operands = {operand::job};
   command wait_c;

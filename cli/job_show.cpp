@@ -1,10 +1,12 @@
 // ais show job, show rebalance: what the cluster works on.
 // Source: cli.md 4.6.
+#include "cli/regex.hpp"
 #include "cli/snaps.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <map>
+#include <regex>
 
 namespace ais::cli {
 
@@ -107,6 +109,20 @@ void add_total(const context& x, const std::vector<snap>& snaps,
   out.add(std::move(row));
 }
 
+/// Keeps rows that fit "COL=REGEX".
+void filter(const std::string& text, table& out) {
+  auto eq = std::min(text.find('='), text.size());
+  auto column = text.substr(0, eq);
+  for (auto& c : column)
+    c = c >= 'a' && c <= 'z' ? char(c - 32) : c;
+  if (eq == text.size())
+    throw misuse("--filter needs a column and what it has to match, for example"
+                 " STATE=Running");
+  auto wanted = parse_regex(text.substr(eq + 1));
+  if (!out.keep(column, [&](auto& x) { return std::regex_search(x, wanted); }))
+    throw misuse(fmt::format("--filter: there is no column {}", column));
+}
+
 /// One job, all targets.
 void print_job(context& x, const arguments& a, const std::vector<snap>& snaps) {
   auto& first = snaps.front();
@@ -119,7 +135,10 @@ void print_job(context& x, const arguments& a, const std::vector<snap>& snaps) {
   table out{header_of(shape)};
   for (auto& s : snaps)
     out.add(row_of(x, a, s, shape));
-  add_total(x, snaps, shape, out);
+  if (a.has("filter"))
+    filter(a.get("filter"), out);
+  else
+    add_total(x, snaps, shape, out);
   out.drop_if_all("BUCKET", "");
   out.drop_if_all("PROGRESS", "");
   out.print(headers(a));
@@ -165,6 +184,7 @@ void print_jobs(context& x, const arguments& a, std::vector<snap> snaps) {
 void show(context& x, const arguments& a) {
   auto which = chosen_job(x, a.operands);
   auto snaps = query_jobs(x, which, !a.has("all"));
+  keep_matching(a, snaps);
   if (!snaps.empty() || a.has("json"))
     return print_jobs(x, a, std::move(snaps));
   if (a.has("all"))
@@ -228,10 +248,17 @@ command show_jobs(const char* name) {
   c.run = show;
   c.operands = {operand::job};
   c.flags
-    = {all_jobs,   {"top", "", value_kind::number, "N", "only the first N"},
-       date_time,  json,
-       no_headers, verbose,
-       refresh,    count};
+    = {all_jobs,
+       {"top", "", value_kind::number, "N", "only the first N"},
+       date_time,
+       {"filter", "", value_kind::text, "COLUMN=REGEX",
+        "only rows that match in that column"},
+       {"regex", "", value_kind::text, "REGEX", "only jobs whose names match"},
+       json,
+       no_headers,
+       verbose,
+       refresh,
+       count};
   c.more = "Operands may stand in any order.";
   c.examples = {"ais show job", "ais show job rebalance --all",
                 "ais show job copy-bucket ais://data --refresh 2s"};

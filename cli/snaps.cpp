@@ -1,10 +1,12 @@
 #include "cli/snaps.hpp"
 
+#include "cli/regex.hpp"
 #include "cli/uri.hpp"
 
 #include <algorithm>
 #include <ctime>
 #include <fmt/format.h>
+#include <regex>
 
 namespace ais::cli {
 
@@ -172,6 +174,15 @@ std::string progress_text_of(const context& x, const snap& s) {
   auto text = describe(x.units, {}, now, since(s.text("start-time")));
   return fmt::format("{}, {}{}", text.objects, text.rate,
                      text.left.empty() ? "" : ", " + text.left + " left");
+}
+
+void keep_matching(const arguments& a, std::vector<snap>& snaps) {
+  if (!a.has("regex"))
+    return;
+  auto wanted = parse_regex(a.get("regex"));
+  std::erase_if(snaps, [&](auto& s) {
+    return !std::regex_search(display_name(s.text("kind")), wanted);
+  });
 }
 
 std::vector<snap>

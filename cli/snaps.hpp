@@ -62,6 +62,9 @@ amounts how_far(const std::vector<snap>& all);
 /// told.
 std::string progress_text_of(const context& x, const snap& s);
 
+/// Leaves out jobs whose name does not match --regex.
+void keep_matching(const arguments& a, std::vector<snap>& snaps);
+
 /// Asks all targets. @throws failure for an ID that nobody knows.
 std::vector<snap>
 query_jobs(context& x, const job_choice& which, bool running_only);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <fmt/format.h>
+#include <map>
 #include <poll.h>
 #include <termios.h>
 #include <unistd.h>
@@ -61,13 +62,37 @@ char key_within(std::chrono::nanoseconds time) {
 struct sample {
   clock::time_point when;
   std::vector<node_status> nodes;
+  std::map<std::string, uint64_t> busiest; ///< disk of a target [%], by its id
 };
+
+/// How much of the time the busiest disk of a target is. Best effort: a number
+/// among others.
+uint64_t busiest_disk(api& cluster, const node_info& target) {
+  uint64_t out = 0;
+  try {
+    auto said = cluster.node_query(target, "disk");
+    if (auto* o = said.if_object())
+      for (auto& m : object_at(*o, "AllDiskStats"))
+        if (auto* disk = m.value().if_object())
+          out = std::max(out, number_at(*disk, "Util"));
+  } catch (const failure&) {
+  }
+  return out;
+}
 
 sample take(context& x) {
   sample out;
   out.nodes = ask_nodes(x, x.cluster().map(true).all());
   out.when = clock::now();
+  for (auto& n : out.nodes)
+    if (n.node.target && n.online())
+      out.busiest[n.node.id] = busiest_disk(x.cluster(), n.node);
   return out;
+}
+
+std::string disk_text(const sample& s, const node_status& n) {
+  auto i = s.busiest.find(n.node.id);
+  return i == s.busiest.end() ? "-" : std::to_string(i->second) + '%';
 }
 
 /// Growth of a metric per second since the sample before.
@@ -156,8 +181,8 @@ void draw(context& x, const sample& before, const sample& now) {
   say(fmt::format("ais top - {}  cluster {}  map v{}  {} of {} nodes online",
                   when, map.uuid, map.version, online, now.nodes.size()));
   double gets = 0, puts = 0, in = 0, out = 0;
-  table t{{"NODE", "STATUS", "LOAD", "RSS", "CAP", "GET/s", "PUT/s", "READ",
-           "WRITE", "ERR/s", "UPTIME", "ALERT"}};
+  table t{{"NODE", "STATUS", "LOAD", "RSS", "CAP", "DISK", "GET/s", "PUT/s",
+           "READ", "WRITE", "ERR/s", "UPTIME", "ALERT"}};
   auto alerts = false;
   for (auto& n : now.nodes) {
     auto g = r.of(n, "get.n"), p = r.of(n, "put.n");
@@ -181,6 +206,7 @@ void draw(context& x, const sample& before, const sample& now) {
            n.online() ? x.units.bytes(number_at(process, "Resident"), 0) : "-",
            n.online() && n.node.target ? text_at(n.capacity(), "pct_avg") + '%'
                                        : "-",
+           disk_text(now, n),
            per_second(g),
            per_second(p),
            rate(x, read),
@@ -247,7 +273,8 @@ command top_command() {
   command c;
   c.name = "top";
   c.summary = "watch nodes, their rates and jobs";
-  c.more = "On a terminal, q or Ctrl-C quits; else prints again and again.";
+  c.more = "DISK is the use of a target's busiest disk. On a terminal, q or "
+           "Ctrl-C quits; else prints again and again.";
   c.run = top;
   c.flags = {refresh,
              count,

@@ -165,7 +165,7 @@ def test_jobs(shell):
     refused(shell, "ais stop nosuch", 'invalid xaction (job) UUID "nosuch"')
     refused(shell, "ais wait nosuch", 'invalid xaction (job) UUID "nosuch"')
     refused(shell, "ais stop", 'missing "NAME|JOB_ID" argument')
-    refused(shell, "ais stop --all x", "--all takes no names")
+    refused(shell, "ais stop --all x", "--all and --regex take no names")
     refused(shell, "ais stop x y", '"x" and "y": name one job')
     ok(shell, "ais show job $T0", "No running jobs. Use '--all' to show all, '--help' for details.")
     refused(shell, "ais show job $P0", "invalid xaction (job) UUID")
@@ -197,6 +197,12 @@ def test_how_far_jobs_are(shell):
     part = r"Running +[\d,]+/3,333,333, \d+/s, [\dhms.]+ left"
     assert len(re.findall(part, text)) == 3, text
     ok(shell, "ais show job $T0 ais://far | grep -c 'Running '", "1")
+    other = "ais show job --filter NODE=nobody | grep -c $JOB"
+    assert shell.run(other).stdout == "1\n"  # the caption
+    refused(shell, "ais show job --filter X=y", "there is no column X")
+    text = ok(shell, "ais show job --regex '^copy'")
+    assert text.startswith("No running jobs.")
+    ok(shell, "ais stop --regex copy", "No running jobs, nothing to do")
     assert ok(shell, "ais stop --all") == f"Stopped delete-objects[{r.text}]\n"
     refused(shell, "ais wait $JOB", "Aborted")
 
