@@ -318,24 +318,24 @@ void props(context& x, const arguments& a) {
 }
 
 void lru(context& x, const arguments& a) {
-  auto section = [&](const bck& b) {
-    auto props = x.cluster().bucket_props(b);
-    property_table({{"lru", object_at(props, "lru")}}, "lru", {})
-      .print(headers(a));
+  auto show = [&](const json::object& all) {
+    json::object section{{"lru", object_at(all, "lru")}};
+    if (a.has("json"))
+      say_json(section);
+    else
+      property_table(section, "lru", {}).print(headers(a));
   };
   if (a.operands.empty()) {
     if (a.has("enable") || a.has("disable"))
       throw misuse("missing \"BUCKET\" argument");
     auto config = x.cluster().get("/v1/cluster", {{"what", "cluster_config"}});
-    property_table({{"lru", object_at(config.as_object(), "lru")}}, "lru", {})
-      .print(headers(a));
-    return;
+    return show(config.as_object());
   }
   auto b = parse_bare_bucket(a.operands[0]);
   if (a.has("enable") || a.has("disable"))
     return change_props(
       x, b, {{"lru.enabled", a.has("enable") ? "true" : "false"}}, false);
-  section(b);
+  show(x.cluster().bucket_props(b));
 }
 
 // -- summary ------------------------------------------------------------------
@@ -468,9 +468,7 @@ command props_set() {
   c.usage = "BUCKET [KEY=VALUE...]";
   c.run = set_props;
   c.operands = {operand::bucket, operand::bucket_prop};
-  c.flags = {
-    force,
-    {"skip-lookup", "", value_kind::nothing, "", "accepted for compatibility"}};
+  c.flags = {force, skip_lookup};
   c.examples = {"ais bucket props set ais://b mirror.enabled=true"
                 " mirror.copies=2",
                 "ais bucket props set ais://b access=ro",
@@ -508,6 +506,7 @@ command lru_command() {
   c.operands = {operand::bucket};
   c.flags = {{"enable", "", value_kind::nothing, "", "switch it on"},
              {"disable", "", value_kind::nothing, "", "switch it off"},
+             json,
              no_headers};
   c.exclusive = {{"enable", "disable"}};
   return c;
@@ -563,7 +562,7 @@ command bucket_commands() {
                 props_group(),
                 lru_command(),
                 bucket_copy(),
-                later("mv", "ais bucket mv BUCKET NEW_BUCKET [--wait]"),
+                bucket_move(),
                 later("evict", "ais bucket evict BUCKET[/PREFIX]"
                                " [--keep-md]"),
                 later("prefetch", "ais bucket prefetch BUCKET[/PREFIX]"),

@@ -357,9 +357,13 @@ of_operand(operand kind, const typed& t, source& from, const settings& config) {
   return {};
 }
 
-candidates of_flag(const flag& f) {
-  // What may be chosen stands in its help: "a|b|c".
+/// Values of a flag, as its help calls them: "a|b|c", "BUCKET", "NODE".
+candidates of_flag(const flag& f, const typed& t, source& from) {
   candidates out;
+  if (f.value.starts_with("BUCKET"))
+    return from.buckets(t.current, false);
+  if (f.value.starts_with("NODE"))
+    return from.nodes(true, true, t.current);
   if (f.value.find('|') != f.value.npos) {
     std::istringstream in{std::string{f.value}};
     for (std::string x; std::getline(in, x, '|');)
@@ -371,7 +375,7 @@ candidates of_flag(const flag& f) {
 candidates all_candidates(const typed& t, const std::vector<flag>& flags,
                           source& from, const settings& config) {
   if (t.value_of)
-    return of_flag(*t.value_of);
+    return of_flag(*t.value_of, t, from);
   auto& c = t.at.what();
   candidates out;
   if (!t.only_operands && !t.current.empty() && t.current.front() == '-') {

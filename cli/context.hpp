@@ -40,6 +40,7 @@ int run(const std::vector<std::string>& args);
 
 command bucket_commands();
 command bucket_copy();
+command bucket_move();
 command bucket_ls();
 command bucket_props_show(const char* name);
 command bucket_summary();
@@ -58,6 +59,7 @@ command show_rebalance(const char* name);
 command start_rebalance(const char* name);
 command start_resilver(const char* name);
 command start_cleanup(const char* name);
+command start_mirror(const char* name);
 command storage_commands();
 command storage_disk(const char* name);
 command storage_capacity();
@@ -72,6 +74,7 @@ command completion_command();
 command doctor_command();
 command quickstart_command();
 command top_command();
+command trace_command();
 
 /// A command that is not there yet; `form` says how it will be called.
 inline command later(const char* name, std::string form) {

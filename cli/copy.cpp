@@ -1,5 +1,5 @@
-// ais bucket cp: jobs that copy objects to another bucket.
-// Source: cli.md 4.2, 2.8.
+// ais bucket cp, mv: jobs that copy objects to another bucket, or rename one.
+// Source: cli.md 4.1, 2.8; api-data 1.5, 1.6.
 #include "cli/job.hpp"
 #include "cli/uri.hpp"
 
@@ -50,6 +50,30 @@ chosen choose(const arguments& a, const uri& from) {
   return out;
 }
 
+/// A bucket as "bck_to" names it.
+std::string as_destination(const bck& b) {
+  return b.ns.global() ? fmt::format("{}/@#/{}/", to_string(b.provider), b.name)
+                       : uname_of(b, "");
+}
+
+void move(context& x, const arguments& a) {
+  auto from = parse_bare_bucket(a.operands[0]);
+  auto to = parse_bare_bucket(a.operands[1]);
+  auto query = x.cluster().bucket_query(from);
+  query.emplace_back("bck_to", as_destination(to));
+  auto id
+    = x.cluster().act("POST", x.cluster().bucket_path(from), query, "move-bck");
+  auto names = fmt::format("{} => {}", cname_of(from), cname_of(to));
+  if (!waits(a))
+    return say(fmt::format("Renaming bucket {}. To monitor the progress, run"
+                           " 'ais show job {}'",
+                           names, id));
+  say(fmt::format("Renaming bucket {} ...", names));
+  flush_output();
+  wait_for_job(x, a, id);
+  say("Done.");
+}
+
 void copy(context& x, const arguments& a) {
   auto from = parse_bucket(a.operands[0]);
   auto to = parse_bucket(a.operands[1]);
@@ -64,11 +88,8 @@ void copy(context& x, const arguments& a) {
   what.value["prepend"] = prepend;
   what.value["dry_run"] = dry;
   what.value["coer"] = a.has("cont-on-err");
-  auto target = to.bucket.ns.global() ? fmt::format(
-                  "{}/@#/{}/", to_string(to.bucket.provider), to.bucket.name)
-                                      : uname_of(to.bucket, "");
   auto query = x.cluster().bucket_query(from.bucket);
-  query.emplace_back("bck_to", target);
+  query.emplace_back("bck_to", as_destination(to.bucket));
   if (dry)
     say(
       painted("[DRY RUN] with no modifications to the cluster", colour::cyan));
@@ -76,14 +97,14 @@ void copy(context& x, const arguments& a) {
                             what.action, what.value);
   auto names = fmt::format("{} => {}", cname_of(from.bucket, from.object),
                            cname_of(to.bucket, prepend));
-  if (!dry && !a.has("wait"))
+  if (!dry && !waits(a))
     return say(fmt::format("Copying {}. To monitor the progress, run 'ais show"
                            " job {}'",
                            names, id));
-  auto limit = a.duration("timeout", std::chrono::hours{24 * 365});
   if (!dry)
     say(fmt::format("Copying {} ...", names));
-  auto done = wait_for_job(x, id, limit);
+  flush_output();
+  auto done = wait_for_job(x, a, id);
   auto counted_ones = fmt::format("{} ({})", counted(done.objects, "object"),
                                   x.units.bytes(done.bytes));
   say(dry ? fmt::format("{} would be copied: {}", counted_ones, names)
@@ -109,12 +130,31 @@ command bucket_copy() {
              dry_run,
              {"cont-on-err", "", value_kind::nothing, "",
               "go on after an object that cannot be copied"},
+             ignored_workers,
              wait_flag,
-             timeout_flag};
-  c.examples = {"ais cp ais://data ais://backup --wait",
+             timeout_flag,
+             job_progress_flag,
+             redraw_flag};
+  c.refreshes_itself = true;
+  c.examples = {"ais cp ais://data ais://backup --progress",
                 "ais bucket cp ais://data/train/ ais://subset",
                 "ais cp ais://data ais://b --template 'shard-{000..099}.tar'"
                 " --prepend copies/"};
+  return c;
+}
+
+command bucket_move() {
+  using namespace flags;
+  command c;
+  c.name = "mv";
+  c.summary = "rename a bucket";
+  c.usage = "BUCKET NEW_BUCKET";
+  c.run = move;
+  c.operands = {operand::bucket, operand::bucket};
+  c.flags
+    = {wait_flag, timeout_flag, job_progress_flag, redraw_flag, skip_lookup};
+  c.refreshes_itself = true;
+  c.examples = {"ais bucket mv ais://data ais://data-2025 --wait"};
   return c;
 }
 

@@ -58,4 +58,12 @@ inline constexpr flag transient{"transient", "", nothing, "",
 inline constexpr flag regex{"regex", "", text, "REGEX",
                             "only what matches this regular expression"};
 
+// What clients of AIStore may say, but makes no difference here.
+inline constexpr flag skip_lookup{
+  "skip-lookup", "", nothing, "",
+  "accepted for compatibility: nothing is looked up elsewhere"};
+inline constexpr flag ignored_workers{
+  "num-workers", "", number, "N",
+  "accepted for compatibility: targets know how many they need"};
+
 } // namespace ais::cli::flags

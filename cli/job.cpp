@@ -1,13 +1,16 @@
-// ais job, show job, show rebalance: what the cluster works on.
-// Source: cli.md 4.6; api-control 5.
+// ais job: starts jobs, ends them, waits for them. Source: cli.md 4.6;
+// api-control 5.
 #include "cli/job.hpp"
 
 #include "cli/nodes.hpp"
+#include "cli/snaps.hpp"
+#include "cli/uri.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 #include <map>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -15,302 +18,7 @@ namespace ais::cli {
 
 namespace {
 
-/// Kinds and how they are called here. Source: api-control 5.9.
-constexpr std::pair<std::string_view, std::string_view> display_names[] = {
-  {"election", "elect-primary"},
-  {"lru", "lru-eviction"},
-  {"cleanup-store", "cleanup"},
-  {"summary-bck", "summary"},
-  {"summary-shard", "shard-summary"},
-  {"index-shard", "shard-index"},
-  {"etl-bck", "etl-bucket"},
-  {"etl-listrange", "etl-objects"},
-  {"copy-bck", "copy-bucket"},
-  {"copy-listrange", "copy-objects"},
-  {"move-bck", "rename-bucket"},
-  {"ec-encode", "ec-bucket"},
-  {"make-n-copies", "mirror"},
-  {"promote", "promote-files"},
-  {"prefetch-listrange", "prefetch-objects"},
-  {"delete-listrange", "delete-objects"},
-  {"evict-listrange", "evict-objects"},
-  {"evict-remote-bck", "evict-remote-bucket"},
-  {"load-lom-cache", "warm-up-metadata"},
-};
-
-std::string display_name(const std::string& kind) {
-  for (auto& [k, shown] : display_names)
-    if (k == kind)
-      return std::string{shown};
-  return kind;
-}
-
-constexpr std::string_view plain_kinds[]
-  = {"rebalance", "resilver", "rechunk",    "etl-inline", "ec-get",
-     "ec-put",    "ec-resp",  "put-copies", "archive",    "blob-download",
-     "download",  "dsort",    "list",       "get-batch",  "create-inventory"};
-
-/// The kind that a name means; empty if it is none.
-std::string kind_of(const std::string& name) {
-  for (auto& [k, shown] : display_names)
-    if (k == name || shown == name)
-      return std::string{k};
-  for (auto k : plain_kinds)
-    if (k == name)
-      return name;
-  // "copy", "ec", ...: the beginning of a name.
-  for (auto& [k, shown] : display_names)
-    if (shown.substr(0, name.size() + 1) == name + '-')
-      return std::string{k};
-  return {};
-}
-
-struct snap {
-  std::string node;
-  json::object said;
-
-  std::string text(const char* key) const { return text_at(said, key); }
-  uint64_t stat(const char* key) const {
-    return number_at(object_at(said, "stats"), key);
-  }
-  bool yes(const char* key) const {
-    auto* v = said.if_contains(key);
-    return v && v->is_bool() && v->get_bool();
-  }
-  bool ended() const {
-    auto t = text("end-time");
-    return !t.empty() && t.substr(0, 4) != "0001";
-  }
-  std::string state() const {
-    if (yes("aborted")) {
-      auto why = text("abort-err");
-      return why.empty() ? "Aborted" : fmt::format("Aborted: \"{}\"", why);
-    }
-    if (ended())
-      return text("err").empty() ? "Finished" : "Finished with errors";
-    return yes("is_idle") ? "Idle" : "Running";
-  }
-};
-
-std::vector<snap> query_jobs(context& x, const std::string& id,
-                             const std::string& kind, bool running_only) {
-  json::object body{{"id", id},
-                    {"kind", kind},
-                    {"bck",
-                     {{"name", ""},
-                      {"provider", ""},
-                      {"namespace", {{"uuid", ""}, {"name", ""}}}}}};
-  if (running_only && id.empty())
-    body["show_active"] = true;
-  else
-    body["show_active"] = nullptr;
-  auto got = x.cluster().get("/v1/cluster", {{"what", "qryxstats"}}, body);
-  std::vector<snap> out;
-  if (auto* targets = got.if_object())
-    for (auto& m : *targets)
-      if (auto* list = m.value().if_array())
-        for (auto& s : *list)
-          if (auto* o = s.if_object())
-            out.push_back({std::string{m.key().data(), m.key().size()}, *o});
-  return out;
-}
-
-/// "hh:mm:ss" of "2026-11-21T01:45:43.27Z"; with the date if asked.
-std::string clock_of(const std::string& rfc3339, bool with_date) {
-  if (rfc3339.size() < 19 || rfc3339.substr(0, 4) == "0001")
-    return "-";
-  auto time = rfc3339.substr(11, 8);
-  return with_date ? rfc3339.substr(0, 10) + ' ' + time : time;
-}
-
-std::string bucket_of(const json::object& b) {
-  auto name = text_at(b, "name");
-  if (name.empty())
-    return {};
-  auto provider = parse_provider(text_at(b, "provider"));
-  auto& space = object_at(b, "namespace");
-  return cname_of(bck{provider ? *provider : provider::ais,
-                      {text_at(space, "uuid"), text_at(space, "name")},
-                      name});
-}
-
-std::string number_or_dash(uint64_t n) {
-  return n ? std::to_string(n) : "-";
-}
-
-std::string bytes_or_dash(const context& x, uint64_t n) {
-  return n ? x.units.bytes(n) : "-";
-}
-
-bool rebalance_kind(const std::string& kind) {
-  return kind == "rebalance";
-}
-
-/// One job, all targets.
-void print_job(context& x, const arguments& a, const std::vector<snap>& snaps) {
-  auto& first = snaps.front();
-  auto kind = first.text("kind");
-  auto control = first.text("ctlmsg");
-  say_caption(fmt::format("{}[{}]{}", display_name(kind), first.text("id"),
-                          control.empty() || !a.has("verbose")
-                            ? ""
-                            : fmt::format(" (ctl: {})", control)));
-  auto moves = rebalance_kind(kind);
-  std::vector<std::string> header{"NODE", "ID", "KIND", "BUCKET"};
-  if (moves)
-    header.insert(header.end(),
-                  {"TX OBJECTS", "TX BYTES", "RX OBJECTS", "RX BYTES"});
-  else
-    header.insert(header.end(), {"OBJECTS", "BYTES"});
-  header.insert(header.end(), {"START", "END", "STATE"});
-  table out{header};
-  uint64_t objects = 0, bytes = 0;
-  auto dates = a.has("date-time");
-  for (auto& s : snaps) {
-    auto bucket = bucket_of(object_at(s.said, "bck"));
-    std::vector<cell> row{s.node, s.text("id"), display_name(kind), bucket};
-    if (moves) {
-      row.emplace_back(number_or_dash(s.stat("out-objs")));
-      row.emplace_back(bytes_or_dash(x, s.stat("out-bytes")));
-      row.emplace_back(number_or_dash(s.stat("in-objs")));
-      row.emplace_back(bytes_or_dash(x, s.stat("in-bytes")));
-    } else {
-      row.emplace_back(number_or_dash(s.stat("loc-objs")));
-      row.emplace_back(bytes_or_dash(x, s.stat("loc-bytes")));
-    }
-    objects += s.stat("loc-objs");
-    bytes += s.stat("loc-bytes");
-    row.emplace_back(clock_of(s.text("start-time"), dates));
-    row.emplace_back(clock_of(s.text("end-time"), dates));
-    auto state = s.state();
-    row.emplace_back(state, state.substr(0, 5) == "Abort" ? colour::red
-                                                          : colour::none);
-    out.add(std::move(row));
-  }
-  if (snaps.size() > 1 && !moves && objects + bytes > 0) {
-    auto done = std::all_of(snaps.begin(), snaps.end(),
-                            [](auto& s) { return s.ended(); });
-    out.add({"", "", "", "Total:", number_or_dash(objects),
-             bytes_or_dash(x, bytes) + (done ? " \u2713" : ""), "", "", ""});
-  }
-  out.drop_if_all("BUCKET", "");
-  out.print(headers(a));
-}
-
-json::value json_of(const std::vector<snap>& snaps) {
-  json::object out;
-  for (auto& s : snaps) {
-    auto& list = out[s.node];
-    if (!list.is_array())
-      list = json::array{};
-    list.get_array().push_back(s.said);
-  }
-  return out;
-}
-
-void print_jobs(context& x, const arguments& a, std::vector<snap> snaps) {
-  if (a.has("json"))
-    return say_json(json_of(snaps));
-  std::map<std::tuple<std::string, std::string, std::string>, std::vector<snap>>
-    by_job;
-  for (auto& s : snaps)
-    by_job[{s.text("kind"), s.text("start-time").substr(0, 19), s.text("id")}]
-      .push_back(std::move(s));
-  // Targets start the same job at slightly different times.
-  std::map<std::string, std::vector<snap>> merged;
-  std::vector<std::string> order;
-  for (auto& [key, list] : by_job) {
-    auto& id = std::get<2>(key);
-    if (merged[id].empty())
-      order.push_back(id);
-    for (auto& s : list)
-      merged[id].push_back(std::move(s));
-  }
-  auto left = a.number("top", UINT64_MAX);
-  for (auto& id : order) {
-    if (left-- == 0)
-      break;
-    print_job(x, a, merged[id]);
-  }
-}
-
-void show(context& x, const arguments& a) {
-  std::string id, kind, name;
-  if (!a.operands.empty()) {
-    name = a.operands[0];
-    kind = kind_of(name);
-    if (kind.empty())
-      id = name;
-    else if (a.operands.size() > 1)
-      id = a.operands[1];
-  }
-  std::vector<snap> snaps;
-  try {
-    snaps = query_jobs(x, id, kind, !a.has("all"));
-  } catch (const refusal& e) {
-    if (e.status() != 404)
-      throw;
-    throw failure(fmt::format("job \"{}\" does not exist (see 'ais show job"
-                              " --all')",
-                              id));
-  }
-  if (!id.empty() && snaps.empty())
-    throw failure(fmt::format("job \"{}\" does not exist (see 'ais show job"
-                              " --all')",
-                              id));
-  if (snaps.empty() && !a.has("json")) {
-    auto what = kind.empty() ? "" : fmt::format("'{}' ", display_name(kind));
-    if (a.has("all"))
-      say(fmt::format("No {}jobs.", what));
-    else
-      say(fmt::format("No running {}jobs. Use '--all' to show all, '--help'"
-                      " for details.",
-                      what));
-    return;
-  }
-  print_jobs(x, a, std::move(snaps));
-}
-
-void rebalance(context& x, const arguments& a) {
-  auto id = a.operands.empty() ? "" : a.operands[0];
-  std::vector<snap> snaps;
-  try {
-    snaps = query_jobs(x, id, "rebalance", !a.has("all"));
-  } catch (const refusal& e) {
-    if (e.status() != 404)
-      throw;
-    throw failure(fmt::format("rebalance \"{}\" does not exist", id));
-  }
-  if (a.has("json"))
-    return say_json(json_of(snaps));
-  if (snaps.empty()) {
-    say(a.has("all") ? "There has been no rebalance."
-                     : "Global rebalance is not running. Use '--all' to show"
-                       " history, '--help' for details.");
-    return;
-  }
-  table out{{"REB ID", "NODE", "TX OBJECTS", "TX BYTES", "RX OBJECTS",
-             "RX BYTES", "START", "END", "STATE"}};
-  std::map<std::string, std::pair<uint64_t, uint64_t>> totals;
-  for (auto& s : snaps) {
-    auto job = s.text("id");
-    totals[job].first += s.stat("out-objs");
-    totals[job].second += s.stat("out-bytes");
-    out.add({job, s.node, number_or_dash(s.stat("out-objs")),
-             bytes_or_dash(x, s.stat("out-bytes")),
-             number_or_dash(s.stat("in-objs")),
-             bytes_or_dash(x, s.stat("in-bytes")),
-             clock_of(s.text("start-time"), a.has("date-time")),
-             clock_of(s.text("end-time"), a.has("date-time")), s.state()});
-  }
-  out.print(headers(a));
-  for (auto& [job, sum] : totals)
-    if (sum.first > 0)
-      say(fmt::format("{}: {} migrated (total size {})", job,
-                      counted(sum.first, "object"), x.units.bytes(sum.second)));
-}
-
-// -- start, stop, wait --------------------------------------------------------
+// -- start --------------------------------------------------------------------
 
 void say_started(const arguments& a, const char* kind, const std::string& id) {
   if (a.has("non-verbose"))
@@ -320,66 +28,92 @@ void say_started(const arguments& a, const char* kind, const std::string& id) {
                   kind, id, id));
 }
 
+/// Waits for them if the options say so.
+void wait_if_asked(context& x, const arguments& a,
+                   const std::vector<std::string>& ids) {
+  if (!waits(a) || ids.empty())
+    return;
+  flush_output();
+  for (auto& id : ids)
+    wait_for_job(x, a, id);
+  say("Done.");
+}
+
+void started(context& x, const arguments& a, const char* name,
+             const std::vector<std::string>& ids) {
+  for (auto& id : ids)
+    say_started(a, name, id);
+  wait_if_asked(x, a, ids);
+}
+
 void begin_rebalance(context& x, const arguments& a) {
-  say_started(a, "rebalance", start_job(x, "rebalance"));
+  started(x, a, "rebalance", {start_job(x, "rebalance")});
 }
 
 void begin_resilver(context& x, const arguments& a) {
+  std::vector<std::string> ids;
   for (auto& n : chosen_targets(x, a))
     if (!n.inactive())
-      say_started(a, "resilver", start_job(x, "resilver", n.id));
+      ids.push_back(start_job(x, "resilver", n.id));
+  started(x, a, "resilver", ids);
 }
 
-/// What the operands name: a kind, an id, or both, in any order.
-struct named_job {
-  std::string kind;
-  std::string id;
-};
-
-named_job job_named(const arguments& a) {
-  named_job out;
-  for (auto& text : a.operands) {
-    auto kind = kind_of(text);
-    auto& to = kind.empty() ? out.id : out.kind;
-    if (!to.empty())
-      throw misuse(fmt::format("\"{}\" and \"{}\": name one job", to, text));
-    to = kind.empty() ? text : kind;
-  }
-  return out;
+void begin_cleanup(context& x, const arguments& a) {
+  started(x, a, "cleanup", {start_job(x, "cleanup-store")});
 }
 
-std::vector<snap> jobs_of(context& x, const named_job& which, bool running) {
-  try {
-    return query_jobs(x, which.id, which.kind, running);
-  } catch (const refusal& e) {
-    if (e.status() != 404)
-      throw;
-    throw failure(fmt::format("invalid xaction (job) UUID \"{}\": see 'ais show"
-                              " job --all'",
-                              which.id));
-  }
+void begin_mirror(context& x, const arguments& a) {
+  auto b = parse_bare_bucket(a.operands[0]);
+  auto copies = a.number("copies", 2);
+  if (copies == 0)
+    throw misuse("--copies must be at least 1 (1: no mirroring)");
+  auto id = x.cluster().act("POST", x.cluster().bucket_path(b),
+                            x.cluster().bucket_query(b), "make-n-copies",
+                            static_cast<int64_t>(copies));
+  if (a.has("non-verbose"))
+    say(id);
+  else
+    say(fmt::format(
+      "Configured {} as {}. To monitor the progress, run 'ais"
+      " show job {}'",
+      cname_of(b),
+      copies == 1 ? "not mirrored" : fmt::format("{}-way mirror", copies), id));
+  wait_if_asked(x, a, {id});
 }
+
+// -- stop, wait ---------------------------------------------------------------
 
 void stop_jobs(context& x, const arguments& a) {
-  auto which = job_named(a);
-  auto running = jobs_of(x, which, true);
+  auto many = a.has("all") || a.has("regex");
+  if (a.operands.empty() != many)
+    throw misuse(many ? "--all and --regex take no names"
+                      : "missing \"NAME|JOB_ID\" argument");
+  auto which = chosen_job(x, a.operands);
+  if (!which.node.empty())
+    throw misuse("a job is stopped on all targets: leave the target out");
+  auto running = query_jobs(x, which, true);
   std::erase_if(running, [](auto& s) { return s.ended(); });
+  keep_matching(a, running);
   if (running.empty()) {
     say(which.id.empty()
-          ? fmt::format("No running '{}' jobs, nothing to do",
-                        display_name(which.kind))
+          ? fmt::format("No running {}jobs, nothing to do", which.quoted_kind())
           : fmt::format("Job {} has ended already, nothing to do", which.id));
     return;
   }
   std::map<std::string, std::string> found; // by id
   for (auto& s : running)
     found[s.text("id")] = s.text("kind");
-  for (auto& [id, kind] : found)
-    // They serve reads and writes of what has not moved yet.
-    if (kind == "rebalance" || kind == "resilver")
+  // They serve reads and writes of what has not moved yet.
+  auto stays = [](const auto& job) {
+    return job.second == "rebalance" || job.second == "resilver";
+  };
+  if (many)
+    std::erase_if(found, stays);
+  for (auto& job : found)
+    if (stays(job))
       throw failure(fmt::format("{}[{}] cannot be stopped: it ends when all"
                                 " objects are in their places",
-                                kind, id));
+                                job.second, job.first));
   for (auto& [id, kind] : found) {
     x.cluster().act("PUT", "/v1/cluster", {}, "stop",
                     json::object{{"ID", id}, {"Kind", kind}});
@@ -387,56 +121,95 @@ void stop_jobs(context& x, const arguments& a) {
   }
 }
 
+using clock = std::chrono::steady_clock;
 constexpr auto poll_pause = std::chrono::milliseconds{500};
+/// A job that was just started may not be known to a target yet.
+constexpr auto birth = std::chrono::seconds{10};
 
-/// Until they have ended. @returns what became of them on each node.
-std::vector<snap>
-wait_for(context& x, const named_job& which, std::chrono::nanoseconds limit) {
-  auto start = std::chrono::steady_clock::now();
-  std::set<std::string> ids; // of those that ran when we began
-  for (;;) {
-    std::vector<snap> all;
-    if (!which.id.empty()) {
-      all = jobs_of(x, which, false);
-    } else {
-      for (auto& s : jobs_of(x, which, ids.empty()))
-        if (ids.empty() || ids.count(s.text("id")))
-          all.push_back(s);
-      for (auto& s : all)
-        ids.insert(s.text("id"));
+/// Jobs that are waited for: of that name or ID when we began.
+class job_wait {
+public:
+  job_wait(context& x, const arguments& a, job_choice which)
+    : x_(x), a_(a), which_(std::move(which)) {}
+
+  /// It was just started: that it is not found means nothing yet.
+  void just_started() { born_until_ = clock::now() + birth; }
+
+  /// Until they have ended. @returns what became of them on each node.
+  std::vector<snap> run() {
+    auto limit = a_.duration("timeout", std::chrono::hours{24 * 365});
+    for (;;) {
+      auto all = poll();
+      show(all);
+      auto running = std::any_of(all.begin(), all.end(),
+                                 [](auto& s) { return s.running(); });
+      auto unborn = all.empty() && clock::now() < born_until_;
+      if (!running && !unborn) {
+        shown_.reset();
+        check(all);
+        return all;
+      }
+      if (clock::now() - start_ > limit)
+        throw failure(fmt::format("timed out waiting for {}: it runs still",
+                                  which_.id.empty() ? display_name(which_.kind)
+                                                    : which_.id));
+      std::this_thread::sleep_for(poll_pause);
     }
-    auto running = std::any_of(all.begin(), all.end(), [](auto& s) {
-      return !s.ended() && !s.yes("is_idle");
-    });
-    if (!running) {
-      for (auto& s : all)
-        if (s.yes("aborted") || !s.text("err").empty())
-          throw failure(fmt::format("{}[{}] on {}: {} {}",
-                                    display_name(s.text("kind")), s.text("id"),
-                                    s.node, s.state(), s.text("err")));
-      return all;
-    }
-    if (std::chrono::steady_clock::now() - start > limit)
-      throw failure("timed out: it runs still");
-    std::this_thread::sleep_for(poll_pause);
   }
-}
+
+private:
+  std::vector<snap> poll() {
+    if (!which_.id.empty()) {
+      try {
+        return query_jobs(x_, which_, false);
+      } catch (const failure&) {
+        if (clock::now() < born_until_)
+          return {};
+        throw;
+      }
+    }
+    std::vector<snap> out;
+    for (auto& s : query_jobs(x_, which_, ids_.empty()))
+      if (ids_.empty() || ids_.count(s.text("id")))
+        out.push_back(s);
+    for (auto& s : out)
+      ids_.insert(s.text("id"));
+    return out;
+  }
+
+  void show(const std::vector<snap>& all) {
+    if (all.empty())
+      return;
+    born_until_ = {};
+    if (!shown_)
+      shown_ = std::make_unique<meter>(x_, a_,
+                                       verb_of(all.front().text("kind")), 0, 0);
+    shown_->set(how_far(all));
+  }
+
+  static void check(const std::vector<snap>& all) {
+    for (auto& s : all)
+      if (s.yes("aborted") || !s.text("err").empty())
+        throw failure(fmt::format("{}[{}] on {}: {} {}",
+                                  display_name(s.text("kind")), s.text("id"),
+                                  s.node, s.state(), s.text("err")));
+  }
+
+  context& x_;
+  const arguments& a_;
+  job_choice which_;
+  clock::time_point start_ = clock::now();
+  clock::time_point born_until_;
+  std::set<std::string> ids_; ///< of those that ran when we began
+  std::unique_ptr<meter> shown_;
+};
 
 void wait_for_jobs(context& x, const arguments& a) {
-  auto which = job_named(a);
-  auto all
-    = wait_for(x, which, a.duration("timeout", std::chrono::hours{24 * 365}));
+  auto which = chosen_job(x, a.operands);
+  auto all = job_wait{x, a, which}.run();
   if (all.empty())
-    return say(fmt::format("No running '{}' jobs, nothing to wait for",
-                           display_name(which.kind)));
-  say("Done.");
-}
-
-void begin_cleanup(context& x, const arguments& a) {
-  auto id = start_job(x, "cleanup-store");
-  if (!a.has("wait"))
-    return say_started(a, "cleanup", id);
-  wait_for_job(x, id, a.duration("timeout", std::chrono::hours{24 * 365}));
+    return say(fmt::format("No running {}jobs, nothing to wait for",
+                           which.quoted_kind()));
   say("Done.");
 }
 
@@ -444,10 +217,6 @@ using namespace flags;
 
 constexpr flag non_verbose{"non-verbose", "nv", value_kind::nothing, "",
                            "print the job's ID only"};
-constexpr flag all_jobs{"all", "", value_kind::nothing, "",
-                        "also those that have ended"};
-constexpr flag date_time{"date-time", "", value_kind::nothing, "",
-                         "times with their dates"};
 
 } // namespace
 
@@ -457,41 +226,17 @@ std::string start_job(context& x, const char* kind, const std::string& node) {
     json::object{{"ID", ""}, {"Kind", kind}, {"DaemonID", node}});
 }
 
-job_totals wait_for_job(context& x, const std::string& id,
-                        std::chrono::nanoseconds limit) {
+job_totals wait_for_job(context& x, const arguments& a, const std::string& id) {
+  job_choice which;
+  which.id = id;
+  job_wait it{x, a, which};
+  it.just_started();
   job_totals out;
-  for (auto& s : wait_for(x, {{}, id}, limit)) {
+  for (auto& s : it.run()) {
     out.objects += s.stat("loc-objs");
     out.bytes += s.stat("loc-bytes");
   }
   return out;
-}
-
-command show_jobs(const char* name) {
-  command c;
-  c.name = name;
-  c.summary = "show jobs";
-  c.usage = "[NAME|JOB_ID] [JOB_ID]";
-  c.run = show;
-  c.operands = {operand::job};
-  c.flags
-    = {all_jobs,   {"top", "", value_kind::number, "N", "only the first N"},
-       date_time,  json,
-       no_headers, verbose,
-       refresh,    count};
-  c.examples = {"ais show job", "ais show job rebalance --all"};
-  return c;
-}
-
-command show_rebalance(const char* name) {
-  command c;
-  c.name = name;
-  c.summary = "show how far moving objects between targets is";
-  c.usage = "[REBALANCE_ID]";
-  c.run = rebalance;
-  c.operands = {operand::job};
-  c.flags = {all_jobs, date_time, json, no_headers, refresh, count};
-  return c;
 }
 
 command start_rebalance(const char* name) {
@@ -499,7 +244,9 @@ command start_rebalance(const char* name) {
   c.name = name;
   c.summary = "move objects to the targets where they belong";
   c.run = begin_rebalance;
-  c.flags = {non_verbose};
+  c.flags
+    = {wait_flag, timeout_flag, job_progress_flag, redraw_flag, non_verbose};
+  c.refreshes_itself = true;
   return c;
 }
 
@@ -510,7 +257,9 @@ command start_resilver(const char* name) {
   c.usage = "[TARGET...]";
   c.run = begin_resilver;
   c.operands = {operand::target};
-  c.flags = {non_verbose};
+  c.flags
+    = {wait_flag, timeout_flag, job_progress_flag, redraw_flag, non_verbose};
+  c.refreshes_itself = true;
   return c;
 }
 
@@ -520,9 +269,40 @@ command start_cleanup(const char* name) {
   c.summary = "remove trash, unfinished writes and buckets that do not exist"
               " from the disks";
   c.run = begin_cleanup;
-  c.flags = {wait_flag, timeout_flag, non_verbose};
+  c.flags
+    = {wait_flag, timeout_flag, job_progress_flag, redraw_flag, non_verbose};
+  c.refreshes_itself = true;
   return c;
 }
+
+command start_mirror(const char* name) {
+  command c;
+  c.name = name;
+  c.summary = "keep objects of a bucket in several copies, on different"
+              " mountpaths";
+  c.usage = "BUCKET";
+  c.run = begin_mirror;
+  c.operands = {operand::bucket};
+  c.flags = {{"copies", "", value_kind::number, "N",
+              "of each object [2]; 1: no mirroring any more"},
+             wait_flag,
+             timeout_flag,
+             job_progress_flag,
+             redraw_flag,
+             non_verbose};
+  c.refreshes_itself = true;
+  c.examples = {"ais start mirror ais://data --copies 2 --wait"};
+  return c;
+}
+
+namespace {
+
+command renamed(command c, const char* name) {
+  c.name = name;
+  return c;
+}
+
+} // namespace
 
 command job_commands() {
   command start;
@@ -533,8 +313,9 @@ command job_commands() {
        start_resilver("resilver"),
        start_cleanup("cleanup"),
        later("lru", "ais job start lru [BUCKET...]"),
-       later("copy-bucket", "ais bucket cp SRC_BUCKET DST_BUCKET"),
-       later("mirror", "ais job start mirror BUCKET --copies N"),
+       renamed(bucket_copy(), "copy-bck"),
+       renamed(bucket_move(), "move-bck"),
+       start_mirror("mirror"),
        later("dsort", "ais start dsort [SRC_BUCKET] [DST_BUCKET] -f SPEC|-"),
        later("download", "ais start download SOURCE DESTINATION [--wait]"),
        later("blob-download", "ais start blob-download BUCKET/OBJECT"),
@@ -542,18 +323,30 @@ command job_commands() {
   command stop_c;
   stop_c.name = "stop";
   stop_c.summary = "end jobs: those of a name, or one by its ID";
-  stop_c.usage = "NAME|JOB_ID [JOB_ID]";
+  stop_c.usage = "[NAME] [JOB_ID] [BUCKET]";
+  stop_c.flags
+    = {{"all", "", value_kind::nothing, "",
+        "all that run, but rebalance and resilver"},
+       {"regex", "", value_kind::text, "REGEX", "those whose names match"},
+       {"force", "f", value_kind::nothing, "", "accepted for compatibility"},
+       {"yes", "y", value_kind::nothing, "",
+        "accepted for compatibility: nothing is asked"}};
+  stop_c.exclusive = {{"all", "regex"}};
   stop_c.run = stop_jobs;
   stop_c.operands = {operand::job};
   command wait_c;
   wait_c.name = "wait";
   wait_c.summary = "wait until jobs have ended; fails if one of them did";
-  wait_c.usage = "NAME|JOB_ID [JOB_ID]";
+  wait_c.usage = "NAME|JOB_ID [JOB_ID] [TARGET] [BUCKET]";
   wait_c.run = wait_for_jobs;
   wait_c.operands = {operand::job};
   wait_c.flags = {
-    {"timeout", "", value_kind::duration, "DURATION", "give up after so long"}};
-  wait_c.examples = {"ais job wait rebalance --timeout 10m"};
+    {"timeout", "", value_kind::duration, "DURATION", "give up after so long"},
+    progress,
+    redraw_flag};
+  wait_c.refreshes_itself = true;
+  wait_c.examples = {"ais job wait rebalance --timeout 10m",
+                     "ais wait copy-bucket --progress"};
   command c;
   c.name = "job";
   c.summary = "show what the cluster works on; start, stop, wait for it";

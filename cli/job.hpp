@@ -15,16 +15,26 @@ struct job_totals {
 std::string
 start_job(context& x, const char* kind, const std::string& node = {});
 
-/// Waits until the job has ended on all nodes.
-/// @throws failure when it failed somewhere, was stopped, or runs still after
-///         `limit`.
-job_totals
-wait_for_job(context& x, const std::string& id, std::chrono::nanoseconds limit);
+/// Waits until the job has ended on all nodes, at most --timeout; with
+/// --progress shows how far it is.
+/// @throws failure when it failed somewhere, was stopped, or runs still.
+job_totals wait_for_job(context& x, const arguments& a, const std::string& id);
+
+/// Whether the options say so; --progress does, too.
+inline bool waits(const arguments& a) {
+  return a.has("wait") || a.has("progress");
+}
 
 inline constexpr flag wait_flag{"wait", "", value_kind::nothing, "",
                                 "wait until the job has ended"};
 inline constexpr flag timeout_flag{"timeout", "", value_kind::duration,
                                    "DURATION",
                                    "with --wait: give up after so long"};
+inline constexpr flag job_progress_flag{
+  "progress", "", value_kind::nothing, "",
+  "wait, and show how far it is: count, bytes, rate, time"};
+inline constexpr flag redraw_flag{
+  "refresh", "", value_kind::duration, "DURATION",
+  "with --progress: show it that often [0.2s on a terminal, else 5s]"};
 
 } // namespace ais::cli

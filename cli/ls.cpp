@@ -449,7 +449,14 @@ command bucket_ls() {
     no_headers,
     no_footers,
     refresh,
-    count};
+    count,
+    skip_lookup,
+    {"dont-add", "", value_kind::nothing, "",
+     "accepted for compatibility: no bucket is ever added by listing"},
+    {"silent", "", value_kind::nothing, "",
+     "accepted for compatibility: what is not found is not logged"},
+    {"encode-objname", "", value_kind::nothing, "",
+     "accepted for compatibility: names may always have special symbols"}};
   c.exclusive = {{"cached", "not-cached"}, {"paged", "json"}};
   c.examples = {"ais ls", "ais ls ais://b/train/ --props all",
                 "ais ls ais://b --nr", "ais ls ais://b --props name -H"};

@@ -253,6 +253,17 @@ void table::drop(std::string_view column) {
       row.erase(row.begin() + at);
 }
 
+bool table::keep(std::string_view column,
+                 const std::function<bool(const std::string&)>& fits) {
+  auto found = std::find(header_.begin(), header_.end(), column);
+  if (found == header_.end())
+    return false;
+  auto at = static_cast<size_t>(found - header_.begin());
+  std::erase_if(
+    rows_, [&](auto& row) { return at >= row.size() || !fits(row[at].text); });
+  return true;
+}
+
 void table::print(bool with_header) const {
   std::vector<size_t> widths(header_.size());
   auto widen = [&](size_t i, std::string_view x) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -103,6 +104,10 @@ public:
   /// Leaves out a column whose cells are all `text`.
   void drop_if_all(std::string_view column, std::string_view text);
   void drop(std::string_view column);
+  /// Keeps rows whose cell in that column `fits`. @returns false: there is no
+  /// such column.
+  bool keep(std::string_view column,
+            const std::function<bool(const std::string&)>& fits);
 
   void print(bool with_header) const;
 

@@ -67,6 +67,10 @@ std::string column_name(std::string metric, std::string_view suffix) {
     }
   if (metric.rfind("lru.", 0) == 0)
     metric.erase(0, 4);
+  for (auto [stream, shown] :
+       {std::pair{"stream.in", "rx"}, {"stream.out", "tx"}})
+    if (auto at = metric.find(stream); at != metric.npos)
+      metric.replace(at, std::string_view{stream}.size(), shown);
   std::string out, word;
   auto add = [&] {
     if (word == "lst")
@@ -275,7 +279,14 @@ void print_latency(context& x, const arguments& a, const sample& before,
 
 // -- commands -----------------------------------------------------------------
 
-enum class what { counters, throughput, latency, everything };
+enum class what { counters, throughput, latency, intra_data, everything };
+
+/// What targets send each other.
+kinds of_streams(kinds all) {
+  std::erase_if(
+    all, [](auto& x) { return x.first.find("stream.") == std::string::npos; });
+  return all;
+}
 
 void caption(const char* text) {
   auto now = std::chrono::system_clock::now();
@@ -291,7 +302,7 @@ void caption(const char* text) {
 }
 
 void show(context& x, const arguments& a, what w) {
-  auto rates = w != what::counters;
+  auto rates = w != what::counters && w != what::intra_data;
   auto refreshing = a.has("refresh");
   auto pause = refreshing ? std::max<std::chrono::nanoseconds>(
                  a.duration("refresh", default_interval), 1s)
@@ -313,6 +324,8 @@ void show(context& x, const arguments& a, what w) {
       caption("counters");
     if (all || w == what::counters)
       print_counters(x, a, now, known);
+    if (w == what::intra_data)
+      print_counters(x, a, now, of_streams(known));
     if (all)
       caption("throughput");
     if (all || w == what::throughput)
@@ -334,6 +347,9 @@ void throughput(context& x, const arguments& a) {
 }
 void latency(context& x, const arguments& a) {
   show(x, a, what::latency);
+}
+void intra_data(context& x, const arguments& a) {
+  show(x, a, what::intra_data);
 }
 void everything(context& x, const arguments& a) {
   show(x, a, what::everything);
@@ -368,12 +384,13 @@ command performance_commands() {
                 "show what targets do: counters, throughput, latency,"
                 " capacity, disks",
                 everything);
-  c.children = {view("counters", "show how often and how much", counters),
-                view("throughput", "show bytes per second", throughput),
-                view("latency", "show how long requests take", latency),
-                storage_capacity(),
-                storage_disk("disk"),
-                later("intra-data", "ais performance intra-data [TARGET]")};
+  c.children
+    = {view("counters", "show how often and how much", counters),
+       view("throughput", "show bytes per second", throughput),
+       view("latency", "show how long requests take", latency),
+       storage_capacity(),
+       storage_disk("disk"),
+       view("intra-data", "show what targets sent each other", intra_data)};
   c.examples = {"ais performance throughput --refresh 10s",
                 "ais performance counters --regex get"};
   return c;

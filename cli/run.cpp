@@ -65,7 +65,7 @@ void stop_watching(int) {
 /// Runs it once, or with --refresh again and again.
 void run_command(context& x, const command& c, const arguments& args) {
   if (!args.has("refresh") || c.refreshes_itself) {
-    if (args.has("count") && !args.has("refresh"))
+    if (args.has("count") && !c.refreshes_itself)
       warn("--count without --refresh has no effect");
     c.run(x, args);
     return;

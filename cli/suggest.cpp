@@ -34,6 +34,8 @@ const std::vector<std::vector<std::string>>& synonyms() {
     {"props", "properties", "attributes"},
     {"performance", "perf", "stats", "statistics", "throughput", "latency"},
     {"log", "logs", "trace-log"},
+    {"trace", "requests", "access-log"},
+    {"top", "monitor", "watch"},
     {"set-primary", "primary", "leader"},
     {"start-maintenance", "maintenance", "drain"},
     {"summary", "usage", "du", "size", "capacity"},
@@ -82,6 +84,14 @@ std::string columns(const std::vector<std::string>& names) {
   return out + '\n';
 }
 
+/// Whether one of them is an object: "ais://b/o".
+bool names_object(const std::vector<std::string>& words) {
+  return std::any_of(words.begin(), words.end(), [](auto& word) {
+    auto mark = word.find("://");
+    return mark != word.npos && word.find('/', mark + 3) != word.npos;
+  });
+}
+
 /// The command that `words` most likely mean, below `at`; empty: no idea.
 std::string guess(const place& at, const std::vector<std::string>& words,
                   const std::map<std::string, std::string>& aliases) {
@@ -113,7 +123,9 @@ std::string guess(const place& at, const std::vector<std::string>& words,
       auto alias = aliases.find(meant);
       if (alias != aliases.end() && alias_works(alias->second))
         return "ais " + alias->second;
-      for (auto* noun : {"bucket", "object"})
+      auto about_object = names_object(words);
+      for (auto* noun : {about_object ? "object" : "bucket",
+                         about_object ? "bucket" : "object"})
         if (auto there = locate({noun, meant});
             there.used == 2 && there.what().shown())
           return there.name();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <fmt/format.h>
+#include <map>
 #include <poll.h>
 #include <termios.h>
 #include <unistd.h>
@@ -61,13 +62,37 @@ char key_within(std::chrono::nanoseconds time) {
 struct sample {
   clock::time_point when;
   std::vector<node_status> nodes;
+  std::map<std::string, uint64_t> busiest; ///< disk of a target [%], by its id
 };
+
+/// How much of the time the busiest disk of a target is. Best effort: a number
+/// among others.
+uint64_t busiest_disk(api& cluster, const node_info& target) {
+  uint64_t out = 0;
+  try {
+    auto said = cluster.node_query(target, "disk");
+    if (auto* o = said.if_object())
+      for (auto& m : object_at(*o, "AllDiskStats"))
+        if (auto* disk = m.value().if_object())
+          out = std::max(out, number_at(*disk, "Util"));
+  } catch (const failure&) {
+  }
+  return out;
+}
 
 sample take(context& x) {
   sample out;
   out.nodes = ask_nodes(x, x.cluster().map(true).all());
   out.when = clock::now();
+  for (auto& n : out.nodes)
+    if (n.node.target && n.online())
+      out.busiest[n.node.id] = busiest_disk(x.cluster(), n.node);
   return out;
+}
+
+std::string disk_text(const sample& s, const node_status& n) {
+  auto i = s.busiest.find(n.node.id);
+  return i == s.busiest.end() ? "-" : std::to_string(i->second) + '%';
 }
 
 /// Growth of a metric per second since the sample before.
@@ -112,6 +137,39 @@ std::string rate(const context& x, double bytes) {
   return bytes > 0 ? x.units.rate(bytes) : "-";
 }
 
+std::vector<std::string> running_jobs(context& x) {
+  json::value query = json::object{{"kind", ""}};
+  auto jobs = x.cluster().get("/v1/cluster", {{"what", "running_all"}}, query);
+  std::vector<std::string> out;
+  if (auto* list = jobs.if_array())
+    for (auto& j : *list)
+      out.push_back(plain_text(j));
+  return out;
+}
+
+/// A line for programs: rates per second.
+void draw_json(context& x, const sample& before, const sample& now) {
+  rates r{before, now};
+  json::array nodes;
+  for (auto& n : now.nodes)
+    nodes.push_back(
+      json::object{{"node", n.node.name()},
+                   {"status", n.word()},
+                   {"get", r.of(n, "get.n")},
+                   {"put", r.of(n, "put.n")},
+                   {"read_bytes", r.of(n, "get.size")},
+                   {"written_bytes", r.of(n, "put.size")},
+                   {"errors", r.errors(n)},
+                   {"alerts", n.online() ? alerts_of(n.flags()) : ""}});
+  json::array jobs;
+  for (auto& j : running_jobs(x))
+    jobs.emplace_back(j);
+  json::object out{{"time", static_cast<int64_t>(std::time(nullptr))}};
+  out["nodes"] = std::move(nodes);
+  out["jobs"] = std::move(jobs);
+  say(to_text(out));
+}
+
 void draw(context& x, const sample& before, const sample& now) {
   auto& map = x.cluster().map();
   rates r{before, now};
@@ -123,8 +181,8 @@ void draw(context& x, const sample& before, const sample& now) {
   say(fmt::format("ais top - {}  cluster {}  map v{}  {} of {} nodes online",
                   when, map.uuid, map.version, online, now.nodes.size()));
   double gets = 0, puts = 0, in = 0, out = 0;
-  table t{{"NODE", "STATUS", "LOAD", "RSS", "CAP", "GET/s", "PUT/s", "READ",
-           "WRITE", "ERR/s", "UPTIME", "ALERT"}};
+  table t{{"NODE", "STATUS", "LOAD", "RSS", "CAP", "DISK", "GET/s", "PUT/s",
+           "READ", "WRITE", "ERR/s", "UPTIME", "ALERT"}};
   auto alerts = false;
   for (auto& n : now.nodes) {
     auto g = r.of(n, "get.n"), p = r.of(n, "put.n");
@@ -148,6 +206,7 @@ void draw(context& x, const sample& before, const sample& now) {
            n.online() ? x.units.bytes(number_at(process, "Resident"), 0) : "-",
            n.online() && n.node.target ? text_at(n.capacity(), "pct_avg") + '%'
                                        : "-",
+           disk_text(now, n),
            per_second(g),
            per_second(p),
            rate(x, read),
@@ -165,12 +224,9 @@ void draw(context& x, const sample& before, const sample& now) {
   if (!alerts)
     t.drop("ALERT");
   t.print(true);
-  json::value query = json::object{{"kind", ""}};
-  auto jobs = x.cluster().get("/v1/cluster", {{"what", "running_all"}}, query);
   std::string names;
-  if (auto* list = jobs.if_array())
-    for (auto& j : *list)
-      names += "  " + plain_text(j) + '\n';
+  for (auto& j : running_jobs(x))
+    names += "  " + j + '\n';
   say_raw(names.empty() ? "\nno running jobs\n" : "\nrunning jobs:\n" + names);
 }
 
@@ -179,12 +235,13 @@ void top(context& x, const arguments& a) {
     = std::max<std::chrono::nanoseconds>(a.duration("refresh", 2s), 1s);
   auto times = a.number("count", UINT64_MAX);
   auto before = take(x);
-  auto live = stdout_is_terminal() && ::isatty(STDIN_FILENO) == 1;
+  auto live
+    = stdout_is_terminal() && ::isatty(STDIN_FILENO) == 1 && !a.has("json");
   if (!live) {
     for (uint64_t i = 0; i < times; ++i) {
       ::poll(nullptr, 0, static_cast<int>(pause / 1ms));
       auto now = take(x);
-      draw(x, before, now);
+      (a.has("json") ? draw_json : draw)(x, before, now);
       flush_output();
       before = std::move(now);
     }
@@ -216,9 +273,14 @@ command top_command() {
   command c;
   c.name = "top";
   c.summary = "watch nodes, their rates and jobs";
-  c.more = "On a terminal, q or Ctrl-C quits; else prints again and again.";
+  c.more = "DISK is the use of a target's busiest disk. On a terminal, q or "
+           "Ctrl-C quits; else prints again and again.";
   c.run = top;
-  c.flags = {refresh, count};
+  c.flags = {refresh,
+             count,
+             {"json", "j", value_kind::nothing, "",
+              "print a line of JSON each"
+              " time"}};
   c.refreshes_itself = true;
   c.examples = {"ais top", "ais top --refresh 5s --count 3 | cat"};
   return c;

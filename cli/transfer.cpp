@@ -130,49 +130,81 @@ void meter::finish() {
   draw(true);
 }
 
+void meter::set(const amounts& x) {
+  std::lock_guard guard{mutex_};
+  if (!std::exchange(set_, true))
+    before_ = x;
+  done_ = x.objects;
+  count_ = x.of_objects;
+  bytes_done_ = x.bytes;
+  bytes_ = x.of_bytes;
+}
+
 void meter::draw(bool last) {
   auto elapsed = std::chrono::steady_clock::now() - start_;
-  auto seconds
-    = std::max(std::chrono::duration<double>(elapsed).count(), 0.001);
-  uint64_t done = done_, bytes = bytes_done_, of = bytes_;
-  auto rate = static_cast<double>(bytes) / seconds;
-  auto left
-    = of > bytes && rate > 0 ? static_cast<double>(of - bytes) / rate : 0.0;
-  auto time
-    = last ? units_.duration(elapsed)
-           : units_.duration(std::chrono::seconds{static_cast<int64_t>(left)});
-  auto sized = of > 0 || bytes > 0; // removing moves no bytes
+  amounts now{done_, count_, bytes_done_, bytes_};
+  auto text = describe(units_, before_, now, elapsed);
+  auto when = last                ? "in " + units_.duration(elapsed)
+              : text.left.empty() ? std::string{}
+                                  : text.left + " left";
+  auto sized = !text.bytes.empty(); // removing moves no bytes
   if (!bars_) {
-    auto what
-      = sized ? fmt::format(", {} of {} ({}", units_.bytes(bytes),
-                            units_.bytes(of), units_.rate(rate))
-              : fmt::format(" ({:.0f}/s", static_cast<double>(done) / seconds);
-    auto when = last    ? ", in " + time
-                : sized ? ", " + time + " left"
-                        : std::string{};
-    say(fmt::format("{} {}/{} objects{}{})", verb_, with_commas(done),
-                    with_commas(count_), what, when));
+    say(fmt::format("{} {} objects{}{} ({}{}{})", verb_, text.objects,
+                    sized ? ", " : "", text.bytes, text.rate,
+                    when.empty() ? "" : ", ", when));
     flush_output();
     return;
   }
   auto bar = [](uint64_t x, uint64_t y) {
-    auto share
-      = y > 0 ? std::min(1.0, static_cast<double>(x) / static_cast<double>(y))
-              : 1.0;
+    if (y == 0)
+      return std::string{};
+    auto share = std::min(1.0, static_cast<double>(x) / static_cast<double>(y));
     auto full = static_cast<size_t>(share * bar_width);
-    return fmt::format("[{}{}] {:3.0f}%", std::string(full, '='),
+    return fmt::format(" [{}{}] {:3.0f}%", std::string(full, '='),
                        std::string(bar_width - full, '-'), share * 100);
   };
   if (drawn_ > 0)
     say_raw(fmt::format("\033[{}A", drawn_));
-  drawn_ = sized ? 2 : 1;
-  say(fmt::format("\033[2K{:<18} {}/{} {}", verb_ + " objects:",
-                  with_commas(done), with_commas(count_), bar(done, count_)));
-  if (sized)
-    say(fmt::format("\033[2K{:<18} {} / {} {} {} {}", "Total size:",
-                    units_.bytes(bytes), units_.bytes(of), bar(bytes, of),
-                    units_.rate(rate), last ? time : time + " left"));
+  drawn_ = std::max(drawn_, sized ? 2 : 1);
+  auto tail = fmt::format(" {} {}", text.rate, when);
+  say(fmt::format("\033[2K{:<18} {}{}{}", verb_ + " objects:", text.objects,
+                  bar(now.objects, now.of_objects), sized ? "" : tail));
+  if (drawn_ > 1)
+    say(fmt::format("\033[2K{:<18} {}{}{}", "Total size:", text.bytes,
+                    bar(now.bytes, now.of_bytes), sized ? tail : ""));
   flush_output();
+}
+
+progress_text describe(const quantities& units, const amounts& before,
+                       const amounts& now, std::chrono::nanoseconds elapsed) {
+  auto seconds
+    = std::max(std::chrono::duration<double>(elapsed).count(), 0.001);
+  auto speed = [&](uint64_t was, uint64_t is) {
+    return is > was ? static_cast<double>(is - was) / seconds : 0.0;
+  };
+  auto bytes = speed(before.bytes, now.bytes);
+  auto objects = speed(before.objects, now.objects);
+  auto sized = now.bytes > 0 || now.of_bytes > 0;
+  progress_text out;
+  out.objects = with_commas(now.objects);
+  if (now.of_objects > 0)
+    out.objects += '/' + with_commas(now.of_objects);
+  if (sized)
+    out.bytes = units.bytes(now.bytes);
+  if (now.of_bytes > 0)
+    out.bytes += " of " + units.bytes(now.of_bytes);
+  out.rate = sized ? units.rate(bytes) : fmt::format("{:.0f}/s", objects);
+  // By bytes where all are known, for objects are of different sizes.
+  auto by_bytes = now.of_bytes > 0;
+  auto is = by_bytes ? now.bytes : now.objects;
+  auto of = by_bytes ? now.of_bytes : now.of_objects;
+  auto per_second = by_bytes ? bytes : objects;
+  if (of > 0 && (is >= of || per_second > 0))
+    out.left = units.duration(std::chrono::seconds{
+      is >= of
+        ? 0
+        : static_cast<int64_t>(static_cast<double>(of - is) / per_second)});
+  return out;
 }
 
 // -- files --------------------------------------------------------------------

@@ -31,6 +31,26 @@ uint64_t in_parallel(const settings& config, size_t workers, uint64_t n,
 
 // -- progress -----------------------------------------------------------------
 
+/// How far something is.
+struct amounts {
+  uint64_t objects = 0;
+  uint64_t of_objects = 0; ///< 0: not known
+  uint64_t bytes = 0;
+  uint64_t of_bytes = 0; ///< 0: not known
+};
+
+/// What people are told about it; texts, without bars.
+struct progress_text {
+  std::string objects; ///< "1,234/10,000", "1,234"
+  std::string bytes;   ///< "3.00MiB of 1.00GiB", "3.00MiB"; empty: none moved
+  std::string rate;    ///< of bytes, else of objects: "1.00MiB/s", "12/s"
+  std::string left;    ///< "1m3s"; empty: not known
+};
+
+/// @param before   what was done when `elapsed` began
+progress_text describe(const quantities& units, const amounts& before,
+                       const amounts& now, std::chrono::nanoseconds elapsed);
+
 /// Shows how far a transfer is: bars on a terminal, else a line per period.
 class meter {
 public:
@@ -45,6 +65,9 @@ public:
   void expect_bytes(uint64_t n) { bytes_ = n; }
   void add_bytes(uint64_t n) { bytes_done_ += n; }
   void add_one() { ++done_; }
+  /// For work that others do: how far it is. What was done before the first
+  /// call does not count for the rate.
+  void set(const amounts& x);
   /// Draws the last state and stops.
   void finish();
 
@@ -53,8 +76,10 @@ private:
 
   const quantities units_;
   std::string verb_;
-  uint64_t count_;
+  std::atomic<uint64_t> count_; ///< 0: not known
   std::atomic<uint64_t> bytes_;
+  amounts before_;
+  bool set_ = false;
   bool shown_;
   bool bars_;
   int drawn_ = 0; ///< lines

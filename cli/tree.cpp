@@ -99,8 +99,7 @@ command root() {
     doctor_command(),
     quickstart_command(),
     top_command(),
-    later("trace", "ais trace [--bucket BUCKET] [--verb VERB] [--slower"
-                   " DURATION]"),
+    trace_command(),
     search_command(),
     completion_command(),
     version_command(),

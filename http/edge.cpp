@@ -52,12 +52,15 @@ edge::edge(caf::actor_system& sys, worker& w,
     s3_access_(*shared_->env.disk,
                shared_->dir + '/' + std::string{s3::access_file},
                shared_->loopback_only),
-    relay_(w) {}
+    relay_(w) {
+  w.trace(shared_->trace.get());
+}
 
 void edge::tick() {
   bridge_.expire(std::chrono::steady_clock::now());
   s3_access_.refresh();
   relay_.tick();
+  shared_->trace->expire(env().steady_ns());
 }
 
 void edge::stop() {

@@ -14,6 +14,7 @@
 #include "http/s3/access.hpp"
 #include "http/scout.hpp"
 #include "http/signature.hpp"
+#include "http/trace.hpp"
 #include "http/url.hpp"
 #include "storage/base/json.hpp"
 
@@ -39,6 +40,7 @@ struct edge_shared {
   std::vector<std::string> s3_domains; ///< with buckets as hosts below them
   /// Only programs of this machine reach the node: S3 needs no keys.
   bool loopback_only = false;
+  std::shared_ptr<request_trace> trace = std::make_shared<request_trace>();
 };
 
 /// One request on its way through http/v1.

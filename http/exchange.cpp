@@ -180,6 +180,8 @@ task<> exchange::reply(ais::http::reply r) {
   if (!no_body_ && !bare)
     text += r.body;
   broken_ |= !co_await session_.send(text, false);
+  if (!broken_ && !no_body_ && !bare)
+    sent_ = r.body.size();
 }
 
 task<bool> exchange::begin(int status, const header_list& headers,
@@ -215,6 +217,7 @@ task<bool> exchange::send(std::span<const char> data) {
             && co_await session_.send(data, framing_ == framing::chunked)
             && co_await close_chunk();
   broken_ |= !ok;
+  sent_ += ok ? data.size() : 0;
   co_return ok;
 }
 
@@ -227,6 +230,7 @@ task<bool> exchange::send_file(int fd, uint64_t offset, uint64_t length) {
             && co_await session_.send_file(fd, offset, length)
             && co_await close_chunk();
   broken_ |= !ok;
+  sent_ += ok ? length : 0;
   co_return ok;
 }
 
@@ -257,6 +261,7 @@ bool exchange::start_reply(int status, std::string_view why) {
           && ((req.expect_continue && !body_started_)
               || (!req.chunked && rest > session_.worker_.lims().drain_bytes))))
     req.keep_alive = false;
+  status_ = status;
   note_reply(status, why);
   return true;
 }
@@ -302,6 +307,31 @@ const std::string& exchange::id() {
   if (id_.empty())
     id_ = make_request_id(session_.handler_.random());
   return id_;
+}
+
+bool exchange::traced() const {
+  return session_.traced_from_ns_ != 0;
+}
+
+/// For traces: what came in and went out.
+traced_request exchange::account() const {
+  auto out = describe(session_.request_);
+  out.status = status_;
+  out.received = body_read_;
+  out.sent = sent_;
+  out.complete = !broken_ && complete();
+  out.s3 = s3_;
+  if (s3_) {
+    out.bucket = traced_text(bucket_);
+    out.object = traced_text(object_);
+  }
+  return out;
+}
+
+void exchange::trace_s3(std::string bucket, std::string object) {
+  s3_ = true;
+  bucket_ = std::move(bucket);
+  object_ = std::move(object);
 }
 
 /// True if `n` more body bytes may be sent.

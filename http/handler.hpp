@@ -5,6 +5,7 @@
 #include "http/limits.hpp"
 #include "http/request.hpp"
 #include "http/response.hpp"
+#include "http/trace.hpp"
 #include "http/worker.hpp"
 #include "storage/base/errc.hpp"
 
@@ -86,6 +87,13 @@ public:
   /// The client's id of the request, else ours; see http/request_id.hpp.
   const std::string& id();
 
+  /// Somebody traces this request: see http/trace.hpp.
+  bool traced() const;
+  /// It is one of the S3 API, about that bucket (cname) and object.
+  void trace_s3(std::string bucket, std::string object);
+  /// It is not to be seen in traces.
+  void hide() { hidden_ = true; }
+
   /// The reply cannot be completed: close the connection so that the client
   /// cannot take what it got for the whole.
   void abort() { broken_ = true; }
@@ -108,6 +116,7 @@ private:
   task<bool> open_chunk(uint64_t size);
   task<bool> close_chunk();
   bool complete() const;
+  traced_request account() const;
 
   session& session_;
   uint64_t body_read_ = 0;
@@ -120,7 +129,13 @@ private:
   bool broken_ = false;
   uint32_t since_ = 0; ///< [s] the request is complete
   std::string id_;     ///< empty: nobody has asked
-  std::string again_;  ///< what was given back
+  int status_ = 0;     ///< of the reply
+  uint64_t sent_ = 0;  ///< of its body [bytes]
+  bool hidden_ = false;
+  bool s3_ = false; ///< then, for traces:
+  std::string bucket_;
+  std::string object_;
+  std::string again_; ///< what was given back
 };
 
 /// Answers requests; one instance per I/O thread.

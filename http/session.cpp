@@ -33,6 +33,25 @@ std::string text_of(const asio::ip::tcp::endpoint& peer) {
          + std::to_string(peer.port());
 }
 
+int64_t steady_ns() {
+  using namespace std::chrono;
+  auto now = steady_clock::now().time_since_epoch();
+  return duration_cast<nanoseconds>(now).count();
+}
+
+/// For traces: a request that was answered by the fast path.
+traced_request
+traced_plan(const request& req, const reply_plan& plan, bool sent) {
+  auto out = describe(req);
+  std::string_view text{plan.text.data(), plan.size};
+  auto head = text.find("\r\n\r\n");
+  out.status = 200;
+  out.complete = sent;
+  if (sent && head != text.npos)
+    out.sent = text.size() - head - 4 + plan.length;
+  return out;
+}
+
 } // namespace
 
 session::session(worker& w, tcp_socket socket, handler& h)
@@ -140,6 +159,7 @@ task<session::read_result> session::read_request() {
 
 task<bool> session::serve() {
   count(stat::edge_req_n);
+  start_trace();
   request_.keep_alive = request_.keep_alive && !worker_.stopping();
   if (!request_.has_body()) {
     plan_.size = 0;
@@ -147,15 +167,31 @@ task<bool> session::serve() {
     if (handler_.fast(request_, request_.keep_alive, plan_)) {
       // Usually the whole reply leaves with this one call.
       auto n = send_now({plan_.text.data(), plan_.size}, plan_.length > 0);
-      if (n == static_cast<ssize_t>(plan_.size) && plan_.length == 0)
-        co_return request_.keep_alive;
-      if (n < 0)
-        co_return false;
-      plan_sent_ = static_cast<size_t>(n);
-      co_return co_await send_plan() && request_.keep_alive;
+      auto sent = n == static_cast<ssize_t>(plan_.size) && plan_.length == 0;
+      if (!sent && n >= 0) {
+        plan_sent_ = static_cast<size_t>(n);
+        sent = co_await send_plan();
+      }
+      if (traced_from_ns_ != 0)
+        end_trace(traced_plan(request_, plan_, sent));
+      co_return sent&& request_.keep_alive;
     }
   }
   co_return co_await serve_slow();
+}
+
+/// Costs one load while nobody traces.
+void session::start_trace() {
+  auto* trace = worker_.trace();
+  traced_from_ns_ = trace && trace->on() ? steady_ns() : 0;
+}
+
+void session::end_trace(traced_request x) {
+  using namespace std::chrono;
+  auto now = system_clock::now().time_since_epoch();
+  x.end_ns = duration_cast<nanoseconds>(now).count();
+  x.took_ns = steady_ns() - traced_from_ns_;
+  worker_.trace()->add(std::move(x));
 }
 
 /// Sends the rest of `plan_`.
@@ -180,6 +216,8 @@ task<bool> session::serve_slow() {
     auto r = handler_.refusal(500, request_);
     co_await x.reply(std::move(r));
   }
+  if (traced_from_ns_ != 0 && !x.hidden_)
+    end_trace(x.account());
   if (x.broken_ || !x.complete()) {
     if (x.framing_ == exchange::framing::close)
       reset(); // an orderly close would look like a complete reply

@@ -53,6 +53,8 @@ private:
   task<bool> serve();
   task<bool> send_plan();
   task<bool> serve_slow();
+  void start_trace();
+  void end_trace(traced_request x);
   task<bool> drain(exchange& x);
   task<> refuse(int status);
   std::string note_refusal(int status, const std::string& why);
@@ -98,8 +100,9 @@ private:
   std::optional<parser> parser_;
   request request_;
   reply_plan plan_;
-  size_t plan_sent_ = 0;      ///< bytes of plan_.text
-  session* before_ = nullptr; ///< in worker::sessions_
+  size_t plan_sent_ = 0;       ///< bytes of plan_.text
+  int64_t traced_from_ns_ = 0; ///< steady clock; 0: nobody traces
+  session* before_ = nullptr;  ///< in worker::sessions_
   session* behind_ = nullptr;
 };
 

@@ -91,6 +91,7 @@ private:
 
 // -- worker -------------------------------------------------------------------
 
+class request_trace;
 class session;
 
 /// Lines about requests, a second one of each kind at most.
@@ -111,6 +112,9 @@ public:
   asio::io_context& io() { return io_; }
   deadline_wheel& wheel() { return wheel_; }
   request_notes& notes() { return notes_; }
+  /// Null: requests are not traced.
+  request_trace* trace() const { return trace_; }
+  void trace(request_trace* x) { trace_ = x; }
   /// The wheel's time [ns].
   int64_t rough_now_ns() const { return int64_t{wheel_.now()} * 1'000'000'000; }
 
@@ -153,6 +157,7 @@ private:
   timer second_;
   deadline_wheel wheel_;
   request_notes notes_;
+  request_trace* trace_ = nullptr;
   std::vector<std::unique_ptr<std::byte[]>> free_blocks_;
   size_t leased_ = 0;
   std::deque<block_waiter*> block_waiters_; ///< oldest first

@@ -116,7 +116,9 @@ struct rebalance_state {
     show();
   }
 
-  void show() { book->update(objects, bytes, last_failure); }
+  void show() {
+    book->update(objects, bytes, walk->looked(), walk->total(), last_failure);
+  }
 
   // -- settling: all of an object of ours is to be here
 
@@ -363,8 +365,9 @@ struct rebalance_state {
                 {[this](const object_key& key, const answer_fn& looked_at) {
                    look_at(key, looked_at);
                  },
+                 [this] { end_walk(); },
                  [this] {
-                   end_walk();
+                   show();
                  }});
   }
 

@@ -238,8 +238,9 @@ struct resilver_state {
                         const std::function<void(const error&)>& looked_at) {
                    settle(key, looked_at);
                  },
+                 [this] { end_walk(); },
                  [this] {
-                   end_walk();
+                   show();
                  }});
   }
 
@@ -274,7 +275,9 @@ struct resilver_state {
     book->begin(by.resilver_id);
   }
 
-  void show() { book->update(objects, bytes, last_failure); }
+  void show() {
+    book->update(objects, bytes, walk->looked(), walk->total(), last_failure);
+  }
 };
 
 extended::behavior_type

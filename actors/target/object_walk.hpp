@@ -33,9 +33,12 @@ public:
   bool running() const { return running_; }
 
   /// Begins a new walk; one that runs is stopped. @param name  of its listings
-  void
-  begin(const std::string& name, std::deque<bucket_ptr> buckets, hooks to) {
+  /// @param options  which objects, and whether unreadable ones are left out
+  void begin(const std::string& name, std::deque<bucket_ptr> buckets, hooks to,
+             storage::walk_options options = {}) {
     stop();
+    options_ = std::move(options);
+    options_.no_dirs = true;
     running_ = true;
     buckets_ = std::move(buckets);
     to_ = std::make_shared<hooks>(std::move(to));
@@ -106,7 +109,7 @@ private:
     list_part req;
     req.bucket = b.bck;
     req.bid = b.bid;
-    req.options.no_dirs = true;
+    req.options = options_;
     req.uuid = uuid_;
     req.token = token_;
     req.page_size = names_per_page;
@@ -139,6 +142,7 @@ private:
   std::shared_ptr<hooks> to_;
   uint64_t number_ = 0; ///< tells late answers of earlier walks
   std::string uuid_;
+  storage::walk_options options_;
   std::deque<bucket_ptr> buckets_;
   std::deque<std::string> page_; ///< names to look at
   std::string token_;            ///< the last name of it

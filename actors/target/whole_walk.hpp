@@ -14,6 +14,7 @@ template <class Self>
 class whole_walk {
 public:
   static constexpr std::chrono::seconds tick_timeout{60};
+  static constexpr uint64_t looks_per_step = 256;
 
   struct place {
     environment env;
@@ -30,6 +31,9 @@ public:
       visit;
     /// All were visited, or why_not() says why not.
     std::function<void()> ended;
+    /// Called now and then: looked() or total() have changed.
+    std::function<void()> progress = [] {
+    };
   };
 
   /// @param what   the job, for the log
@@ -37,13 +41,18 @@ public:
   whole_walk(Self* self, place where, std::string what, size_t at_once,
              std::function<void()> retry)
     : self_(self), place_(std::move(where)), what_(std::move(what)),
-      retry_(std::move(retry)), walk_(self, place_.target, at_once) {}
+      retry_(std::move(retry)), walk_(self, place_.target, at_once),
+      count_(self, place_.target, 1) {}
 
   /// What the walk is for that runs or has ended; 0: none.
   uint64_t purpose() const { return purpose_; }
   bool running() const { return walk_.running(); }
   /// Why it is not complete: the first reason; empty: it is.
   const std::string& why_not() const { return why_not_; }
+  /// Objects that were visited.
+  uint64_t looked() const { return looked_; }
+  /// How many there are; 0: not known (yet).
+  uint64_t total() const { return total_; }
 
   /// One that runs is stopped.
   void begin(uint64_t purpose, hooks to) {
@@ -51,6 +60,7 @@ public:
     purpose_ = purpose;
     to_ = std::move(to);
     why_not_.clear();
+    looked_ = total_ = counted_ = 0;
     std::vector<shard_actor> shards;
     auto view = place_.view->read();
     for (auto* all : {&view->mountpaths, &view->leaving})
@@ -64,6 +74,7 @@ public:
     ++number_;
     purpose_ = 0;
     walk_.stop();
+    count_.stop();
   }
 
   /// Stops it; the actor is to begin again after a while.
@@ -103,6 +114,7 @@ private:
     std::deque<bucket_ptr> all;
     for (auto& [which, b] : place_.buckets->read()->buckets)
       all.push_back(b);
+    count(all);
     walk_.begin(
       what_ + std::to_string(purpose_) + '-', std::move(all),
       {[this](const object_key& key, const std::function<void()>& looked_at) {
@@ -113,16 +125,45 @@ private:
            note(e);
        },
        [this] {
+         count_.stop();
+         total_ = looked_;
          to_.ended();
        }});
   }
 
+  /// Lists names only, which takes less than looking at objects: so that people
+  /// know how long it will take.
+  void count(std::deque<bucket_ptr> all) {
+    count_.begin(what_ + std::to_string(purpose_) + "-count-", std::move(all),
+                 {[this](const object_key&, const std::function<void()>& next) {
+                    ++counted_;
+                    next();
+                  },
+                  [this](const bucket&, const error&) {
+                    count_.stop(); // then it is not known
+                  },
+                  [this] {
+                    total_ = counted_;
+                    to_.progress();
+                  }},
+                 names_only());
+  }
+
+  static storage::walk_options names_only() {
+    storage::walk_options out;
+    out.with_attrs = false;
+    return out;
+  }
+
   void visit(const object_key& key, const std::function<void()>& looked_at) {
-    to_.visit(key, [this, b = key.bucket, looked_at](const error& e) {
-      if (e && there(*b))
-        note(e);
-      looked_at();
-    });
+    to_.visit(
+      key, [this, number = number_, b = key.bucket, looked_at](const error& e) {
+        if (e && there(*b))
+          note(e);
+        if (number == number_ && ++looked_ % looks_per_step == 0)
+          to_.progress();
+        looked_at();
+      });
   }
 
   bool there(const bucket& x) const {
@@ -135,8 +176,12 @@ private:
   std::string what_;
   std::function<void()> retry_;
   object_walk<Self> walk_;
+  object_walk<Self> count_;
   hooks to_;
-  uint64_t number_ = 0; ///< tells late answers of earlier walks
+  uint64_t looked_ = 0;
+  uint64_t total_ = 0;
+  uint64_t counted_ = 0; ///< so far
+  uint64_t number_ = 0;  ///< tells late answers of earlier walks
   uint64_t purpose_ = 0;
   std::string why_not_;
   rare_warnings warnings_;

@@ -1,6 +1,7 @@
 #include "actors/xact/object_job.hpp"
 
 #include "actors/base/ask.hpp"
+#include "actors/target/object_walk.hpp"
 #include "storage/base/name_template.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -17,6 +18,11 @@ constexpr auto shard_timeout = 60s;
 constexpr uint64_t names_per_page = 1000;
 /// Names of other targets are skipped in steps, so that a stop is heard.
 constexpr size_t names_per_step = 4096;
+/// Of longer lists it is not counted which are ours, but guessed.
+constexpr uint64_t max_counted_names = 4 * names_per_step;
+
+using counting_walk
+  = object_walk<std::remove_pointer_t<object_job_actor::pointer>>;
 
 struct job_state {
   static inline const char* name = "object-job";
@@ -34,9 +40,56 @@ struct job_state {
   bool stopped = false;
   size_t under_way = 0;
   size_t failures = 0;
+  std::optional<counting_walk> count; ///< of a prefix: how many there are
+  uint64_t counted = 0;
   std::string first_failure;
 
   bool by_prefix() const { return order.what.what.names.empty() && !range; }
+
+  // -- how many there are, for people who wait
+
+  void begin_count() {
+    if (by_prefix())
+      return count_prefix();
+    auto& total = order.progress->total;
+    auto& names = order.what.what.names;
+    auto n = range ? range->size() : names.size();
+    if (n > max_counted_names) {
+      auto targets = order.node.sync->read()->state->map->targets.size();
+      total = n / std::max<uint64_t>(targets, 1);
+      return;
+    }
+    for (uint64_t i = 0; i < n; ++i)
+      total += ours(range ? range->at(i) : names[i]);
+  }
+
+  /// Takes less than doing something with them.
+  void count_prefix() {
+    auto bucket = order.node.buckets->read()->find(order.what.bucket);
+    if (!bucket)
+      return;
+    count.emplace(self, order.node.target, 1);
+    storage::walk_options options;
+    options.prefix = order.what.what.prefix;
+    options.with_attrs = false;
+    count->begin(order.what.id + "-count-", {*bucket},
+                 {[this](const object_key& key, const auto& next) {
+                    counted += ours(key.name);
+                    next();
+                  },
+                  [this](const ais::bucket&, const error&) { count->stop(); },
+                  [this] {
+                    if (!stopped)
+                      order.progress->total = counted;
+                  }},
+                 options);
+  }
+
+  bool ours(const std::string& object) const {
+    auto map = order.node.sync->read()->state->map;
+    return static_cast<bool>(
+      check_owner(*map, order.node.node_id, order.what.bucket, object));
+  }
 
   /// The next name, if there is one at hand.
   std::optional<std::string> next_name() {
@@ -147,6 +200,7 @@ struct job_state {
 
   void done(const error& e) {
     --under_way;
+    ++order.progress->looked;
     if (e)
       note(e);
     if (e == errc::not_ready || (e && !stubborn))
@@ -168,6 +222,8 @@ struct job_state {
   }
 
   void end() {
+    if (!stopped)
+      order.progress->total = order.progress->looked.load();
     auto text = first_failure;
     if (failures > 1)
       text += " (and " + std::to_string(failures - 1) + " more)";
@@ -185,6 +241,7 @@ object_job(object_job_actor::stateful_pointer<job_state> self, xact_order order,
   st.range = std::move(range);
   st.what = std::move(what);
   st.stubborn = stubborn;
+  st.begin_count();
   self->send(self, atom::next_v);
   return {
     [&st](atom::stop) {

@@ -44,12 +44,16 @@ public:
     show();
   }
 
-  /// How far the one is that runs. @param error  why it goes on; may be empty
-  void update(uint64_t objects, uint64_t bytes, const std::string& error) {
+  /// How far the one is that runs; all as in xact_snap.
+  /// @param error  why it goes on; may be empty
+  void update(uint64_t objects, uint64_t bytes, uint64_t looked, uint64_t total,
+              const std::string& error) {
     if (!running())
       return;
     kept_.back().objects = objects;
     kept_.back().bytes = bytes;
+    kept_.back().looked = looked;
+    kept_.back().total = total;
     kept_.back().error = error;
     show();
   }

@@ -69,6 +69,8 @@ struct xact_snap {
   int64_t end_ns = 0;   ///< 0: it runs
   uint64_t objects = 0; ///< done so far
   uint64_t bytes = 0;   ///< of those
+  uint64_t looked = 0;  ///< objects looked at, whatever became of them
+  uint64_t total = 0;   ///< to be looked at; 0: not known (yet)
   bool aborted = false;
   std::string error; ///< the first of them, and how many there were
 };
@@ -103,7 +105,7 @@ typename Inspector::result_type inspect(Inspector& f, query_xacts& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, xact_snap& x) {
   return f(x.id, x.kind, x.bucket, x.to, x.start_ns, x.end_ns, x.objects,
-           x.bytes, x.aborted, x.error);
+           x.bytes, x.looked, x.total, x.aborted, x.error);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, xact_snaps& x) {

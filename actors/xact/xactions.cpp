@@ -41,6 +41,8 @@ struct kept_xact {
     auto out = snap;
     out.objects = progress->objects.load();
     out.bytes = progress->bytes.load();
+    out.looked = progress->looked.load();
+    out.total = progress->total.load();
     return out;
   }
 };

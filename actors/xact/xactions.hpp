@@ -55,6 +55,8 @@ spawn_xactions(caf::actor_system& sys, const xactions_config& config);
 struct xact_progress {
   std::atomic<uint64_t> objects{0};
   std::atomic<uint64_t> bytes{0};
+  std::atomic<uint64_t> looked{0};
+  std::atomic<uint64_t> total{0};
 };
 
 /// What a job tells when it ends.

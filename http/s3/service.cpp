@@ -321,6 +321,14 @@ outcome<const operation*> admit(context& c, std::string_view path) {
   return op;
 }
 
+/// For traces: the name of the request's bucket, its namespace included.
+std::string full_name(const context& c) {
+  if (c.bucket.empty())
+    return {};
+  auto there = find_bucket(c.e, c.bucket);
+  return cname_of(there ? (*there)->ref.bck : bck{provider::ais, {}, c.bucket});
+}
+
 task<> run(context& c, std::string_view path) {
   if (auto ok = read_path(c, path); !ok)
     co_return co_await reply_fault(c, ok.why());
@@ -328,6 +336,8 @@ task<> run(context& c, std::string_view path) {
     fault why{service_unavailable, "the node is starting: try again", {}};
     co_return co_await reply_fault(c, std::move(why));
   }
+  if (c.x.traced())
+    c.x.trace_s3(full_name(c), c.key);
   if (c.req.method == "OPTIONS")
     co_return co_await preflight(c);
   if (is_form(c))

@@ -37,6 +37,8 @@ task<> query_other(edge& e, call& c, snode node) {
     why = fail(errc::not_ready, name_of(node) + " does not answer");
   } else {
     node_question q{node.id, what, std::string{c.q.get("offset")}};
+    if (what == "trace") // with all that is asked
+      q.detail = split_target(c.req.target)->query;
     auto got = co_await e.actors().ask(gate, node_timeout, std::move(q));
     if (got && what == "log")
       co_return co_await e.reply_text(c.x, std::move(got->text));
@@ -52,11 +54,14 @@ task<> query_node(edge& e, call& c, const snode& node) {
   auto what = c.q.get("what");
   if (what == "software_version")
     return e.reply_text(c.x, "5.0." AIS_VERSION);
+  if (what == "trace")
+    c.x.hide(); // who traces does not want to see himself
   if (!ours(e, node))
     return query_other(e, c, node);
   if (what == "log")
     return log_of(e, c, node);
-  auto out = account_of(facts{e.shared()}, node, what);
+  auto out = what == "trace" ? traced(e.shared(), c.q)
+                             : account_of(facts{e.shared()}, node, what);
   if (!out)
     return e.reply_error_from(c.x, out.error(), name_of(node), 0);
   return e.reply_json(c.x, std::move(*out));

@@ -15,6 +15,7 @@ namespace {
 
 /// One message carries at most this much of a log.
 constexpr uint64_t max_log_bytes = 16 << 20;
+constexpr size_t max_trace_params = 64;
 
 caf::result<node_account>
 answer(const edge_shared& shared, const node_question& q) {
@@ -27,6 +28,15 @@ answer(const edge_shared& shared, const node_question& q) {
   if (q.what == "reset-stats") {
     reset_stats(q.detail == "true");
     return node_account{};
+  }
+  if (q.what == "trace") {
+    auto asked = query::parse(q.detail, max_trace_params);
+    if (!asked)
+      return asked.error();
+    auto page = traced(shared, *asked);
+    if (!page)
+      return page.error();
+    return node_account{to_text(*page)};
   }
   facts f{shared};
   auto* node = f.map().find(q.node);
@@ -109,6 +119,13 @@ expected<std::string> log_text(const edge_shared& s, std::string_view given) {
   in.read(out.data(), static_cast<std::streamsize>(out.size()));
   out.resize(static_cast<size_t>(in.gcount()));
   return out;
+}
+
+expected<json::value> traced(const edge_shared& s, const query& q) {
+  auto asked = parse_trace_query(q);
+  if (!asked)
+    return asked.error();
+  return to_json(s.trace->read(*asked, s.env.steady_ns()));
 }
 
 informant_actor

@@ -15,6 +15,10 @@ account_of(const facts& f, const snode& node, std::string_view what);
 /// Text of this node's log from the offset (digits, or empty).
 expected<std::string> log_text(const edge_shared& s, std::string_view offset);
 
+/// The next page of this node's trace.
+/// @returns errc::invalid_argument.
+expected<json::value> traced(const edge_shared& s, const query& q);
+
 /// Spawns an INFORMANT.
 informant_actor
 spawn_informant(caf::actor_system& sys, std::shared_ptr<edge_shared> shared);

@@ -198,8 +198,23 @@ json::object to_json(const job_status& x) {
           {"aborted", x.aborted}};
 }
 
+/// How far a part is, where that can be told: clients know no such members, but
+/// take any here.
+json::value progress_json(const xact_snap& x) {
+  if (x.looked == 0 && x.total == 0)
+    return nullptr;
+  json::object out{{"progress.looked.n", std::to_string(x.looked)}};
+  if (x.total > 0)
+    out["progress.total.n"] = std::to_string(x.total);
+  return out;
+}
+
 json::object to_json(const xact_snap& x) {
-  return {{"ext", nullptr},
+  // What a rebalance counts are objects it has sent.
+  auto sends = x.kind == "rebalance";
+  auto objects = std::to_string(x.objects);
+  auto bytes = std::to_string(x.bytes);
+  return {{"ext", progress_json(x)},
           {"start-time", format_rfc3339(x.start_ns)},
           {"end-time", runs(x) ? no_time : format_rfc3339(x.end_ns)},
           {"bck", bck_json(x.bucket)},
@@ -211,10 +226,10 @@ json::object to_json(const xact_snap& x) {
           {"err", x.error},
           {"glob.id", "0"},
           {"stats",
-           {{"loc-objs", std::to_string(x.objects)},
-            {"loc-bytes", std::to_string(x.bytes)},
-            {"out-objs", "0"},
-            {"out-bytes", "0"},
+           {{"loc-objs", objects},
+            {"loc-bytes", bytes},
+            {"out-objs", sends ? objects : "0"},
+            {"out-bytes", sends ? bytes : "0"},
             {"in-objs", "0"},
             {"in-bytes", "0"}}},
           {"aborted", x.aborted},

@@ -121,17 +121,6 @@ std::string time_text(int64_t unix_ns, bool utc) {
   return all;
 }
 
-/// What a client sent may be in a line.
-std::string one_line(std::string_view x) {
-  auto utf8 = valid_utf8(x);
-  std::string out{x};
-  for (auto& c : out)
-    if (auto u = static_cast<unsigned char>(c);
-        u < 0x20 || u == 0x7f || (!utf8 && u > 0x7f))
-      c = '?';
-  return out;
-}
-
 std::string as_json(log_level level, int64_t unix_ns, std::string_view line,
                     log_fields more) {
   json::object out{
@@ -166,6 +155,16 @@ void apply_level(log_state& s) {
 }
 
 } // namespace
+
+std::string one_line(std::string_view x) {
+  auto utf8 = valid_utf8(x);
+  std::string out{x};
+  for (auto& c : out)
+    if (auto u = static_cast<unsigned char>(c);
+        u < 0x20 || u == 0x7f || (!utf8 && u > 0x7f))
+      c = '?';
+  return out;
+}
 
 std::string log_line(log_format format, log_level level, int64_t unix_ns,
                      std::string_view line, log_fields more) {

@@ -29,6 +29,10 @@ struct log_field {
 };
 using log_fields = std::initializer_list<log_field>;
 
+/// `x` without control characters, and ASCII only unless it is UTF-8: what a
+/// client sent may be in it.
+std::string one_line(std::string_view x);
+
 /// Writes one line; any thread. Until open_log() lines go to stderr.
 void log(log_level level, std::string_view line, log_fields more = {});
 

@@ -63,6 +63,10 @@ def test_what_the_cluster_has(shell):
     assert {"cluster", "cli"} <= set(offers(shell, "show", "config", ""))
     assert "rebalance" in offers(shell, "show", "config", "cluster", "reb")
     assert offers(shell, "show", "job", "") == []
+    assert offers(shell, "trace", "--bucket", "ais://abd") == ["ais://abd"]
+    node = f"p[{ids['P1']}]"
+    assert offers(shell, "trace", "--verb", "GET", "--node", node) == [node]
+    assert offers(shell, "trace", "--sl") == ["--slower"]
 
 
 def test_it_is_quick_and_quiet_without_a_cluster(shell):

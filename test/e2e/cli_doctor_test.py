@@ -96,3 +96,8 @@ def test_top(ais, fresh_node):
     r = ais("top", "--refresh", "1s", "--count", "1", url=fresh_node.url)
     assert r.returncode == 0, r.stderr
     assert "2 of 2 nodes online" in r.stdout and "no running jobs" in r.stdout
+    assert re.search(r"^t\[\w+\] .* \d+%  +\d+%  ", r.stdout, re.M), r.stdout
+    r = ais("top", "--count", "1", "--refresh", "1s", "--json", url=fresh_node.url)
+    shown = json.loads(r.stdout)
+    assert [x["status"] for x in shown["nodes"]] == ["online", "online"]
+    assert shown["jobs"] == []

@@ -1,8 +1,10 @@
 """What administrators do with nodes, by the command line."""
 
+import re
 import subprocess
 
 import pytest
+import requests
 
 import cli_test
 from conftest import Cluster, Node, free_port, own_ports
@@ -163,6 +165,46 @@ def test_jobs(shell):
     refused(shell, "ais stop nosuch", 'invalid xaction (job) UUID "nosuch"')
     refused(shell, "ais wait nosuch", 'invalid xaction (job) UUID "nosuch"')
     refused(shell, "ais stop", 'missing "NAME|JOB_ID" argument')
+    refused(shell, "ais stop --all x", "--all and --regex take no names")
+    refused(shell, "ais stop x y", '"x" and "y": name one job')
+    ok(shell, "ais show job $T0", "No running jobs. Use '--all' to show all, '--help' for details.")
+    refused(shell, "ais show job $P0", "invalid xaction (job) UUID")
+    refused(shell, "ais show job p[$P0]", "is a proxy: expecting a target")
+
+
+def test_how_far_jobs_are(shell):
+    ok(shell, "ais create ais://far && ais put d ais://far -r -y")
+    text = ok(shell, "ais start rebalance --progress", "Done.")
+    assert "Checked 3/3 objects (" in text
+    # Ten million names take a while.
+    r = requests.delete(
+        f"{shell.env['AIS_ENDPOINT']}/v1/buckets/far",
+        json={
+            "action": "delete-listrange",
+            "value": {"template": "o{0000..9999999}"},
+        },
+        timeout=30,
+    )
+    assert r.ok, r.text
+    shell.env["JOB"] = r.text
+    wait = shell.run("ais wait $JOB --progress --refresh 200ms --timeout 2s")
+    assert wait.returncode == 1
+    assert f"Error: timed out waiting for {r.text}: it runs still" in wait.stdout
+    line = r"Deleted [\d,]+/9,999,99\d objects \(\d+/s, [\dhms.]+ left\)"
+    assert re.search(line, wait.stdout), wait.stdout
+    text = shell.run("ais show job $JOB").stdout
+    assert re.search("STATE +PROGRESS\n", text), text
+    part = r"Running +[\d,]+/3,333,333, \d+/s, [\dhms.]+ left"
+    assert len(re.findall(part, text)) == 3, text
+    ok(shell, "ais show job $T0 ais://far | grep -c 'Running '", "1")
+    other = "ais show job --filter NODE=nobody | grep -c $JOB"
+    assert shell.run(other).stdout == "1\n"  # the caption
+    refused(shell, "ais show job --filter X=y", "there is no column X")
+    text = ok(shell, "ais show job --regex '^copy'")
+    assert text.startswith("No running jobs.")
+    ok(shell, "ais stop --regex copy", "No running jobs, nothing to do")
+    assert ok(shell, "ais stop --all") == f"Stopped delete-objects[{r.text}]\n"
+    refused(shell, "ais wait $JOB", "Aborted")
 
 
 def test_copies(shell):
@@ -192,6 +234,13 @@ def test_copies(shell):
         "t/x/f1.txt", "t/x/f2.txt", "x/f1.txt", "x/f2.txt", "x/f3.txt",
     ]
     assert "ais://from" in ok(shell, "ais show job copy-bucket --all")
+    text = ok(shell, "ais cp ais://from ais://far --progress")
+    assert "Copied 3/3 objects, 6B (RATE, in TIME)" in text
+    bars = shell.run("script -qec 'ais cp ais://from ais://far --progress' /dev/null")
+    assert re.search(r"Copied objects: +3/3 \[=+\] 100%\r?\n", bars.stdout), bars.stdout
+    text = ok(shell, "ais show job copy-bucket ais://from --all")
+    assert "SRC BUCKET  DST BUCKET  OBJECTS  BYTES  START  END  STATE" in text
+    assert re.search(r"ais://from  ais://far  \d", text)
     refused(shell, "ais cp ais://from ais://from", "are the same bucket")
     refused(shell, "ais cp ais://nobody ais://to", "does not exist")
     refused(shell, "ais cp ais://from ais://to/name", "ais object cp")

@@ -51,6 +51,9 @@ def test_delete_many_with_the_sdk(cluster):
         done = [s for of in snaps.values() for s in of]
         assert sum(int(s["stats"]["loc-objs"]) for s in done) == 10
         assert sum(int(s["stats"]["loc-bytes"]) for s in done) == 10 * 50
+        far = [s["ext"] for s in done if s["ext"]]
+        assert sum(int(x["progress.looked.n"]) for x in far) == 10
+        assert sum(int(x["progress.total.n"]) for x in far) == 10
         assert all(s["is_idle"] and s["end-time"] > "2026" for s in done)
         status = ask(node, "status", id=job_id).json()
         assert status["kind"] == "delete-listrange" and status["end_time"] > 0

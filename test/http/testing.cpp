@@ -206,7 +206,10 @@ public:
       co_await echo(x);
     } else if (path == "/throw")
       throw std::runtime_error("on purpose");
-    else if (path != "/none")
+    else if (path == "/hidden") {
+      x.hide();
+      co_await x.reply(ok("hidden"));
+    } else if (path != "/none")
       co_await x.reply(ok("other"));
   }
 
@@ -291,6 +294,7 @@ fixture::fixture(limits l) : file_(3 << 20, '\0') {
   options.lims = l;
   server_ = std::make_unique<http::server>(options, [this](worker& w) {
     worker_ = &w;
+    w.trace(&trace_);
     gate_ = std::make_unique<timer>(w.get_executor());
     gate_->expires_at(timer::time_point::max());
     return std::make_unique<test_handler>(*this);

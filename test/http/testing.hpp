@@ -65,6 +65,7 @@ private:
 ///   /twice, /short, /long, /abort   handlers that break the rules
 ///   /stream   a chunked reply of three parts, one from the file
 ///   /wait     waits for open_gate(), then does as /echo
+///   /hidden   is not traced
 class fixture {
 public:
   explicit fixture(limits l = {});
@@ -73,6 +74,7 @@ public:
   uint16_t port() const { return server_->port(); }
   http::server& server() { return *server_; }
   const std::string& file() const { return file_; } ///< the file's content
+  request_trace& trace() { return trace_; }
 
   /// Runs `f` on the server's thread and waits for it.
   void run(std::function<void()> f);
@@ -90,6 +92,7 @@ private:
   friend class test_handler;
   std::string file_;
   int fd_ = -1;
+  request_trace trace_;
   worker* worker_ = nullptr;
   std::unique_ptr<timer> gate_;
   std::counting_semaphore<> entered_{0};
