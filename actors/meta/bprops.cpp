@@ -165,7 +165,8 @@ bprops default_bprops(const cluster_config& config) {
     auto path
       = p.path == "durability" ? std::string_view{"durability.type"} : p.path;
     auto* inherited = find_property(config_schema(), path);
-    if (!inherited || p.path == "features" || p.path == "ec.enabled" || p.path == "lru.enabled")
+    if (!inherited || p.path == "features" || p.path == "ec.enabled"
+        || p.path == "lru.enabled")
       continue;
     auto& v = config.values.value(inherited->path);
     auto text = v.is_string() ? std::string{v.as_string().c_str()} : to_text(v);
