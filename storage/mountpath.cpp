@@ -397,6 +397,11 @@ expected<void> mountpath::to_trash(const std::string& dir) {
   return caf::unit;
 }
 
+expected<void> mountpath::end_writes(const bck& b) {
+  std::unique_lock guard{layout_};
+  return replace_dir(work_dir(b));
+}
+
 expected<void> mountpath::forget_copies(const bucket_ref& b) {
   std::unique_lock guard{layout_};
   auto dir = objects_dir(copies_of(b));
@@ -405,6 +410,11 @@ expected<void> mountpath::forget_copies(const bucket_ref& b) {
     return caf::unit;
   if (!entries && !is(entries.error(), errc::not_found))
     return entries.error();
+  return replace_dir(dir);
+}
+
+/// By an empty one; its files go to the trash.
+expected<void> mountpath::replace_dir(const std::string& dir) {
   if (auto ok = to_trash(dir); !ok)
     return ok;
   if (auto ok = make_dirs(disk_, dir); !ok)

@@ -188,6 +188,10 @@ public:
   /// Moves the bucket to the trash (constant time, durable). Absent is success.
   expected<void> destroy_bucket(const bck& b);
 
+  /// Moves the work files of a bucket to the trash: what is being written now
+  /// cannot be committed any more.
+  expected<void> end_writes(const bck& b);
+
   /// Moves all copies of a bucket to the trash (constant time, durable).
   expected<void> forget_copies(const bucket_ref& b);
 
@@ -278,6 +282,7 @@ private:
   expected<void> make_way(const bucket_ref& b, const std::string& path);
   expected<void> convert(const bucket_ref& b, const std::string& path);
   expected<void> to_trash(const std::string& dir);
+  expected<void> replace_dir(const std::string& dir);
   /// Makes the entries of these directories, and of unsynced ones on the way to
   /// them, durable. result: the error of each directory that failed.
   std::map<std::string, error> sync_dirs(const std::set<std::string>& leaves);

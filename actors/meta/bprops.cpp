@@ -140,6 +140,16 @@ unsigned bprops::copies() const {
 }
 
 expected<void> check_access(const bprops& x, const bck& b, access wanted) {
+  constexpr auto changes
+    = uint64_t(access::put) | uint64_t(access::append)
+      | uint64_t(access::delete_object) | uint64_t(access::move_object)
+      | uint64_t(access::promote) | uint64_t(access::update_object)
+      | uint64_t(access::patch) | uint64_t(access::destroy_bucket)
+      | uint64_t(access::move_bucket);
+  if (!x.renamed.empty() && (changes & static_cast<uint64_t>(wanted)) != 0)
+    return fail(errc::conflict,
+                "bucket " + cname_of(b)
+                  + " is being renamed, use its new name: " + x.renamed);
   auto mask = x.access_mask();
   // Reading and changing properties stay possible, or nobody could mend them.
   constexpr auto always
@@ -199,7 +209,7 @@ expected<bprops> with_props(const bprops& x, const json::object& tree) {
 json::object to_json(const bprops& x, const bck& b) {
   auto out = x.values.to_tree();
   out["provider"] = to_string(b.provider);
-  out["Renamed"] = "";
+  out["Renamed"] = x.renamed;
   out["extra"] = {
     {"aws", json::object{}}, {"gcp", json::object{}}, {"oci", json::object{}}};
   out["bid"] = std::to_string(x.bid);
@@ -211,10 +221,12 @@ expected<bprops> parse_bprops(const json::object& tree) {
   bprops out;
   auto bid = unsigned_member(tree, "bid", 0);
   auto created = integer_member(tree, "created", 0);
-  if (!bid || !created || *bid == 0)
+  auto renamed = text_member(tree, "Renamed");
+  if (!bid || !created || !renamed || *bid == 0)
     return fail(errc::invalid_argument, "bucket properties without bid");
   out.bid = *bid;
   out.created_ns = *created;
+  out.renamed = std::move(*renamed);
   auto rest = tree;
   for (auto key : fixed)
     rest.erase(key);

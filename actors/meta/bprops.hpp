@@ -45,6 +45,9 @@ schema bprops_schema();
 struct bprops {
   uint64_t bid = 0;       ///< incarnation: unique in the cluster, never reused
   int64_t created_ns = 0; ///< Unix time [ns]
+  /// The bucket is being renamed: uname of the one that takes its place. Its
+  /// objects can be read until they are there, not written.
+  std::string renamed;
   property_set values{bprops_schema()};
 
   storage::cksum_type cksum() const;
@@ -55,7 +58,8 @@ struct bprops {
   uint64_t access_mask() const { return values.mask("access"); }
 };
 
-/// errc::access_denied unless the mask has the bit; `b` is for the message.
+/// errc::access_denied unless the mask has the bit; conflict: a change, and it
+/// is being renamed. `b` is for the message.
 expected<void> check_access(const bprops& x, const bck& b, access wanted);
 
 /// What a new bucket gets.

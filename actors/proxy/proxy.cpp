@@ -2,6 +2,7 @@
 
 #include "actors/base/gather.hpp"
 #include "actors/cluster/gate.hpp"
+#include "actors/proxy/renamer.hpp"
 #include "actors/rebalance/overseer.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/mutant.hpp"
@@ -53,6 +54,7 @@ struct proxy_state {
   proxy_config config;
   administration_actor administration;
   overseer_actor overseer;
+  renamer_actor renamer;
   sync_view view;
   std::deque<std::function<void()>> waiting; ///< the first one runs
   /// A change that the primary has.
@@ -195,6 +197,7 @@ struct proxy_state {
     view = x;
     self->send(administration, x);
     self->send(overseer, x);
+    self->send(renamer, x);
     // A primary of the past answers late or never; nobody should wait for it,
     // unless for its successor, who promised first and is shown later.
     std::erase_if(relayed, [&](auto& entry) {
@@ -336,11 +339,36 @@ struct proxy_state {
   }
 
   void create(const create_bucket& req, promise answer) {
+    if (!req.from.name.empty())
+      return rename(req, answer);
     auto props = default_bprops(*view.state->config);
     props.created_ns = config.env.wall_ns();
     if (auto ok = adjust(props, req.props); !ok)
       return done(answer, ok.error());
     auto next = with_bucket(*view.state->buckets, req.name, std::move(props));
+    if (!next)
+      return done(answer, next.error());
+    two_phase(begin_txn::op::create, *(*next)->buckets.at(req.name), *next,
+              answer);
+  }
+
+  /// The new bucket, and the mark of the old one, are one change.
+  void rename(const create_bucket& req, promise answer) {
+    auto& now = *view.state->buckets;
+    auto known = now.find(req.from);
+    if (!known)
+      return done(answer, known.error());
+    auto props = *(*known)->props;
+    if (!props.renamed.empty())
+      return done(answer,
+                  fail(errc::conflict, cname_of(req.from)
+                                         + " is being renamed already, to "
+                                         + props.renamed));
+    auto made = with_bucket(now, req.name, props);
+    if (!made)
+      return done(answer, made.error());
+    props.renamed = uname_of(req.name);
+    auto next = with_bucket_props(**made, req.from, std::move(props));
     if (!next)
       return done(answer, next.error());
     two_phase(begin_txn::op::create, *(*next)->buckets.at(req.name), *next,
@@ -488,6 +516,10 @@ proxy(extended::stateful_pointer<proxy_state> self, proxy_config config) {
   st.overseer = spawn_overseer(
     self->system(), {st.config.env, st.config.metasync, st.config.peers});
   self->link_to(st.overseer);
+  st.renamer
+    = spawn_renamer(self->system(), {st.config.env, st.config.metasync,
+                                     proxy_actor{self}, st.config.peers});
+  self->link_to(st.renamer);
   return {
     [&st](const create_bucket& x) {
       return st.change(x, &proxy_state::create);

@@ -22,6 +22,9 @@ struct create_bucket {
   bck name;
   std::string props; ///< BpropsToSet as JSON text; empty: cluster defaults
   change_tag tag = {};
+  /// With the properties of this bucket, which is then renamed to it
+  /// (actors/proxy/renamer.hpp); without a name: a new one.
+  bck from = {};
 };
 
 struct destroy_bucket {
@@ -47,7 +50,7 @@ struct set_config {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, create_bucket& x) {
-  return f(x.name, x.props, x.tag);
+  return f(x.name, x.props, x.tag, x.from);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, destroy_bucket& x) {
@@ -70,7 +73,8 @@ typename Inspector::result_type inspect(Inspector& f, set_config& x) {
 /// not_ready without a primary, or when it ceased to be one: then the change
 /// may yet come to be.
 using proxy_actor = caf::typed_actor<
-  // errc::bucket_exists, invalid_argument (props).
+  // errc::bucket_exists, invalid_argument (props); of a renaming also
+  // bucket_not_found, conflict: it is being renamed already.
   caf::replies_to<create_bucket>::with<ack>,
   // errc::bucket_not_found.
   caf::replies_to<destroy_bucket>::with<ack>,

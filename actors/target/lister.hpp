@@ -54,11 +54,13 @@ struct bucket_totals {
   uint64_t bytes = 0;
   uint64_t min_bytes = 0;
   uint64_t max_bytes = 0;
+  /// False: there may be more on a mountpath that is not in use.
+  bool complete = true;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, bucket_totals& x) {
-  return f(x.objects, x.bytes, x.min_bytes, x.max_bytes);
+  return f(x.objects, x.bytes, x.min_bytes, x.max_bytes, x.complete);
 }
 
 } // namespace ais

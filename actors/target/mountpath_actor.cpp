@@ -214,6 +214,11 @@ mountpath(mountpath_impl::stateful_pointer<mountpath_state> self,
     [&st](const make_bucket_dirs& x) {
       return to_result(st.disk->create_bucket(x.bucket));
     },
+    [&st](const end_writes& x) {
+      auto done = st.disk->end_writes(x.which);
+      st.sweep_later();
+      return to_result(done);
+    },
     [&st](const trash_bucket& x) {
       auto done = st.disk->destroy_bucket(x.which);
       st.sweep_later();

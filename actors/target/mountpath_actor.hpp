@@ -38,6 +38,11 @@ struct check_mountpath {};
 /// Can directories be made? Leaves nothing behind.
 struct probe_mountpath {};
 
+/// The bucket takes no more writes of clients: what is under way fails.
+struct end_writes {
+  bck which;
+};
+
 struct trash_bucket {
   bck which;
 };
@@ -65,6 +70,7 @@ using mountpath_actor = caf::typed_actor<
   caf::reacts_to<io_failed>,
   // Each returns when the change is durable.
   caf::replies_to<make_bucket_dirs>::with<ack>,
+  caf::replies_to<end_writes>::with<ack>,
   caf::replies_to<trash_bucket>::with<ack>,
   caf::replies_to<reconcile>::with<ack>,
   // Returns when the trash is empty: may take hours.
@@ -98,5 +104,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::mountpath_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::make_bucket_dirs)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::probe_mountpath)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::check_mountpath)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::end_writes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::trash_bucket)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::reconcile)

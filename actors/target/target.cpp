@@ -540,8 +540,11 @@ struct target_state {
     };
     self->request(worker, count_timeout, req)
       .then(
-        [answer, end](const bucket_totals& x) mutable {
+        [this, answer, end](bucket_totals& x) mutable {
           end();
+          x.complete
+            = std::none_of(vol.mountpaths.begin(), vol.mountpaths.end(),
+                           [](auto& m) { return m.left_behind; });
           answer.deliver(x);
         },
         [answer, end](error& e) mutable {
@@ -577,11 +580,15 @@ struct target_state {
     applying = true;
     auto state = std::exchange(next, std::nullopt)->state;
     std::vector<make_bucket_dirs> make;
+    std::vector<end_writes> sealed;
     std::vector<trash_bucket> trash;
     for (auto& [which, b] : state->buckets->buckets) {
       auto i = applied->buckets.find(which);
       if (i == applied->buckets.end() || i->second->ref.bid != b->ref.bid)
         make.push_back({b->ref});
+      else if (b->props && !b->props->renamed.empty()
+               && i->second->props->renamed.empty())
+        sealed.push_back({b->ref.bck});
     }
     for (auto& [which, b] : applied->buckets)
       if (!state->buckets->buckets.count(which))
@@ -589,11 +596,15 @@ struct target_state {
     auto end = [this, state](const error& e) {
       done(*state, e);
     };
-    auto second = [this, state, trash, end](const error& e) {
+    auto second = [this, state, sealed, trash, end](const error& e) {
       config.buckets->show(state->buckets);
       if (e)
         return end(e);
-      each(trash, 0, end);
+      each(sealed, 0, [this, trash, end](const error& why) {
+        if (why)
+          return end(why);
+        each(trash, 0, end);
+      });
     };
     each(make, 0, second);
   }

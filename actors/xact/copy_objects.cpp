@@ -48,7 +48,8 @@ std::string name_of_copy(const copy_plan& how, const std::string& name) {
 expected<xact_actor>
 spawn_copy_objects(caf::actor_system& sys, const xact_order& order) {
   auto what
-    = [node = order.node, how = order.what.copy](
+    = [node = order.node, how = order.what.copy,
+       rename = order.what.kind == "move-bck"](
         object_job_actor::pointer self, const located& x, const done_fn& done) {
         if (how.dry_run)
           return look_at(self, x, done);
@@ -56,7 +57,7 @@ spawn_copy_objects(caf::actor_system& sys, const xact_order& order) {
         if (!to || (*to)->ref.bid != how.to_bid)
           return done(fail(errc::bucket_not_found,
                            "bucket \"" + cname_of(how.to) + "\" is gone"));
-        copy_object req{x.key, {*to, name_of_copy(how, x.key.name)}};
+        copy_object req{x.key, {*to, name_of_copy(how, x.key.name)}, rename};
         if (auto ok = check_object_name(req.to.name); !ok)
           return done(with_context(ok.error(), "the copy of " + x.key.name));
         ask<lom_ptr>(

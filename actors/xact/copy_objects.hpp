@@ -1,5 +1,5 @@
-// COPY-OBJECTS copies the objects of a selection to another bucket, or only
-// counts them. Sources: api-data 1.6, 1.12.
+// COPY-OBJECTS copies the objects of a selection to another bucket, moves them
+// there ("move-bck"), or only counts them. Sources: api-data 1.6, 1.12.
 #pragma once
 
 #include "actors/xact/xactions.hpp"

@@ -104,7 +104,7 @@ struct xactions_state {
       return spawn_delete_objects(self->system(), order);
     if (kind == "make-n-copies")
       return spawn_make_copies(self->system(), order);
-    if (kind == "copy-bck" || kind == "copy-listrange")
+    if (kind == "copy-bck" || kind == "copy-listrange" || kind == "move-bck")
       return spawn_copy_objects(self->system(), order);
     return fail(errc::unsupported,
                 '"' + kind.substr(0, 40) + "\" is no job of this version");

@@ -295,8 +295,8 @@ task<> get(edge& e, call& c) {
 /// Actions of bucket jobs that AIStore has and this version has not.
 bool known_job(std::string_view action) {
   for (auto x :
-       {"move-bck", "etl-bck", "ec-encode", "rechunk", "index-shard",
-        "etl-listrange", "archive", "create-inventory", "destroy-inventory"})
+       {"etl-bck", "ec-encode", "rechunk", "index-shard", "etl-listrange",
+        "archive", "create-inventory", "destroy-inventory"})
     if (x == action)
       return true;
   return false;
@@ -332,6 +332,13 @@ task<> change(edge& e, call& c) {
     if (!known)
       co_return co_await e.reply_error(c.x, known.error());
     co_return co_await copy_objects(e, c, std::move(*known), std::move(*msg));
+  }
+  if (m == "POST" && action == "move-bck") {
+    auto known = e.existing(*b, access::move_bucket);
+    if (!known)
+      co_return co_await e.reply_error(c.x, known.error());
+    co_return co_await rename_bucket(e, c, std::move(*known),
+                                     std::move(msg->value));
   }
   if (m == "POST" && action == "make-n-copies") {
     auto known = e.existing(*b, access::patch);

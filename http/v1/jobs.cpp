@@ -1,5 +1,6 @@
 #include "http/v1/jobs.hpp"
 
+#include "actors/proxy/renamer.hpp"
 #include "actors/xact/kinds.hpp"
 #include "http/v1/node_info.hpp"
 #include "storage/base/name_template.hpp"
@@ -133,10 +134,20 @@ task<snaps_by_target> collect(edge& e, const job_query& q) {
     auto& to = out[ids[i]];
     for (auto& x : answers[i]->snaps)
       if (q.ids.size() < 2
-          || std::find(q.ids.begin(), q.ids.end(), x.id) != q.ids.end())
+          || std::find(q.ids.begin(), q.ids.end(), x.id) != q.ids.end()) {
+        if (renaming(e, x))
+          x.end_ns = 0;
         to.push_back(std::move(x));
+      }
   }
   co_return out;
+}
+
+/// A renaming goes on until the old bucket is gone, whatever its parts have
+/// done so far; before they know of it, too.
+bool renaming(edge& e, const xact_snap& x) {
+  auto b = x.kind == "move-bck" ? e.buckets().find(x.bucket) : fail(errc::none);
+  return b && !(*b)->props->renamed.empty();
 }
 
 /// One job over all targets.
@@ -554,6 +565,42 @@ task<> copy_objects(edge& e, call& c, bucket_ptr b, action_msg msg) {
   if (!started)
     co_return co_await e.reply_error(c.x, started.error());
   co_await e.reply_text(c.x, std::move(order.id));
+}
+
+// -- renaming
+
+task<> rename_bucket(edge& e, call& c, bucket_ptr b, json::value value) {
+  static const json::object none;
+  auto* o = value.is_null() ? &none : value.if_object();
+  auto to = destination(c, o ? *o : none);
+  error why;
+  if (!to)
+    why = to.error();
+  else if (to->remote() || b->ref.bck.remote())
+    why = fail(errc::unsupported, "only ais:// buckets can be renamed");
+  else if (*to == b->ref.bck)
+    why = fail(errc::invalid_argument,
+               "source and destination are the same bucket, " + cname_of(*to));
+  else if (auto ok = check_bucket_name(to->name); !ok)
+    why = ok.error();
+  else if (moving(e.map()))
+    why = fail(errc::busy, "objects are being moved between targets"
+                           " (rebalance): begin when that has ended");
+  if (why)
+    co_return co_await e.reply_error(c.x, why);
+  create_bucket req;
+  req.name = *to;
+  req.from = b->ref.bck;
+  auto done
+    = co_await e.actors().ask(e.node().proxy, change_timeout, std::move(req));
+  if (!done)
+    co_return co_await e.reply_error(c.x, done.error());
+  // RENAMER does this, too; but whoever hears of the job may ask at once.
+  if (auto now = e.buckets().find(*to)) {
+    auto order = rename_order(*b, **now, 1);
+    static_cast<void>(co_await start_parts(e, order));
+  }
+  co_await e.reply_text(c.x, rename_id(b->ref.bid));
 }
 
 // -- mirroring

@@ -12,6 +12,9 @@ task<> delete_objects(edge& e, call& c, bucket_ptr b, json::value value);
 /// POST /v1/buckets/<bucket> with "copy-bck" or "copy-listrange".
 task<> copy_objects(edge& e, call& c, bucket_ptr b, action_msg msg);
 
+/// POST /v1/buckets/<bucket> with "move-bck".
+task<> rename_bucket(edge& e, call& c, bucket_ptr b, json::value value);
+
 /// POST /v1/buckets/<bucket> with "make-n-copies".
 task<> make_copies(edge& e, call& c, bucket_ptr b, json::value value);
 

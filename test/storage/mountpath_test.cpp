@@ -565,3 +565,18 @@ TEST_CASE("mountpath: copies are beside the objects, and can be forgotten",
     CHECK(mp->commit({&item, 1})[0]);
   });
 }
+
+TEST_CASE("mountpath: writes under way end where a bucket takes no more",
+          "[storage][mountpath]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    auto mp = open(d, root);
+    REQUIRE(mp->create_bucket(the_bucket));
+    REQUIRE(put(*mp, "there", "content"));
+    auto late = prepare(*mp, "late", "content");
+    REQUIRE(mp->end_writes(the_bucket.bck));
+    CHECK_FALSE(mp->commit({&late, 1})[0]);
+    CHECK(get(*mp, "late") == "object_not_found");
+    CHECK(get(*mp, "there") == "content");
+    CHECK(put(*mp, "later", "content"));
+  });
+}
