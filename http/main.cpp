@@ -283,9 +283,14 @@ int run(const http::node_settings& args, http::reloader reload) {
   auto mountpaths = mountpaths_of(args, dir);
   if (!mountpaths)
     return refuse(mountpaths.error());
-  for (auto& path : *mountpaths) // held until we end
-    if (auto fd = lock_directory(path); !fd)
+  auto ran_before = ::access((dir + "/.ais.lock").c_str(), F_OK) == 0;
+  for (auto& path : *mountpaths) { // held until we end
+    auto fd = lock_directory(path);
+    // A disk that died keeps nobody from the others: the target takes it out.
+    if (!fd
+        && (fd.error() == errc::busy || !ran_before || mountpaths->size() == 1))
       return refuse(fd.error());
+  }
   if (auto fd = lock_directory(dir); !fd)
     return refuse(fd.error());
   http::tls_context tls;

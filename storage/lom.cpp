@@ -15,7 +15,8 @@ constexpr uint8_t format = 1;
 constexpr size_t header_bytes = 2 + 8; ///< format, flags, checksum
 constexpr uint8_t has_generation = 1;
 constexpr uint8_t has_volume = 2;
-constexpr uint8_t all_flags = has_generation | has_volume;
+constexpr uint8_t has_copies = 4;
+constexpr uint8_t all_flags = has_generation | has_volume | has_copies;
 
 error corrupted() {
   return fail(errc::corrupted, "the object's attributes are corrupted");
@@ -35,8 +36,9 @@ expected<bytes> encode_lom(const lom& x, std::string_view long_name) {
   bytes out;
   out.reserve(total + 64);
   pack(out, format);
-  auto flags
-    = (x.generation > 0 ? has_generation : 0) | (x.volume > 0 ? has_volume : 0);
+  auto flags = (x.generation > 0 ? has_generation : 0)
+               | (x.volume > 0 ? has_volume : 0)
+               | (x.copies > 0 ? has_copies : 0);
   pack(out, static_cast<uint8_t>(flags));
   pack(out, uint64_t{0}); // checksum, below
   pack(out, x.size_bytes);
@@ -54,6 +56,8 @@ expected<bytes> encode_lom(const lom& x, std::string_view long_name) {
     pack(out, x.generation);
   if (x.volume > 0)
     pack(out, x.volume);
+  if (x.copies > 0)
+    pack(out, x.copies);
   auto sum = XXH64(out.data() + header_bytes, out.size() - header_bytes, 0);
   for (size_t i = 0; i < 8; ++i)
     out[2 + i] = static_cast<std::byte>(sum >> (8 * i));
@@ -90,6 +94,8 @@ expected<decoded_lom> decode_lom(std::span<const std::byte> raw) {
     out.attrs.generation = in.number<uint64_t>();
   if (flags & has_volume)
     out.attrs.volume = in.number<uint64_t>();
+  if (flags & has_copies)
+    out.attrs.copies = in.number<uint8_t>();
   if (!in.complete() || !well_formed(out.attrs.cksum))
     return corrupted();
   return out;

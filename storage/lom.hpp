@@ -5,7 +5,8 @@
 //   u8 format = 1 | u8 flags | u64 XXH64 of what follows | u64 size | u64 bid |
 //   u8 checksum type | str checksum | str version | str long name |
 //   u16 count, then count x (str key, str value) |
-//   with flag 1: u64 generation | with flag 2: u64 volume
+//   with flag 1: u64 generation | with flag 2: u64 volume | with flag 4: u8
+//   copies
 // where str is a u16 length and its bytes. At most max_lom_bytes in all: ext4
 // with 4 KiB blocks keeps no more per file.
 #pragma once
@@ -39,6 +40,9 @@ struct lom {
   /// written; 0: not known. To be compared within a generation: then both were
   /// written by the same target.
   uint64_t volume = 0;
+  /// Mirroring: 0: there is no copy of it; 1: there may be some, on any of its
+  /// target's mountpaths; else how many there are, it included, or were.
+  uint8_t copies = 0;
   int64_t atime_ns = 0; ///< last access, Unix time [ns]; not in the attribute
   int64_t mtime_ns = 0; ///< last change of content, Unix time [ns]; ditto
   bool operator==(const lom&) const = default;
@@ -47,7 +51,7 @@ struct lom {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, lom& x) {
   return f(x.size_bytes, x.bid, x.cksum, x.version, x.custom, x.generation,
-           x.volume, x.atime_ns, x.mtime_ns);
+           x.volume, x.copies, x.atime_ns, x.mtime_ns);
 }
 
 /// What is known of the order of two versions of one object.

@@ -14,6 +14,7 @@ namespace ais::storage {
 namespace {
 
 constexpr std::string_view objects_name = "%ob";
+constexpr std::string_view copies_name = "%cp";
 constexpr std::string_view work_name = "%wk";
 constexpr std::string_view trash_name = ".$deleted";
 constexpr std::string_view vmd_name = ".ais.vmd";
@@ -131,6 +132,10 @@ expected<durability> parse_durability(std::string_view x) {
     return durability::none;
   return fail(errc::invalid_argument, "unknown durability \"" + std::string{x}
                                         + "\": use sync or none");
+}
+
+bucket_ref copies_of(const bucket_ref& b) {
+  return {b.bck, b.bid, part::copies};
 }
 
 // -- start
@@ -283,8 +288,9 @@ std::string mountpath::bucket_dir(const bck& b) const {
   return join(dir, b.name);
 }
 
-std::string mountpath::objects_dir(const bck& b) const {
-  return join(bucket_dir(b), objects_name);
+std::string mountpath::objects_dir(const bucket_ref& b) const {
+  return join(bucket_dir(b.bck),
+              b.part == part::copies ? copies_name : objects_name);
 }
 
 std::string mountpath::work_dir(const bck& b) const {
@@ -320,7 +326,8 @@ bool mountpath::hashed(std::string_view name) {
   }
 }
 
-std::string mountpath::plain_path(const bck& b, std::string_view name) const {
+std::string
+mountpath::plain_path(const bucket_ref& b, std::string_view name) const {
   return join(objects_dir(b), hashed(name) ? hashed_name(name) : name);
 }
 
@@ -356,7 +363,7 @@ expected<void> mountpath::create_bucket(const bucket_ref& b) {
   if (auto ok = disk_.set_attr(dir, bid_attr, as_bytes(bid)); !ok)
     return ok;
   AIS_CRASH_POINT("bucket.create.tagged");
-  for (auto name : {objects_name, work_name})
+  for (auto name : {objects_name, copies_name, work_name})
     if (auto ok = make_dirs(disk_, join(dir, name)); !ok)
       return ok;
   changed.push_back(dir);
@@ -371,8 +378,11 @@ expected<void> mountpath::create_bucket(const bucket_ref& b) {
 
 expected<void> mountpath::destroy_bucket(const bck& b) {
   std::unique_lock guard{layout_};
+  return to_trash(bucket_dir(b));
+}
+
+expected<void> mountpath::to_trash(const std::string& dir) {
   AIS_CRASH_POINT("bucket.destroy.begin");
-  auto dir = bucket_dir(b);
   auto trash = join(root(), trash_name);
   auto moved = disk_.rename(dir, join(trash, fresh_name()));
   if (!moved)
@@ -385,6 +395,21 @@ expected<void> mountpath::destroy_bucket(const bck& b) {
     return ok;
   AIS_CRASH_POINT("bucket.destroy.synced");
   return caf::unit;
+}
+
+expected<void> mountpath::forget_copies(const bucket_ref& b) {
+  std::unique_lock guard{layout_};
+  auto dir = objects_dir(copies_of(b));
+  auto entries = disk_.list(dir);
+  if (entries && entries->empty())
+    return caf::unit;
+  if (!entries && !is(entries.error(), errc::not_found))
+    return entries.error();
+  if (auto ok = to_trash(dir); !ok)
+    return ok;
+  if (auto ok = make_dirs(disk_, dir); !ok)
+    return ok;
+  return disk_.sync_dir(parent_of(dir));
 }
 
 expected<std::vector<bucket_ref>> mountpath::buckets() {
@@ -481,7 +506,7 @@ expected<size_t> mountpath::remove_stale_work() {
 // ----------------------------------------------------------------------
 
 expected<lom> mountpath::load(const bucket_ref& b, std::string_view name) {
-  auto path = plain_path(b.bck, name);
+  auto path = plain_path(b, name);
   if (auto ok = settle(b, name, path); !ok)
     return ok.error();
   return load_at(b, name, std::move(path));
@@ -509,7 +534,7 @@ expected<lom> mountpath::load_at(const bucket_ref& b, std::string_view name,
 
 expected<std::shared_ptr<object_reader>>
 mountpath::open_object(const bucket_ref& b, std::string_view name) {
-  auto path = plain_path(b.bck, name);
+  auto path = plain_path(b, name);
   if (auto ok = settle(b, name, path); !ok)
     return ok.error();
   return open_at(b, name, path);
@@ -650,7 +675,7 @@ mountpath::commit(std::span<commit_item> items) {
     if (!path) {
       out[i] = path.error();
       if (item.durability == durability::sync)
-        suspect(plain_path(item.bucket.bck, item.name), doubt::name);
+        suspect(plain_path(item.bucket, item.name), doubt::name);
       continue;
     }
     item.writer->path_.clear();
@@ -669,7 +694,7 @@ mountpath::commit(std::span<commit_item> items) {
   for (size_t i = 0; i < items.size(); ++i) {
     if (dirs[i].empty() || items[i].durability != durability::sync)
       continue;
-    auto path = plain_path(items[i].bucket.bck, items[i].name);
+    auto path = plain_path(items[i].bucket, items[i].name);
     if (auto f = failed.find(dirs[i]); f != failed.end()) {
       out[i] = f->second;
       suspect(path, doubt::name);
@@ -681,11 +706,11 @@ mountpath::commit(std::span<commit_item> items) {
 }
 
 expected<std::string> mountpath::place(const commit_item& item) {
-  auto& b = item.bucket.bck;
+  auto& b = item.bucket;
   auto path = plain_path(b, item.name);
   if (hashed(item.name) && item.name.size() > max_attr_name)
     if (auto ok = write_file(disk_, name_file(path), as_bytes(item.name)); !ok)
-      return is(ok.error(), errc::not_found) ? no_bucket(b) : ok.error();
+      return is(ok.error(), errc::not_found) ? no_bucket(b.bck) : ok.error();
   for (int i = 0; i < max_place_tries; ++i) {
     errc code = errc::none;
     {
@@ -718,14 +743,15 @@ expected<std::string> mountpath::place(const commit_item& item) {
     if (auto ok = make_way(b, path); !ok)
       return ok.error();
   }
-  return fail(errc::busy, "cannot place " + cname_of(b, item.name)
+  return fail(errc::busy, "cannot place " + cname_of(b.bck, item.name)
                             + ": its directory keeps changing; try again");
 }
 
-expected<void> mountpath::make_parents(const bck& b, const std::string& path) {
+expected<void>
+mountpath::make_parents(const bucket_ref& b, const std::string& path) {
   auto top = objects_dir(b);
   if (auto st = disk_.stat(top); !st)
-    return is(st.error(), errc::not_found) ? no_bucket(b) : st.error();
+    return is(st.error(), errc::not_found) ? no_bucket(b.bck) : st.error();
   for (auto slash = path.find('/', top.size() + 1); slash != std::string::npos;
        slash = path.find('/', slash + 1)) {
     auto dir = path.substr(0, slash);
@@ -746,7 +772,8 @@ expected<void> mountpath::make_parents(const bck& b, const std::string& path) {
   return caf::unit;
 }
 
-expected<void> mountpath::make_way(const bck& b, const std::string& path) {
+expected<void>
+mountpath::make_way(const bucket_ref& b, const std::string& path) {
   std::unique_lock guard{layout_};
   auto top = objects_dir(b);
   for (auto slash = path.find('/', top.size() + 1); slash != std::string::npos;
@@ -763,8 +790,9 @@ expected<void> mountpath::make_way(const bck& b, const std::string& path) {
 
 /// Turns the file of object `x` into the directory `x` with the object inside,
 /// in one atomic step.
-expected<void> mountpath::convert(const bck& b, const std::string& path) {
-  auto dir = join(work_dir(b), fresh_name());
+expected<void>
+mountpath::convert(const bucket_ref& b, const std::string& path) {
+  auto dir = join(work_dir(b.bck), fresh_name());
   auto self = join(dir, self_name);
   auto undo = [&](const error& e) {
     static_cast<void>(disk_.remove_file(self));
@@ -779,7 +807,7 @@ expected<void> mountpath::convert(const bck& b, const std::string& path) {
   AIS_CRASH_POINT("convert.linked");
   if (auto ok = disk_.sync_dir(dir); !ok)
     return undo(ok.error());
-  if (auto ok = disk_.sync_dir(work_dir(b)); !ok)
+  if (auto ok = disk_.sync_dir(work_dir(b.bck)); !ok)
     return undo(ok.error());
   if (auto ok = disk_.exchange(dir, path); !ok)
     return undo(ok.error());
@@ -835,7 +863,7 @@ expected<void>
 mountpath::remove(const bucket_ref& b, std::string_view name, durability d) {
   std::shared_lock guard{layout_};
   AIS_CRASH_POINT("delete.begin");
-  auto path = plain_path(b.bck, name);
+  auto path = plain_path(b, name);
   auto done = disk_.remove_file(path);
   if (!done && is(done.error(), errc::is_a_directory)) {
     path = join(path, self_name);
@@ -845,25 +873,25 @@ mountpath::remove(const bucket_ref& b, std::string_view name, durability d) {
     auto code = code_of(done.error());
     if (code == errc::not_found || code == errc::not_a_directory)
       return no_object(b.bck, name);
-    suspect(plain_path(b.bck, name), doubt::name);
+    suspect(plain_path(b, name), doubt::name);
     return done;
   }
   if (hashed(name) && name.size() > max_attr_name)
     static_cast<void>(disk_.remove_file(name_file(path)));
   AIS_CRASH_POINT("delete.unlinked");
   if (d == durability::sync && !AIS_MUTANT("delete-no-sync"))
-    if (auto ok = sync_nearest(b.bck, parent_of(path)); !ok) {
-      suspect(plain_path(b.bck, name), doubt::name);
+    if (auto ok = sync_nearest(b, parent_of(path)); !ok) {
+      suspect(plain_path(b, name), doubt::name);
       return ok;
     }
   AIS_CRASH_POINT("delete.synced");
   if (d == durability::sync && any_doubts_.load(std::memory_order_relaxed))
-    trust(plain_path(b.bck, name));
-  remove_empty_parents(b.bck, parent_of(path));
+    trust(plain_path(b, name));
+  remove_empty_parents(b, parent_of(path));
   return caf::unit;
 }
 
-expected<void> mountpath::sync_nearest(const bck& b, std::string dir) {
+expected<void> mountpath::sync_nearest(const bucket_ref& b, std::string dir) {
   auto top = objects_dir(b);
   for (;;) {
     auto ok = disk_.sync_dir(dir);
@@ -873,7 +901,7 @@ expected<void> mountpath::sync_nearest(const bck& b, std::string dir) {
   }
 }
 
-void mountpath::remove_empty_parents(const bck& b, std::string dir) {
+void mountpath::remove_empty_parents(const bucket_ref& b, std::string dir) {
   auto top = objects_dir(b);
   while (dir.size() > top.size() && disk_.remove_dir(dir))
     dir = parent_of(dir);
@@ -886,7 +914,7 @@ mountpath::store_attrs(const bucket_ref& b, std::string_view name, const lom& x,
   if (!raw)
     return raw.error();
   std::shared_lock guard{layout_};
-  auto path = plain_path(b.bck, name);
+  auto path = plain_path(b, name);
   auto content = disk_.open(path);
   if (!content && is(content.error(), errc::is_a_directory))
     content = disk_.open(path = join(path, self_name));
@@ -901,7 +929,7 @@ mountpath::store_attrs(const bucket_ref& b, std::string_view name, const lom& x,
     stored = (*content)->sync();
   AIS_CRASH_POINT("attrs.synced");
   if (!stored)
-    suspect(plain_path(b.bck, name), doubt::file);
+    suspect(plain_path(b, name), doubt::file);
   return stored;
 }
 
@@ -948,7 +976,7 @@ expected<void> mountpath::settle(const bucket_ref& b, std::string_view name,
   auto failed = sync_dirs({dir});
   if (auto f = failed.find(dir); f != failed.end()) {
     // With its last object it may be gone.
-    auto ok = is(f->second, errc::not_found) ? sync_nearest(b.bck, dir)
+    auto ok = is(f->second, errc::not_found) ? sync_nearest(b, dir)
                                              : expected<void>{f->second};
     if (!ok)
       return with_context(ok.error(), why);
@@ -958,7 +986,7 @@ expected<void> mountpath::settle(const bucket_ref& b, std::string_view name,
 }
 
 expected<void> mountpath::rewrite(const bucket_ref& b, std::string_view name) {
-  auto now = open_at(b, name, plain_path(b.bck, name));
+  auto now = open_at(b, name, plain_path(b, name));
   if (!now)
     return now.error();
   auto& attrs = (*now)->attrs;
@@ -980,7 +1008,7 @@ expected<void> mountpath::rewrite(const bucket_ref& b, std::string_view name) {
 void mountpath::store_atime(const bucket_ref& b, std::string_view name,
                             int64_t atime_ns) {
   std::shared_lock guard{layout_};
-  auto path = plain_path(b.bck, name);
+  auto path = plain_path(b, name);
   auto st = disk_.stat(path);
   if (st && st->kind == entry_kind::dir)
     path = join(path, self_name);

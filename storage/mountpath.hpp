@@ -12,6 +12,8 @@
 //                                         the name is in the attributes, or,
 //                                         beyond max_attr_name, in the file
 //                                         .%<sha256>.n beside it
+//       %cp/...                           the same for copies of objects
+//                                         whose place is another mountpath
 //       %wk/<nonce>.<n>                   work files: writes not yet visible
 //   <root>/.$deleted/<n>                  trash, removed in the background
 //
@@ -62,11 +64,19 @@ enum class durability : uint8_t { sync, none };
 std::string_view to_string(durability x);
 expected<durability> parse_durability(std::string_view x);
 
+/// Which of a bucket's files: its objects, or the copies that mirroring keeps
+/// of objects whose place is another mountpath. One name may be in both.
+enum class part : uint8_t { objects, copies };
+
 /// A bucket at one incarnation.
 struct bucket_ref {
   ais::bck bck;
   uint64_t bid = 0;
+  ais::storage::part part = ais::storage::part::objects;
 };
+
+/// The copies of the same bucket.
+bucket_ref copies_of(const bucket_ref& b);
 
 /// An open, immutable version of an object: its bytes stay readable after the
 /// object is replaced or removed. May be shared between threads.
@@ -178,6 +188,9 @@ public:
   /// Moves the bucket to the trash (constant time, durable). Absent is success.
   expected<void> destroy_bucket(const bck& b);
 
+  /// Moves all copies of a bucket to the trash (constant time, durable).
+  expected<void> forget_copies(const bucket_ref& b);
+
   /// Every bucket on this disk with its recorded bid (0 if it has none).
   /// errc::integrity when one is damaged.
   expected<std::vector<bucket_ref>> buckets();
@@ -194,7 +207,7 @@ public:
 
   /// errc::object_not_found; errc::corrupted for broken attributes.
   expected<lom> load(const bucket_ref& b, std::string_view name);
-  /// The same for a caller that knows plain_path(b.bck, name) already.
+  /// The same for a caller that knows plain_path(b, name) already.
   expected<lom>
   load_at(const bucket_ref& b, std::string_view name, std::string path);
   expected<std::shared_ptr<object_reader>>
@@ -231,7 +244,8 @@ public:
   // ----------------------------------------------
 
   std::string bucket_dir(const bck& b) const;
-  std::string objects_dir(const bck& b) const;
+  /// Of the objects, or of the copies.
+  std::string objects_dir(const bucket_ref& b) const;
   /// The name of the object stored under a hash at `path`, `attrs` being its
   /// attributes' long name.
   expected<std::string>
@@ -239,7 +253,7 @@ public:
   /// True when `name` is stored under its hash, whatever is on disk.
   static bool hashed(std::string_view name);
   /// The path a new version of `name` would take when nothing is in its way.
-  std::string plain_path(const bck& b, std::string_view name) const;
+  std::string plain_path(const bucket_ref& b, std::string_view name) const;
 
 private:
   /// What became of an object is in doubt: a change of it failed.
@@ -260,15 +274,16 @@ private:
   std::string fresh_name();
   /// Puts a sealed work file in its place. @returns the path it has now.
   expected<std::string> place(const commit_item& item);
-  expected<void> make_parents(const bck& b, const std::string& path);
-  expected<void> make_way(const bck& b, const std::string& path);
-  expected<void> convert(const bck& b, const std::string& path);
+  expected<void> make_parents(const bucket_ref& b, const std::string& path);
+  expected<void> make_way(const bucket_ref& b, const std::string& path);
+  expected<void> convert(const bucket_ref& b, const std::string& path);
+  expected<void> to_trash(const std::string& dir);
   /// Makes the entries of these directories, and of unsynced ones on the way to
   /// them, durable. result: the error of each directory that failed.
   std::map<std::string, error> sync_dirs(const std::set<std::string>& leaves);
   /// Syncs `dir` or, if another deletion took it away with its last object,
   /// the nearest parent that is there.
-  expected<void> sync_nearest(const bck& b, std::string dir);
+  expected<void> sync_nearest(const bucket_ref& b, std::string dir);
   void suspect(const std::string& path, doubt what);
   void trust(const std::string& path);
   /// Makes durable what there is of an object in doubt.
@@ -278,7 +293,7 @@ private:
   expected<void> rewrite(const bucket_ref& b, std::string_view name);
   expected<std::shared_ptr<object_reader>>
   open_at(const bucket_ref& b, std::string_view name, const std::string& path);
-  void remove_empty_parents(const bck& b, std::string dir);
+  void remove_empty_parents(const bucket_ref& b, std::string dir);
   expected<bool> remove_some(const std::string& dir, size_t& budget);
 
   ais::storage::disk& disk_;

@@ -36,7 +36,7 @@ struct frame {
 class source {
 public:
   source(mountpath& mp, const bucket_ref& b, const walk_options& opts)
-    : mp_(mp), bucket_(b), opts_(opts), top_(mp.objects_dir(b.bck)) {
+    : mp_(mp), bucket_(b), opts_(opts), top_(mp.objects_dir(b)) {
     auto slash = opts.prefix.rfind('/');
     level_ = opts.prefix.substr(0, slash == std::string::npos ? 0 : slash + 1);
   }
@@ -271,8 +271,10 @@ private:
 
 struct walker::impl {
   bucket_ref bucket;
+  bucket_ref copies;
   walk_options opts;
-  std::vector<std::unique_ptr<source>> sources;
+  size_t mountpaths = 0;
+  std::vector<std::unique_ptr<source>> sources; ///< of objects, then of copies
   bool started = false;
   std::string last; ///< name returned before
   std::optional<error> broken;
@@ -282,11 +284,15 @@ struct walker::impl {
 
 walker::walker(std::vector<mountpath*> mps, bucket_ref b, walk_options opts)
   : impl_(std::make_unique<impl>()) {
+  impl_->copies = copies_of(b);
   impl_->bucket = std::move(b);
   impl_->opts = std::move(opts);
-  for (auto* mp : mps)
-    impl_->sources.push_back(
-      std::make_unique<source>(*mp, impl_->bucket, impl_->opts));
+  impl_->mountpaths = mps.size();
+  for (auto* ref : {&impl_->bucket, &impl_->copies})
+    for (auto* mp : mps)
+      if (ref == &impl_->bucket || impl_->opts.with_copies)
+        impl_->sources.push_back(
+          std::make_unique<source>(*mp, *ref, impl_->opts));
 }
 
 walker::~walker() = default;
@@ -322,7 +328,7 @@ expected<std::optional<walk_entry>> walker::impl::next() {
       continue; // another mountpath has it, too
     walk_entry out;
     out.dir = here.dir;
-    out.mountpath = static_cast<int>(first);
+    out.mountpath = static_cast<int>(first % mountpaths);
     if (!here.dir && opts.with_attrs) {
       auto attrs = s.load(here);
       if (!attrs) {

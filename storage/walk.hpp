@@ -22,6 +22,8 @@ struct walk_options {
   /// Read each object's attributes; off: names only, and only entries whose
   /// attributes are readable and valid still count.
   bool with_attrs = true;
+  /// Also names of which there are only copies: their objects were lost.
+  bool with_copies = false;
 };
 
 struct walk_entry {

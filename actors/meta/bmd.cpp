@@ -22,6 +22,7 @@ bucket_ptr make_bucket(const bck& b, bprops props) {
   out->cksum = props.cksum();
   out->durability = props.durability();
   out->versioned = props.versioned();
+  out->copies = props.copies();
   out->props = std::make_shared<const bprops>(std::move(props));
   return out;
 }

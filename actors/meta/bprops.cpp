@@ -94,10 +94,6 @@ constexpr access_name access_names[] = {
 };
 
 expected<void> check_rules(const property_set& x) {
-  if (x.flag("mirror.enabled"))
-    return fail(errc::invalid_argument,
-                "mirroring is not available: this version keeps one copy of"
-                " each object");
   if (x.flag("ec.enabled"))
     return fail(errc::invalid_argument,
                 "erasure coding is not available: it needs more targets than"
@@ -137,6 +133,12 @@ storage::durability bprops::durability() const {
   return *storage::parse_durability(values.text("durability"));
 }
 
+unsigned bprops::copies() const {
+  return values.flag("mirror.enabled")
+           ? static_cast<unsigned>(values.integer("mirror.copies"))
+           : 1;
+}
+
 expected<void> check_access(const bprops& x, const bck& b, access wanted) {
   auto mask = x.access_mask();
   // Reading and changing properties stay possible, or nobody could mend them.
@@ -163,8 +165,8 @@ bprops default_bprops(const cluster_config& config) {
     auto path
       = p.path == "durability" ? std::string_view{"durability.type"} : p.path;
     auto* inherited = find_property(config_schema(), path);
-    if (!inherited || p.path == "features" || p.path == "mirror.enabled"
-        || p.path == "ec.enabled" || p.path == "lru.enabled")
+    if (!inherited || p.path == "features" || p.path == "ec.enabled"
+        || p.path == "lru.enabled")
       continue;
     auto& v = config.values.value(inherited->path);
     auto text = v.is_string() ? std::string{v.as_string().c_str()} : to_text(v);

@@ -50,6 +50,8 @@ struct bprops {
   storage::cksum_type cksum() const;
   storage::durability durability() const;
   bool versioned() const { return values.flag("versioning.enabled"); }
+  /// Of each object, on as many mountpaths; 1: no mirroring.
+  unsigned copies() const;
   uint64_t access_mask() const { return values.mask("access"); }
 };
 

@@ -343,7 +343,7 @@ struct proxy_state {
     auto next = with_bucket(*view.state->buckets, req.name, std::move(props));
     if (!next)
       return done(answer, next.error());
-    two_phase(begin_txn::op::create, (*next)->buckets.at(req.name)->ref, *next,
+    two_phase(begin_txn::op::create, *(*next)->buckets.at(req.name), *next,
               answer);
   }
 
@@ -352,8 +352,9 @@ struct proxy_state {
     auto next = without_bucket(now, req.name);
     if (!next)
       return done(answer, next.error());
-    two_phase(begin_txn::op::destroy, now.buckets.at(req.name)->ref, *next,
-              answer);
+    auto gone = *now.buckets.at(req.name);
+    gone.copies = 1;
+    two_phase(begin_txn::op::destroy, gone, *next, answer);
   }
 
   /// The targets that may have a lease: those that are silent make up for what
@@ -380,8 +381,8 @@ struct proxy_state {
   /// carried it out. The moment the state is committed decides: before it the
   /// change never happened, after it every target carries it out as soon as it
   /// sees the state, the next start included.
-  void two_phase(begin_txn::op what, storage::bucket_ref b, bmd_ptr next,
-                 promise answer) {
+  void
+  two_phase(begin_txn::op what, const bucket& b, bmd_ptr next, promise answer) {
     auto to = reachable_targets();
     if (to.empty())
       return done(answer, fail(errc::not_ready,
@@ -400,7 +401,8 @@ struct proxy_state {
     };
     auto said = std::make_shared<verdict>();
     ask(
-      to, target_timeout, begin_txn{view.promised, what, std::move(b)},
+      to, target_timeout,
+      begin_txn{view.promised, what, b.ref, static_cast<uint8_t>(b.copies)},
       [this, said](const std::string& id, const error& e) {
         if (!e)
           said->any = true;
@@ -416,21 +418,33 @@ struct proxy_state {
       });
   }
 
+  static expected<bmd_ptr>
+  with_new_props(const cluster_state& x, const set_bucket_props& req) {
+    auto known = x.buckets->find(req.name);
+    if (!known)
+      return known.error();
+    auto props = *(*known)->props;
+    if (req.reset)
+      props = with_defaults(props, *x.config);
+    else if (auto ok = adjust(props, req.props); !ok)
+      return ok.error();
+    return with_bucket_props(*x.buckets, req.name, std::move(props));
+  }
+
   void props(const set_bucket_props& req, promise answer) {
+    auto next = with_new_props(*view.state, req);
+    if (next) {
+      auto& b = *(*next)->buckets.at(req.name);
+      auto& now = *view.state->buckets->buckets.at(req.name);
+      if (b.copies > now.copies) // not every target may have as many disks
+        return two_phase(begin_txn::op::change, b, *next, answer);
+    }
     commit(
       [req](cluster_state& x) -> expected<void> {
-        auto known = x.buckets->find(req.name);
-        if (!known)
-          return known.error();
-        auto props = *(*known)->props;
-        if (req.reset)
-          props = with_defaults(props, *x.config);
-        else if (auto ok = adjust(props, req.props); !ok)
-          return ok;
-        auto next = with_bucket_props(*x.buckets, req.name, std::move(props));
-        if (!next)
-          return next.error();
-        x.buckets = *next;
+        auto changed = with_new_props(x, req);
+        if (!changed)
+          return changed.error();
+        x.buckets = *changed;
         return caf::unit;
       },
       answer);

@@ -104,7 +104,7 @@ struct resilver_state {
 
   void next(const moving_ptr& job) {
     if (job->from.empty() || AIS_MUTANT("mountpaths-unasked"))
-      return done(job, {});
+      return restore(job);
     auto& from = job->from.back();
     ask<lease_ptr>(
       self, from.shard, shard_timeout, open_object{from.key, false, true},
@@ -118,6 +118,17 @@ struct resilver_state {
         job->from.pop_back();
         next(job);
       });
+  }
+
+  /// What was left behind may have a copy.
+  void restore(const moving_ptr& job) {
+    auto by = view();
+    if (!by->left_behind(job->to.key) || !by->mirror)
+      return done(job, {});
+    ask<ack>(
+      self, by->mirror, std::chrono::minutes{copy_timeout},
+      restore_object{job->to.key}, [this, job](ack) { done(job, {}); },
+      [this, job](const error& e) { done(job, e); });
   }
 
   void begin(const moving_ptr& job) {

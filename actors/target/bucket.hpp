@@ -15,6 +15,7 @@ struct bucket {
   storage::cksum_type cksum = storage::cksum_type::xxhash2;
   storage::durability durability = storage::durability::sync;
   bool versioned = true;
+  unsigned copies = 1; ///< of each object, on as many mountpaths (mirror)
   /// All properties; null only in tests of single actors.
   std::shared_ptr<const bprops> props;
 };

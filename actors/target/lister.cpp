@@ -40,6 +40,7 @@ struct lister_state {
     std::vector<storage::mountpath*> disks;
     for (auto& x : mountpaths)
       disks.push_back(x->disk.get());
+    options.with_copies = moving;
     return std::make_unique<storage::walker>(
       std::move(disks), storage::bucket_ref{b, bid}, std::move(options));
   }

@@ -99,7 +99,8 @@ struct mountpath_state {
                        look_for_space{});
   }
 
-  expected<void> reconcile_with(const std::vector<storage::bucket_ref>& want) {
+  expected<void> reconcile_with(const reconcile& req) {
+    auto& want = req.buckets;
     auto have = disk->buckets();
     if (!have)
       return have.error();
@@ -118,6 +119,10 @@ struct mountpath_state {
     for (auto& x : want)
       if (auto ok = disk->create_bucket(x); !ok)
         return ok.error();
+    if (req.forget_copies && !AIS_MUTANT("copies-come-back"))
+      for (auto& x : want)
+        if (auto ok = disk->forget_copies(x); !ok)
+          return ok.error();
     auto removed = disk->remove_stale_work();
     if (!removed)
       return removed.error();
@@ -214,9 +219,7 @@ mountpath(mountpath_impl::stateful_pointer<mountpath_state> self,
       st.sweep_later();
       return to_result(done);
     },
-    [&st](const reconcile& x) {
-      return to_result(st.reconcile_with(x.buckets));
-    },
+    [&st](const reconcile& x) { return to_result(st.reconcile_with(x)); },
     [&st, self](atom::stop) -> caf::result<ack> {
       auto answer = self->make_response_promise<ack>();
       auto left = std::make_shared<size_t>(st.shards.size());

@@ -47,6 +47,8 @@ struct trash_bucket {
 /// work files.
 struct reconcile {
   std::vector<storage::bucket_ref> buckets;
+  /// It was not in use: its copies may be of the past, and go.
+  bool forget_copies = false;
 };
 
 // -- interface

@@ -1,11 +1,15 @@
 #include "actors/target/shard.hpp"
 
+#include "actors/base/ask.hpp"
+#include "actors/base/gather.hpp"
 #include "actors/target/object_cache.hpp"
 #include "actors/target/target.hpp"
 #include "storage/base/home.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/metrics.hpp"
 #include "storage/base/mutant.hpp"
+
+#include <caf/send.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -19,6 +23,8 @@ namespace {
 /// Access times older on disk than this are worth a write.
 constexpr int64_t atime_slack_ns = 600'000'000'000;
 constexpr size_t verify_chunk_bytes = 256 << 10;
+constexpr std::chrono::seconds copies_timeout{30}; ///< to remove them
+constexpr std::chrono::minutes restore_timeout{5};
 
 std::string next_version(const std::string& current) {
   uint64_t n = 0;
@@ -50,17 +56,25 @@ public:
 
   void init(shard_impl::pointer self, const shard_config& config);
 
+  caf::result<lease_ptr> open_or_restore(const open_object& req);
   expected<lease_ptr> open(const open_object& req);
+  caf::result<lom_ptr> head_or_restore(const head_object& req);
   expected<lom_ptr> head(const head_object& req);
   caf::result<lom_ptr> put(const put_object& req);
   expected<put_begun> begin(const begin_put& req);
   caf::result<lom_ptr> commit(const commit_put& req);
-  expected<ack> remove(const delete_object& req);
-  expected<lom_ptr> change(const set_custom& req);
+  caf::result<ack> remove(const delete_object& req);
+  caf::result<lom_ptr> change(const set_custom& req);
   expected<append_begun> append(const begin_append& req);
   void append_done(const end_append& req);
   caf::result<lom_ptr> append_flush(const flush_append& req);
   void judge(const verdict& v);
+  expected<marked> mark(const mark_copied& req);
+  expected<ack> note(const note_copies& req);
+  expected<lease_ptr> open_the_copy(const open_copy& req);
+  expected<put_begun> begin_the_copy(const begin_copy& req);
+  expected<ack> store_the_copy(const store_copy& req);
+  expected<ack> drop_the_copy(const drop_copy& req);
   void flush_group();
   void tick();
   /// Tells whoever looks after the disk if this is a failure of it.
@@ -70,6 +84,7 @@ private:
   struct write {
     object_key key;
     promise answer;
+    bool replaces_copied = false; ///< leave_copies() is due
   };
   /// A write under write_if that has begun.
   struct arrival {
@@ -114,10 +129,36 @@ private:
   caf::result<lom_ptr>
   seal_and_enqueue(const object_key& key, const write_options& options,
                    storage::writer_ptr writer);
-  /// Lets a sealed write join the next group commit.
+  /// Lets a sealed write join the next group commit, after the copies of what
+  /// it replaces are gone.
   caf::result<lom_ptr>
   enqueue(const object_key& key, const write_options& options,
           storage::writer_ptr writer);
+  void
+  join_group(const object_key& key, const write_options& options,
+             const storage::writer_ptr& writer, const expected<lom_ptr>& known,
+             bool replaces_copied, promise answer);
+  expected<ack> remove_now(const delete_object& req);
+  expected<lom_ptr> change_now(const set_custom& req);
+  /// Stores other attributes of the object's same content.
+  expected<void> replace_attrs(const object_key& key, const storage::lom& next,
+                               storage::durability d);
+  /// Whether `key`, of which `known` is known, may have copies.
+  bool may_have_copies(const object_key& key, const expected<lom_ptr>& known);
+  /// Removes all copies of an object that is about to change; until as many
+  /// leave_copies() no new ones begin.
+  void
+  drop_copies(const object_key& key, std::function<void(const error&)> then);
+  void leave_copies(const object_key& key);
+  /// Drops the copies, if there may be some, then answers with change().
+  template <class T, class F>
+  caf::result<T> change_uncopied(const object_key& key, F change);
+  /// Has copies made.
+  void mirror(const object_key& key);
+  /// Whether a copy could help.
+  bool restorable(const object_key& key, const error& e);
+  template <class T, class F>
+  caf::result<T> restore(const object_key& key, const error& why, F again);
   /// Whether an object (null: none) is what the conditions of a write, or of a
   /// deletion, want.
   static expected<void>
@@ -141,6 +182,8 @@ private:
   bool flush_scheduled_ = false;
   std::unordered_map<std::string, open_append> appends_;
   std::vector<arrival> arrivals_;
+  /// Changes under way of objects that had copies, by uname.
+  std::unordered_map<std::string, size_t> uncopied_;
   std::optional<board<smap>::view> map_;
   std::optional<board<target_view>::view> view_;
   storage::bytes scratch_;
@@ -337,7 +380,9 @@ error shard_state::corrupt(const object_key& key) {
 
 void shard_state::judge(const verdict& v) {
   if (!v.good) {
-    corrupt(v.key);
+    auto e = corrupt(v.key);
+    if (restorable(v.key, e))
+      caf::anon_send((*view_)->mirror, restore_object{v.key, true});
     return;
   }
   v.lease->verified.store(true, std::memory_order_release);
@@ -400,7 +445,8 @@ expected<void> check_write_if(const lom_ptr& now, const write_options& options,
   auto where = options.when == write_if::older && options.moved
                  ? storage::order_of(*now, *options.moved)
                  : storage::order::newer;
-  if (where == storage::order::older)
+  if (where == storage::order::older
+      || (where == storage::order::same && options.restores))
     return caf::unit;
   if (where == storage::order::unclear)
     return fail(errc::conflict,
@@ -436,6 +482,8 @@ shard_state::check_conditions(const write_options& x, const object_key& key,
                               const expected<lom_ptr>& now) {
   if (x.when == write_if::always && x.if_match.empty()
       && x.if_none_match.empty())
+    return caf::unit;
+  if (!now && x.restores && now.error() == errc::corrupted)
     return caf::unit;
   if (!now)
     return now.error();
@@ -486,20 +534,46 @@ caf::result<lom_ptr> shard_state::seal_and_enqueue(const object_key& key,
 caf::result<lom_ptr>
 shard_state::enqueue(const object_key& key, const write_options& options,
                      storage::writer_ptr writer) {
+  auto answer = self_->make_response_promise<lom_ptr>();
+  auto known = before(key, options);
+  if (options.restores || !may_have_copies(key, known)) {
+    join_group(key, options, writer, known, false, answer);
+    return answer;
+  }
+  drop_copies(key, [=, this](const error& e) mutable {
+    if (!e)
+      return join_group(key, options, writer, before(key, options), true,
+                        answer);
+    leave_copies(key);
+    answer.deliver(e);
+  });
+  return answer;
+}
+
+void shard_state::join_group(const object_key& key,
+                             const write_options& options,
+                             const storage::writer_ptr& writer,
+                             const expected<lom_ptr>& known,
+                             bool replaces_copied, promise answer) {
+  auto refuse = [&](const error& e) {
+    if (replaces_copied)
+      leave_copies(key);
+    answer.deliver(e);
+  };
   auto generation = options.anywhere ? expected<uint64_t>{0} : owned(key);
   if (!generation)
-    return generation.error();
+    return refuse(generation.error());
   if (auto ok = placed(key); !ok)
-    return ok.error();
-  auto known = before(key, options);
+    return refuse(ok.error());
   // Again: it may have changed since the write began.
   if (auto ok = admit(key, options, writer, known); !ok)
-    return ok.error();
+    return refuse(ok.error());
   auto& attrs = writer->attrs();
   attrs.generation = options.moved ? options.moved->generation : *generation;
   attrs.volume = options.moved ? options.moved->volume : volume_version();
   attrs.bid = key.bucket->ref.bid;
   attrs.custom = options.custom;
+  attrs.copies = options.restores ? 1 : 0;
   if (options.moved)
     attrs.version = options.moved->version;
   else if (key.bucket->versioned && !options.skip_vc)
@@ -511,12 +585,11 @@ shard_state::enqueue(const object_key& key, const write_options& options,
     attrs.atime_ns = options.moved->atime_ns;
     attrs.mtime_ns = options.moved->mtime_ns;
   }
-  auto answer = self_->make_response_promise<lom_ptr>();
-  group_.push_back({key, answer});
+  group_.push_back({key, answer, replaces_copied});
   auto durability
     = options.durable ? storage::durability::sync : key.bucket->durability;
-  items_.push_back({key.bucket->ref, key.name, std::move(writer), durability,
-                    options.moved.has_value()});
+  items_.push_back(
+    {key.bucket->ref, key.name, writer, durability, options.moved.has_value()});
   if (durability == storage::durability::none
       || group_.size() >= max_group_commit) {
     flush_group();
@@ -526,7 +599,6 @@ shard_state::enqueue(const object_key& key, const write_options& options,
     flush_scheduled_ = true;
     self_->send(self_, atom::flush_v);
   }
-  return answer;
 }
 
 void shard_state::settle(const object_key& key) {
@@ -547,7 +619,9 @@ void shard_state::flush_group() {
     return;
   auto results = mp().commit(items);
   for (size_t i = 0; i < group.size(); ++i) {
-    auto& [key, answer] = group[i];
+    auto& [key, answer, replaces_copied] = group[i];
+    if (replaces_copied)
+      leave_copies(key);
     if (!results[i]) {
       cache_->erase(key); // what the disk has now, only the disk knows
       report(results[i].error());
@@ -567,10 +641,19 @@ void shard_state::flush_group() {
     entry.stamp = *results[i];
     entry.verified = true;
     answer.deliver(entry.attrs);
+    if (!replaces_copied)
+      mirror(key);
   }
 }
 
-expected<ack> shard_state::remove(const delete_object& req) {
+caf::result<ack> shard_state::remove(const delete_object& req) {
+  if (!req.given)
+    if (auto all = all_at_hand(req.key); !all)
+      return all.error();
+  return change_uncopied<ack>(req.key, [this, req] { return remove_now(req); });
+}
+
+expected<ack> shard_state::remove_now(const delete_object& req) {
   auto mine = owned(req.key);
   if (!mine && !req.given)
     return mine.error();
@@ -616,7 +699,12 @@ expected<void> shard_state::same_as(const object_key& key, const lease& x) {
   return fail(errc::conflict, cname_of(key) + " has changed meanwhile");
 }
 
-expected<lom_ptr> shard_state::change(const set_custom& req) {
+caf::result<lom_ptr> shard_state::change(const set_custom& req) {
+  return change_uncopied<lom_ptr>(req.key,
+                                  [this, req] { return change_now(req); });
+}
+
+expected<lom_ptr> shard_state::change_now(const set_custom& req) {
   auto generation = owned(req.key);
   if (!generation)
     return generation.error();
@@ -628,6 +716,7 @@ expected<lom_ptr> shard_state::change(const set_custom& req) {
   auto next = std::make_shared<storage::lom>(**known);
   next->generation = *generation;
   next->volume = volume_version();
+  next->copies = 0;
   if (req.replace) // what the content is stays true
     std::erase_if(next->custom, [](auto& x) {
       return !storage::of_content(x.first) && !storage::internal(x.first);
@@ -638,17 +727,246 @@ expected<lom_ptr> shard_state::change(const set_custom& req) {
     next->custom[k] = v;
   if (auto ok = storage::check_custom(next->custom); !ok)
     return ok.error();
-  auto* entry = cache_->find(req.key);
+  if (auto ok = replace_attrs(req.key, *next, req.key.bucket->durability); !ok)
+    return ok.error();
+  return next;
+}
+
+expected<void>
+shard_state::replace_attrs(const object_key& key, const storage::lom& next,
+                           storage::durability d) {
+  auto* entry = cache_->find(key);
   auto verified = entry && entry->verified;
-  auto stored = mp().store_attrs(req.key.bucket->ref, req.key.name, *next,
-                                 req.key.bucket->durability);
-  cache_->erase(req.key);
+  auto stored = mp().store_attrs(key.bucket->ref, key.name, next, d);
+  cache_->erase(key);
   if (!stored)
     return stored.error();
   // The attribute moved the file's stamp but not its bytes.
-  if (auto opened = open_current(req.key); opened && verified)
+  if (auto opened = open_current(key); opened && verified)
     opened->first->verified = true;
-  return next;
+  return caf::unit;
+}
+
+// -- copies
+// ------------------------------------------------------------------------
+
+bool shard_state::may_have_copies(const object_key& key,
+                                  const expected<lom_ptr>& known) {
+  if (!view_)
+    return false;
+  if (known && *known)
+    return (*known)->copies > 0;
+  if (key.bucket->copies < 2)
+    return false;
+  return !known || (*view_)->left_behind(key); // damaged, or lost
+}
+
+void shard_state::drop_copies(const object_key& key,
+                              std::function<void(const error&)> then) {
+  ++uncopied_[uname_of(key.bucket->ref.bck, key.name)];
+  // What is on its way to become a copy is refused from here on.
+  if (auto* entry = cache_->find(key))
+    cache_->revoke(*entry);
+  std::vector<shard_actor> others;
+  for (auto& x : (*view_)->everywhere(key)) {
+    if (x.mpath->disk.get() != &mp())
+      others.push_back(x.shard);
+    else if (auto ok = drop_the_copy({key}); !ok)
+      return then(ok.error());
+  }
+  if (AIS_MUTANT("copies-kept"))
+    others.clear();
+  struct call {
+    std::function<void(const error&)> f;
+    void deliver(ack) { f({}); }
+    void deliver(const error& e) {
+      f(fail(errc::not_ready, "copies of the object cannot be removed now, try"
+                              " again: "
+                                + message_of(e)));
+    }
+  };
+  gather(self_, others, copies_timeout, drop_copy{key}, call{std::move(then)});
+}
+
+void shard_state::leave_copies(const object_key& key) {
+  auto i = uncopied_.find(uname_of(key.bucket->ref.bck, key.name));
+  if (i != uncopied_.end() && --i->second == 0)
+    uncopied_.erase(i);
+  mirror(key);
+}
+
+template <class T, class F>
+caf::result<T> shard_state::change_uncopied(const object_key& key, F change) {
+  auto known = current(key);
+  // What is not there may be lost: a copy must not bring it back.
+  auto lost = known && !*known && view_ && key.bucket->copies > 1;
+  if (!lost && !may_have_copies(key, known)) {
+    auto done = change();
+    if (!done) {
+      report(done.error());
+      return done.error();
+    }
+    return std::move(*done);
+  }
+  auto answer = self_->make_response_promise<T>();
+  drop_copies(key, [this, key, change, answer](const error& e) mutable {
+    auto done = e ? expected<T>{e} : change();
+    leave_copies(key);
+    if (done) {
+      answer.deliver(std::move(*done));
+      return;
+    }
+    report(done.error());
+    answer.deliver(done.error());
+  });
+  return answer;
+}
+
+void shard_state::mirror(const object_key& key) {
+  if (view_ && key.bucket->copies > 1 && (*view_)->mirror)
+    self_->send((*view_)->mirror, mirror_object{key});
+}
+
+expected<marked> shard_state::mark(const mark_copied& req) {
+  auto& key = req.key;
+  if (auto mine = owned(key); !mine)
+    return mine.error();
+  if (uncopied_.count(uname_of(key.bucket->ref.bck, key.name)))
+    return fail(errc::busy, cname_of(key) + " is being changed");
+  auto known = current(key);
+  if (!known)
+    return known.error();
+  if (!*known)
+    return not_found(key);
+  auto before = (*known)->copies > 0;
+  if (!before) {
+    auto next = **known;
+    next.copies = 1;
+    if (auto ok = replace_attrs(key, next, key.bucket->durability); !ok)
+      return ok.error();
+  }
+  auto object = open({key, false, true});
+  if (!object)
+    return object.error();
+  return marked{std::move(*object), before};
+}
+
+expected<ack> shard_state::note(const note_copies& req) {
+  auto& key = req.key;
+  if (auto ok = placed(key); !ok)
+    return ok.error();
+  if (req.object->over())
+    return fail(errc::conflict, cname_of(key) + " has changed meanwhile");
+  auto known = current(key);
+  if (!known)
+    return known.error();
+  if (!*known)
+    return not_found(key);
+  auto next = **known;
+  next.copies = req.copies;
+  // If this is lost, there may be copies, as before.
+  auto ok = replace_attrs(key, next,
+                          req.copies == 0 ? key.bucket->durability
+                                          : storage::durability::none);
+  if (!ok)
+    return ok.error();
+  return ack{};
+}
+
+expected<lease_ptr> shard_state::open_the_copy(const open_copy& req) {
+  auto object
+    = mp().open_object(storage::copies_of(req.key.bucket->ref), req.key.name);
+  if (!object)
+    return object.error();
+  auto result = std::make_shared<lease>();
+  result->object = std::move(*object);
+  result->closed = mp().closed();
+  return result;
+}
+
+expected<put_begun> shard_state::begin_the_copy(const begin_copy& req) {
+  auto& attrs = req.of->object->attrs;
+  auto writer = mp().begin(storage::copies_of(req.key.bucket->ref),
+                           attrs.cksum.type, attrs.size_bytes, false);
+  if (!writer)
+    return writer.error();
+  return put_begun{std::move(*writer), nullptr};
+}
+
+expected<ack> shard_state::store_the_copy(const store_copy& req) {
+  auto& attrs = req.writer->attrs();
+  if (auto ok = req.writer->seal(); !ok)
+    return ok.error();
+  auto& of = req.of->object->attrs;
+  if (attrs.cksum != of.cksum || attrs.size_bytes != of.size_bytes)
+    return fail(errc::corrupted, "the copy of " + cname_of(req.key)
+                                   + " differs from its object");
+  attrs = of;
+  attrs.copies = 0;
+  if (req.of->over())
+    return fail(errc::conflict, cname_of(req.key) + " has changed meanwhile");
+  storage::commit_item item{storage::copies_of(req.key.bucket->ref),
+                            req.key.name, req.writer,
+                            req.key.bucket->durability, true};
+  auto done = mp().commit({&item, 1});
+  if (!done[0])
+    return done[0].error();
+  return ack{};
+}
+
+expected<ack> shard_state::drop_the_copy(const drop_copy& req) {
+  auto gone = mp().remove(storage::copies_of(req.key.bucket->ref), req.key.name,
+                          req.key.bucket->durability);
+  if (!gone && gone.error() != errc::object_not_found)
+    return gone.error();
+  return ack{};
+}
+
+bool shard_state::restorable(const object_key& key, const error& e) {
+  return (e == errc::corrupted || e == errc::object_not_found) && view_
+         && key.bucket->copies > 1 && (*view_)->mirror;
+}
+
+template <class T, class F>
+caf::result<T>
+shard_state::restore(const object_key& key, const error& why, F again) {
+  auto answer = self_->make_response_promise<T>();
+  auto end = [this, again, answer](const error&) mutable {
+    auto result = again();
+    if (result) {
+      answer.deliver(std::move(*result));
+      return;
+    }
+    report(result.error());
+    answer.deliver(result.error());
+  };
+  ask<ack>(
+    self_, (*view_)->mirror, restore_timeout,
+    restore_object{key, why == errc::corrupted},
+    [end](ack) mutable { end({}); }, end);
+  return answer;
+}
+
+caf::result<lease_ptr> shard_state::open_or_restore(const open_object& req) {
+  auto opened = open(req);
+  if (opened)
+    return std::move(*opened);
+  if (!req.anywhere && restorable(req.key, opened.error()))
+    return restore<lease_ptr>(req.key, opened.error(),
+                              [this, req] { return open(req); });
+  report(opened.error());
+  return opened.error();
+}
+
+caf::result<lom_ptr> shard_state::head_or_restore(const head_object& req) {
+  auto attrs = head(req);
+  if (attrs)
+    return std::move(*attrs);
+  if (restorable(req.key, attrs.error()))
+    return restore<lom_ptr>(req.key, attrs.error(),
+                            [this, req] { return head(req); });
+  report(attrs.error());
+  return attrs.error();
 }
 
 // -- appending
@@ -782,17 +1100,23 @@ shard(shard_impl::stateful_pointer<shard_state> self, shard_config config) {
   auto& st = self->state;
   st.init(self, config);
   return {
-    [&st](const open_object& x) { return to_result(st, st.open(x)); },
-    [&st](const head_object& x) { return to_result(st, st.head(x)); },
+    [&st](const open_object& x) { return st.open_or_restore(x); },
+    [&st](const head_object& x) { return st.head_or_restore(x); },
     [&st](const put_object& x) { return st.put(x); },
     [&st](const begin_put& x) { return to_result(st, st.begin(x)); },
     [&st](const commit_put& x) { return st.commit(x); },
-    [&st](const delete_object& x) { return to_result(st, st.remove(x)); },
-    [&st](const set_custom& x) { return to_result(st, st.change(x)); },
+    [&st](const delete_object& x) { return st.remove(x); },
+    [&st](const set_custom& x) { return st.change(x); },
     [&st](const begin_append& x) { return to_result(st, st.append(x)); },
     [&st](const end_append& x) { st.append_done(x); },
     [&st](const flush_append& x) { return st.append_flush(x); },
     [&st](const verdict& x) { st.judge(x); },
+    [&st](const mark_copied& x) { return to_result(st, st.mark(x)); },
+    [&st](const note_copies& x) { return to_result(st, st.note(x)); },
+    [&st](const open_copy& x) { return to_result(st, st.open_the_copy(x)); },
+    [&st](const begin_copy& x) { return to_result(st, st.begin_the_copy(x)); },
+    [&st](const store_copy& x) { return to_result(st, st.store_the_copy(x)); },
+    [&st](const drop_copy& x) { return to_result(st, st.drop_the_copy(x)); },
     [&st](atom::tick) {
       st.tick();
       return ack{};

@@ -23,6 +23,13 @@
 // us for later (actors/rebalance) has all that we may have acknowledged. That
 // an object is not there is told only while it is ours, too. The same holds for
 // mountpaths: only what the view places on this one is changed here.
+//
+// Copies. Mirroring (actors/mirror) keeps copies of an object on other
+// mountpaths, by the shards there. That there may be some is on disk before the
+// first is made; before the object changes in any way, all are removed, and the
+// lease from which more could be made is revoked. So a copy is never older than
+// its object, and where a copy is left, the object it was made of was not
+// deleted.
 #pragma once
 
 #include "actors/base/board.hpp"
@@ -114,6 +121,9 @@ struct write_options {
   std::vector<std::string> if_match;
   /// Only where there is no object with one of these; "*": none at all.
   std::vector<std::string> if_none_match;
+  /// The content is that of a copy of the object, which was lost or is damaged:
+  /// replaces the same version, too, and the copies stay.
+  bool restores = false;
 };
 
 /// Writes a whole object whose bytes are here.
@@ -190,6 +200,42 @@ struct flush_append {
   std::optional<storage::cksum> expected;
 };
 
+// -- copies
+
+/// Copies of the object are to be made: there may be some from now on.
+struct mark_copied {
+  object_key key;
+};
+
+struct marked {
+  lease_ptr object;    ///< over before the object changes
+  bool before = false; ///< it was marked already
+};
+
+/// So many there are now, the object included; 0: none are left.
+struct note_copies {
+  object_key key;
+  lease_ptr object; ///< of which they are
+  uint8_t copies = 0;
+};
+
+/// To the mountpath of the copy.
+struct open_copy {
+  object_key key;
+};
+struct begin_copy {
+  object_key key;
+  lease_ptr of;
+};
+struct store_copy {
+  object_key key;
+  lease_ptr of;
+  storage::writer_ptr writer;
+};
+struct drop_copy {
+  object_key key;
+};
+
 /// A reader's verdict on an unverified lease.
 struct verdict {
   object_key key;
@@ -224,6 +270,16 @@ using shard_actor = caf::typed_actor<
   // too_many_requests at max_open_appends.
   caf::replies_to<begin_append>::with<append_begun>, caf::reacts_to<end_append>,
   caf::replies_to<flush_append>::with<lom_ptr>, caf::reacts_to<verdict>,
+  // errc::busy: the object is being changed.
+  caf::replies_to<mark_copied>::with<marked>,
+  caf::replies_to<note_copies>::with<ack>,
+  // errc::object_not_found, corrupted.
+  caf::replies_to<open_copy>::with<lease_ptr>,
+  caf::replies_to<begin_copy>::with<put_begun>,
+  // errc::conflict: the object has changed meanwhile.
+  caf::replies_to<store_copy>::with<ack>,
+  // What is not there is no error.
+  caf::replies_to<drop_copy>::with<ack>,
   // Flushes access times and drops idle appends; the answer tells it is done.
   caf::replies_to<atom::tick>::with<ack>>;
 
@@ -266,3 +322,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::append_begun)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::end_append)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::flush_append)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::verdict)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::mark_copied)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::marked)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::note_copies)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::open_copy)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::begin_copy)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::store_copy)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::drop_copy)

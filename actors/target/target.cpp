@@ -93,6 +93,9 @@ struct target_state {
     applied_at = how.state->at;
     configure(*how.state->config);
     view.node_id = config.node_id;
+    view.mirror = spawn_mirror(
+      self->system(), {config.env, caf::actor_cast<caf::weak_actor_ptr>(self),
+                       config.buckets, shown});
     auto all = with_arguments(config.known, config.mountpaths, config.labels);
     if (!all)
       return all.error();
@@ -157,6 +160,7 @@ struct target_state {
     auto n = std::max<size_t>(x.mountpaths.size(), 1);
     c.cached_leases = std::max<size_t>(config.cached_leases / n, 1);
     auto actor = spawn_mountpath(self->system(), c);
+    auto fresh = !before || !in_use(*before);
     auto failed = [this, &x, path, end, actor](const error& e) {
       self->send_exit(actor, caf::exit_reason::user_shutdown);
       auto last = std::count_if(x.mountpaths.begin(), x.mountpaths.end(),
@@ -182,9 +186,11 @@ struct target_state {
     };
     ask<mountpath_ptr>(
       self, actor, mountpath_timeout, atom::start_v,
-      [this, &x, path, actor, end, failed](mountpath_ptr& handles) {
+      [this, &x, path, actor, end, failed, fresh](mountpath_ptr& handles) {
+        auto buckets = buckets_now();
+        buckets.forget_copies = fresh;
         ask<ack>(
-          self, actor, reconcile_timeout, buckets_now(),
+          self, actor, reconcile_timeout, buckets,
           [this, &x, path, actor, handles, end](ack) {
             disks[path] = {actor, handles};
             open_next(x, end);
@@ -224,6 +230,7 @@ struct target_state {
     shown->show(std::make_shared<const target_view>(view));
     for (auto& x : watchers)
       self->send(x, atom::next_v);
+    self->send(view.mirror, atom::next_v);
   }
 
   /// Has the second copy of the node's metadata kept on a mountpath of `x`:
@@ -396,6 +403,13 @@ struct target_state {
                std::function<void(const expected<mountpath_changed>&)> told) {
     changing = true;
     auto goal = std::make_shared<volume>(std::move(to));
+    // Copies take the place of objects that are left behind.
+    auto left = std::count_if(goal->mountpaths.begin(), goal->mountpaths.end(),
+                              [](auto& m) { return m.left_behind; });
+    auto left_now = std::count_if(vol.mountpaths.begin(), vol.mountpaths.end(),
+                                  [](auto& m) { return m.left_behind; });
+    if (left > left_now && mirrored())
+      goal->settled = false;
     auto end = [this, goal, told](const error& e) {
       changing = false;
       if (e) {
@@ -421,6 +435,12 @@ struct target_state {
       else
         save(*goal, end);
     });
+  }
+
+  bool mirrored() const {
+    auto& all = newest()->buckets;
+    return std::any_of(all.begin(), all.end(),
+                       [](auto& b) { return b.second->copies > 1; });
   }
 
   std::string described() const {
@@ -458,12 +478,20 @@ struct target_state {
       return fail(errc::not_ready,
                   "epoch " + std::to_string(req.epoch) + " is over: try again");
     auto there = newest()->buckets.count(req.bucket.bck) > 0;
-    if (there != (req.what == begin_txn::op::destroy))
+    if (there == (req.what == begin_txn::op::create))
       return fail(errc::conflict, cname_of(req.bucket.bck)
                                     + (there ? " is" : " is not") + " on "
                                     + config.node_id + " yet: try again");
     if (!started)
       return fail(errc::not_ready, config.node_id + " has not started yet");
+    if (req.copies > view.mountpaths.size())
+      return fail(errc::invalid_argument,
+                  std::to_string(req.copies)
+                    + " copies are too many: " + config.node_id + " has "
+                    + std::to_string(view.mountpaths.size())
+                    + " mountpaths, and keeps one copy on each at most");
+    if (req.what == begin_txn::op::change)
+      return ack{};
     auto answer = self->make_response_promise<ack>();
     gather(self, mountpaths(), mountpath_timeout, probe_mountpath{}, answer);
     return answer;
@@ -646,6 +674,8 @@ struct target_state {
     disks.clear();
     listers.clear();
     shown->show(std::make_shared<const target_view>());
+    if (view.mirror)
+      self->send_exit(view.mirror, caf::exit_reason::user_shutdown);
     view = {};
     return answer;
   }
@@ -703,6 +733,32 @@ std::vector<located> target_view::elsewhere(const object_key& key) const {
     for (size_t i = 0; i < all->size(); ++i)
       if (all == &leaving || static_cast<int>(i) != home)
         out.push_back({key, (*all)[i], (*all)[i]->shard_of(digest)});
+  return out;
+}
+
+std::vector<located> target_view::everywhere(const object_key& key) const {
+  std::vector<located> out;
+  auto digest = digest_of(key);
+  for (auto* all : {&mountpaths, &leaving})
+    for (auto& mp : *all)
+      out.push_back({key, mp, mp->shard_of(digest)});
+  return out;
+}
+
+std::vector<located>
+target_view::copies_at(const object_key& key, unsigned copies) const {
+  std::vector<located> out;
+  auto digest = digest_of(key);
+  auto left = mountpaths;
+  auto weights = digests;
+  for (unsigned n = 0; n < copies && !left.empty(); ++n) {
+    auto i = hrw_pick(weights, digest);
+    if (n > 0)
+      out.push_back({key, left[static_cast<size_t>(i)],
+                     left[static_cast<size_t>(i)]->shard_of(digest)});
+    left.erase(left.begin() + i);
+    weights.erase(weights.begin() + i);
+  }
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include "actors/meta/metasync.hpp"
 #include "actors/meta/vault.hpp"
 #include "actors/meta/volume.hpp"
+#include "actors/mirror/mirror.hpp"
 #include "actors/target/lister.hpp"
 #include "actors/target/mountpath_actor.hpp"
 
@@ -40,12 +41,18 @@ struct target_view {
   std::vector<uint64_t> digests;         ///< of the same, for HRW
   std::vector<mountpath_ptr> leaving;    ///< objects move away from these
   std::string resilver_id;               ///< of the job that settles the volume
+  mirror_actor mirror;                   ///< null before the start
 
   /// The mountpath and shard of an object of this node; errc::not_ready when it
   /// has no mountpath.
   expected<located> locate(object_key key) const;
   /// Where else it may be while the volume is not settled.
   std::vector<located> elsewhere(const object_key& key) const;
+  /// All that may have something of it: every mountpath in use.
+  std::vector<located> everywhere(const object_key& key) const;
+  /// Where its copies are to be, `copies` with the object itself: on the
+  /// mountpaths that are next to its own in HRW order, as far as there are.
+  std::vector<located> copies_at(const object_key& key, unsigned copies) const;
   /// Whether it is placed on that mountpath.
   bool places(const storage::mountpath& mp, const object_key& key) const;
   /// The disabled mountpath on which it may have been left; null: none.
@@ -89,10 +96,11 @@ struct watch_mountpaths {
 
 /// Phase one of a bucket transaction: can you? Changes nothing.
 struct begin_txn {
-  enum class op : uint8_t { create, destroy };
+  enum class op : uint8_t { create, destroy, change };
   uint64_t epoch = 0; ///< of the asking primary
   op what = op::create;
   storage::bucket_ref bucket;
+  uint8_t copies = 1; ///< that it will keep of each object
 };
 
 /// Phase two: the state of that stamp is committed; asks to be told when it is
@@ -125,7 +133,7 @@ typename Inspector::result_type inspect(Inspector& f, mountpath_changed& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, begin_txn& x) {
-  return f(x.epoch, x.what, x.bucket.bck, x.bucket.bid);
+  return f(x.epoch, x.what, x.bucket.bck, x.bucket.bid, x.copies);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, carry_out& x) {
@@ -139,8 +147,9 @@ typename Inspector::result_type inspect(Inspector& f, carry_out& x) {
 using target_actor = caf::typed_actor<
   // errc::integrity when a mountpath belongs to another node, io_error.
   caf::replies_to<start_target>::with<ack>,
-  // errc::conflict when the bucket is (not) there already; not_ready when the
-  // primary is not the one of the highest epoch known here.
+  // errc::conflict when the bucket is (not) there already; invalid_argument:
+  // there are fewer mountpaths than copies; not_ready when the primary is not
+  // the one of the highest epoch known here.
   caf::replies_to<begin_txn>::with<ack>,
   // Returns when buckets of that state or a later one are as they should be;
   // io_error.

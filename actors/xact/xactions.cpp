@@ -3,6 +3,7 @@
 #include "actors/xact/cleanup.hpp"
 #include "actors/xact/copy_objects.hpp"
 #include "actors/xact/delete_objects.hpp"
+#include "actors/xact/make_copies.hpp"
 #include "storage/base/log.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -101,6 +102,8 @@ struct xactions_state {
       return spawn_cleanup(self->system(), order);
     if (kind == "delete-listrange")
       return spawn_delete_objects(self->system(), order);
+    if (kind == "make-n-copies")
+      return spawn_make_copies(self->system(), order);
     if (kind == "copy-bck" || kind == "copy-listrange")
       return spawn_copy_objects(self->system(), order);
     return fail(errc::unsupported,
@@ -124,7 +127,8 @@ struct xactions_state {
                                               + "\" is another one here: try"
                                                 " again");
     }
-    if (req.what.names.empty() && req.what.name_template.empty()
+    auto whole = req.what.names.empty() && req.what.name_template.empty();
+    if (whole && req.kind != "make-n-copies"
         && moving(*config.sync->read()->state->map))
       return fail(errc::busy, "objects are being moved between targets"
                               " (rebalance): begin when that has ended");

@@ -81,7 +81,7 @@ task<> set_props(edge& e, call& c, const action_msg& msg, bck b) {
     = co_await e.actors().ask(e.node().proxy, proxy_timeout, std::move(req));
   if (!done)
     co_return co_await e.reply_error(c.x, done.error());
-  co_await reply_ok(c);
+  co_await apply_props(e, c, std::move(*known));
 }
 
 // -- list buckets
@@ -294,9 +294,9 @@ task<> get(edge& e, call& c) {
 
 /// Actions of bucket jobs that AIStore has and this version has not.
 bool known_job(std::string_view action) {
-  for (auto x : {"move-bck", "etl-bck", "make-n-copies", "ec-encode", "rechunk",
-                 "index-shard", "etl-listrange", "archive", "create-inventory",
-                 "destroy-inventory"})
+  for (auto x :
+       {"move-bck", "etl-bck", "ec-encode", "rechunk", "index-shard",
+        "etl-listrange", "archive", "create-inventory", "destroy-inventory"})
     if (x == action)
       return true;
   return false;
@@ -332,6 +332,13 @@ task<> change(edge& e, call& c) {
     if (!known)
       co_return co_await e.reply_error(c.x, known.error());
     co_return co_await copy_objects(e, c, std::move(*known), std::move(*msg));
+  }
+  if (m == "POST" && action == "make-n-copies") {
+    auto known = e.existing(*b, access::patch);
+    if (!known)
+      co_return co_await e.reply_error(c.x, known.error());
+    co_return co_await make_copies(e, c, std::move(*known),
+                                   std::move(msg->value));
   }
   if (m == "PATCH" && (action == "set-bprops" || action == "reset-bprops"))
     co_return co_await set_props(e, c, *msg, std::move(*b));

@@ -393,6 +393,8 @@ task<> delete_objects(edge& e, call& c, bucket_ptr b, json::value value) {
 
 namespace {
 
+constexpr int64_t max_copies = 32;
+
 /// What clients ask: TCBMsg, or TCOMsg with a selection.
 struct copy_request {
   bck to;
@@ -552,6 +554,51 @@ task<> copy_objects(edge& e, call& c, bucket_ptr b, action_msg msg) {
   if (!started)
     co_return co_await e.reply_error(c.x, started.error());
   co_await e.reply_text(c.x, std::move(order.id));
+}
+
+// -- mirroring
+
+task<> apply_props(edge& e, call& c, bucket_ptr before) {
+  auto now = e.buckets().find(before->ref.bck);
+  if (!now || (*now)->ref.bid != before->ref.bid
+      || (*now)->copies == before->copies)
+    co_return co_await reply_empty(c);
+  start_xact order;
+  order.id = make_id(e.env());
+  order.kind = "make-n-copies";
+  order.bucket = before->ref.bck;
+  order.bid = before->ref.bid;
+  auto started = co_await start_parts(e, order);
+  if (!started) {
+    auto why = with_context(started.error(),
+                            "the properties are changed, but not all targets"
+                            " have begun to apply them to the objects there"
+                            " are: ask for make-n-copies");
+    co_return co_await e.reply_error(c.x, why);
+  }
+  co_await e.reply_text(c.x, std::move(order.id));
+}
+
+task<> make_copies(edge& e, call& c, bucket_ptr b, json::value value) {
+  auto n = value.is_int64() ? value.get_int64() : 0;
+  if (n < 1 || n > max_copies) {
+    auto why = fail(errc::invalid_argument,
+                    "the value must be the number of copies, 1 to "
+                      + std::to_string(max_copies) + " (1: no mirroring)");
+    co_return co_await e.reply_error(c.x, why);
+  }
+  json::object mirror{{"enabled", n > 1}};
+  if (n > 1)
+    mirror["copies"] = n;
+  set_bucket_props req{b->ref.bck, to_text(json::object{{"mirror", mirror}})};
+  auto done
+    = co_await e.actors().ask(e.node().proxy, change_timeout, std::move(req));
+  if (!done)
+    co_return co_await e.reply_error(c.x, done.error());
+  // Asked for, it runs, whether there is something to change or not.
+  auto other = std::make_shared<bucket>(*b);
+  other->copies = 0;
+  co_await apply_props(e, c, std::move(other));
 }
 
 task<> query_jobs(edge& e, call& c, std::string_view what) {

@@ -12,6 +12,14 @@ task<> delete_objects(edge& e, call& c, bucket_ptr b, json::value value);
 /// POST /v1/buckets/<bucket> with "copy-bck" or "copy-listrange".
 task<> copy_objects(edge& e, call& c, bucket_ptr b, action_msg msg);
 
+/// POST /v1/buckets/<bucket> with "make-n-copies".
+task<> make_copies(edge& e, call& c, bucket_ptr b, json::value value);
+
+/// PATCH /v1/buckets/<bucket>: answers after its properties were changed; where
+/// that is work for the objects that are there, with the id of the job that
+/// does it. @param before  the bucket as it was
+task<> apply_props(edge& e, call& c, bucket_ptr before);
+
 /// GET /v1/cluster?what=status|status_all|qryxstats|running_all
 task<> query_jobs(edge& e, call& c, std::string_view what);
 

@@ -91,7 +91,7 @@ struct entry_fields {
     if (p.custom)
       custom = custom_text(x.attrs.custom);
     if (p.copies)
-      copies = 1;
+      copies = std::max<uint64_t>(x.attrs.copies, 1);
     if (auto i = static_cast<size_t>(x.mountpath);
         p.location && i < where.size())
       location = where[i];

@@ -178,6 +178,17 @@ task<> get(edge& e, call& c) {
 // -- HEAD
 // -------------------------------------------------------------------------
 
+/// How many copies there are, and the mountpaths they are on.
+void add_copies(edge& e, header_list& out, const located& at,
+                const storage::lom& x, bool brackets) {
+  auto paths = at.mpath->disk->root();
+  auto copies = std::max<unsigned>(x.copies, 1);
+  for (auto& copy : e.target()->copies_at(at.key, copies))
+    paths += (brackets ? ", " : ",") + copy.mpath->disk->root();
+  out.emplace_back("Ais-Mirror-Copies", std::to_string(copies));
+  out.emplace_back("Ais-Mirror-Paths", brackets ? '[' + paths + ']' : paths);
+}
+
 /// Adds what HEAD v2 was asked for. @returns false for an unknown property.
 bool add_prop(edge& e, header_list& out, std::string_view prop,
               const located& at, const storage::lom& x) {
@@ -204,8 +215,7 @@ bool add_prop(edge& e, header_list& out, std::string_view prop,
   } else if (prop == "location") {
     out.emplace_back("Ais-Location", location_of(e, at));
   } else if (prop == "copies") {
-    out.emplace_back("Ais-Mirror-Copies", "1");
-    out.emplace_back("Ais-Mirror-Paths", at.mpath->disk->root());
+    add_copies(e, out, at, x, false);
   } else {
     return false;
   }
@@ -237,8 +247,7 @@ header_list head_v1(edge& e, const located& at, const storage::lom& x) {
   out.emplace_back("Ais-Bucket-Provider",
                    to_string(at.key.bucket->ref.bck.provider));
   out.emplace_back("Ais-Location", location_of(e, at));
-  out.emplace_back("Ais-Mirror-Copies", "1");
-  out.emplace_back("Ais-Mirror-Paths", '[' + at.mpath->disk->root() + ']');
+  add_copies(e, out, at, x, true);
   out.emplace_back("Ais-Present", "true");
   return out;
 }

@@ -159,7 +159,7 @@ TEST_CASE_METHOD(fixture, "shard: corrupted content is never served",
                  "[actors][shard]") {
   REQUIRE(put("x", "precious"));
   REQUIRE(put("big", std::string(verify_on_open_bytes + 5, 'b')));
-  auto path = mpath->plain_path(b->ref.bck, "x");
+  auto path = mpath->plain_path(b->ref, "x");
 
   SECTION("what we wrote ourselves is not read again") {
     auto opens = 0;
@@ -203,7 +203,7 @@ TEST_CASE_METHOD(fixture, "shard: corrupted content is never served",
     auto other = spawn_shard(sys, c);
     for (auto flip : {false, true}) {
       if (flip)
-        REQUIRE(disk.flip_bit(mpath->plain_path(b->ref.bck, "big"),
+        REQUIRE(disk.flip_bit(mpath->plain_path(b->ref, "big"),
                               verify_on_open_bytes + 1, 0));
       auto l = ask<lease_ptr>(other, open_object{key("big")});
       REQUIRE(l);
@@ -299,7 +299,7 @@ TEST_CASE_METHOD(fixture, "shard: access times reach the disk lazily",
   auto seen = now_ns;
   (*l)->atime_ns = seen;
   REQUIRE(ask<ack>(shard, atom::tick_v));
-  CHECK(disk.stat(mpath->plain_path(b->ref.bck, "x"))->atime_ns == seen);
+  CHECK(disk.stat(mpath->plain_path(b->ref, "x"))->atime_ns == seen);
   INFO("and what was verified stays verified");
   auto again = ask<lease_ptr>(shard, open_object{key("x")});
   REQUIRE(again);

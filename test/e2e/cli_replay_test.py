@@ -219,7 +219,6 @@ def test_access_is_enforced(node, bucket):
     [
         ("post", "move-bck", 501),
         ("post", "etl-bck", 501),
-        ("post", "make-n-copies", 501),
         ("put", "archive", 501),
         ("delete", "evict-remote-bck", 400),
         ("post", "prefetch-listrange", 400),

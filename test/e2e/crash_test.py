@@ -14,8 +14,8 @@ POINTS = sorted(
         point
         for path in SOURCES
         for point in re.findall(r'AIS_CRASH_POINT\("([\w.]+)"\)', path.read_text())
-        # Of moves: move_test, rebalance_test, mountpath_test.
-        if not point.startswith(("stream.", "rebalance.", "resilver."))
+        # Of moves and copies: move_test, rebalance_test, mountpath_test, mirror_test.
+        if not point.startswith(("stream.", "rebalance.", "resilver.", "mirror."))
     }
 )
 

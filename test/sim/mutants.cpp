@@ -46,6 +46,8 @@ constexpr auto table = std::to_array<mutant_info>({
   {"written-anywhere", "only the owner changes an object"},
   {"mountpaths-unasked", "other mountpaths are asked before one serves"},
   {"left-behind-denied", "what a disabled mountpath may have is not denied"},
+  {"copies-kept", "copies go before their object changes"},
+  {"copies-come-back", "a mountpath that was out brings no copies back"},
   {"corrupt-served", "what is served has the stored checksum"},
   {"bucket-no-sync", "a bucket's directories are synced"},
   {"incarnations-mixed", "objects of a destroyed bucket stay gone"},

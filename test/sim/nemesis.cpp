@@ -254,9 +254,18 @@ void nemesis::sicken(node_t id, nanos later) {
   ++counts[full ? "full disk" : "disk errors"];
   w_.trace("sick disk " + std::to_string(id));
   auto rate = w_.chance(0.3) ? 1.0 : 0.05;
+  // The whole machine, or one disk of it.
+  std::string where;
+  if (c_.options(id).mountpaths > 1 && w_.chance(0.5)) {
+    auto last = static_cast<int64_t>(c_.options(id).mountpaths);
+    where = "/root/mp" + std::to_string(w_.pick(1, last)) + '/';
+    ++counts["one disk"];
+  }
   c_.disk(id).fault
-    = [this, full, rate](storage::disk_op op,
-                         const std::string&) -> std::optional<errc> {
+    = [this, full, rate, where](
+        storage::disk_op op, const std::string& path) -> std::optional<errc> {
+    if (path.compare(0, where.size(), where) != 0)
+      return std::nullopt;
     auto writes = op == storage::disk_op::write
                   || op == storage::disk_op::create
                   || op == storage::disk_op::mkdir;
@@ -282,10 +291,12 @@ void nemesis::damage(node_t id) {
       files.push_back(dirs[weak - 1] + "/.ais." + kind);
   } else {
     for (size_t i = 0; i < c_.options(id).mountpaths; ++i) {
-      auto dir = "/root/mp" + std::to_string(i + 1) + "/@ais/data/%ob";
-      if (auto found = disk.list(dir))
-        for (auto& x : *found)
-          files.push_back(dir + '/' + x.name);
+      for (auto part : {"/%ob", "/%cp"}) {
+        auto dir = "/root/mp" + std::to_string(i + 1) + "/@ais/data" + part;
+        if (auto found = disk.list(dir))
+          for (auto& x : *found)
+            files.push_back(dir + '/' + x.name);
+      }
     }
   }
   if (files.empty())

@@ -100,12 +100,17 @@ private:
       ++targets;
     for (int64_t i = 0; i < proxies; ++i)
       c_.add({true, w_.chance(0.25), 2, i == 0 || w_.chance(0.9)});
+    mirrored_ = w_.chance(0.4);
     for (int64_t i = 0; i < targets; ++i)
-      c_.add({false, true, static_cast<size_t>(w_.pick(1, 2)), true});
+      c_.add({false, true,
+              static_cast<size_t>(mirrored_ ? w_.pick(2, 3) : w_.pick(1, 2)),
+              true});
     if (!run_until(start_limit, [&] { return c_.healthy(); }))
       return fail_with("the cluster did not start");
-    auto made = c_.ask_now<ack>(0, c_.handles(0).proxy,
-                                create_bucket{named("data"), ""});
+    auto made = c_.ask_now<ack>(
+      0, c_.handles(0).proxy,
+      create_bucket{named("data"),
+                    mirrored_ ? R"({"mirror":{"enabled":true}})" : ""});
     if (!made)
       fail_with("the first bucket: " + message_of(made.error()));
   }
@@ -927,6 +932,7 @@ private:
   size_t open_ = 0;
   int last_value_ = 0;
   size_t knob_turns_ = 0;
+  bool mirrored_ = false; ///< the bucket "data"
   bool peaceful_ = false;
   bool mending_ = false;
   std::set<std::pair<node_t, uint64_t>> mended_; ///< by version of the volume

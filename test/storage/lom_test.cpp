@@ -102,11 +102,13 @@ TEST_CASE("lom: generation and volume are kept", "[storage][lom]") {
   auto x = sample();
   x.generation = 0x1'0000'0007;
   x.volume = 0x2'0000'0001;
+  x.copies = 3;
   auto raw = encode_lom(x, {});
   REQUIRE(raw);
   auto back = decode_lom(*raw);
   REQUIRE(back);
   CHECK(back->attrs.generation == x.generation);
+  CHECK(back->attrs.copies == x.copies);
   CHECK(back->attrs.volume == x.volume);
   // Written by a version that knew of none.
   x.volume = 0;

@@ -1,5 +1,6 @@
 #include "storage/mountpath.hpp"
 
+#include "storage/walk.hpp"
 #include "test/storage/both_disks.hpp"
 
 #include <catch2/catch.hpp>
@@ -76,7 +77,7 @@ TEST_CASE("mountpath: put, overwrite, remove", "[storage][mountpath]") {
     CHECK(mp->remove(the_bucket, "a/b/c", durability::sync).error()
           == errc::object_not_found);
     INFO("no empty directories stay behind");
-    CHECK(d.list(mp->objects_dir(the_bucket.bck))->empty());
+    CHECK(d.list(mp->objects_dir(the_bucket))->empty());
     CHECK(d.list(mp->bucket_dir(the_bucket.bck) + "/%wk")->empty());
   });
 }
@@ -101,7 +102,7 @@ TEST_CASE("mountpath: removing the last objects of a directory at once",
       });
     for (auto& t : threads)
       t.join();
-    CHECK(posix_disk().list(mp->objects_dir(the_bucket.bck))->empty());
+    CHECK(posix_disk().list(mp->objects_dir(the_bucket))->empty());
   }
   CHECK(refused == 0);
 }
@@ -181,7 +182,7 @@ TEST_CASE("mountpath: names of every kind stand side by side",
       CHECK(mp->remove(the_bucket, n, durability::none));
       CHECK(get(*mp, n) == "object_not_found");
     }
-    CHECK(d.list(mp->objects_dir(the_bucket.bck))->empty());
+    CHECK(d.list(mp->objects_dir(the_bucket))->empty());
   });
 }
 
@@ -196,7 +197,7 @@ TEST_CASE("mountpath: objects of another incarnation do not exist",
 
     SECTION("re-creating the bucket puts the old one into the trash") {
       REQUIRE(mp->create_bucket(next));
-      CHECK(d.list(mp->objects_dir(next.bck))->empty());
+      CHECK(d.list(mp->objects_dir(next))->empty());
       CHECK_FALSE(*mp->empty_trash(100));
       CHECK(d.list(mp->root() + "/.$deleted")->empty());
     }
@@ -309,11 +310,11 @@ TEST_CASE("mountpath: a torn file does not exist", "[storage][mountpath]") {
     auto mp = open(d, root);
     REQUIRE(mp->create_bucket(the_bucket));
     REQUIRE(put(*mp, "x", "0123456789"));
-    auto f = d.open_append(mp->plain_path(the_bucket.bck, "x"));
+    auto f = d.open_append(mp->plain_path(the_bucket, "x"));
     REQUIRE(f);
     REQUIRE((*f)->append(raw("tail")));
     CHECK(get(*mp, "x") == "object_not_found");
-    auto stray = d.create(mp->objects_dir(the_bucket.bck) + "/stray");
+    auto stray = d.create(mp->objects_dir(the_bucket) + "/stray");
     CHECK(get(*mp, "stray") == "object_not_found");
   });
 }
@@ -521,4 +522,46 @@ TEST_CASE("mountpath: a full disk takes no new content", "[storage]") {
   CHECK_FALSE(mp->space().full());
   CHECK_FALSE(mp->space().low());
   CHECK(put(*mp, "d", "again"));
+}
+
+TEST_CASE("mountpath: copies are beside the objects, and can be forgotten",
+          "[storage][mountpath]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    auto mp = open(d, root);
+    REQUIRE(mp->create_bucket(the_bucket));
+    auto copies = copies_of(the_bucket);
+    REQUIRE(put(*mp, "a/b", "object"));
+    for (auto name : {"a/b", "a", "other"}) {
+      auto item = prepare(*mp, name, "copy");
+      item.bucket = copies;
+      REQUIRE(mp->commit({&item, 1})[0]);
+    }
+    CHECK(get(*mp, "a/b") == "object");
+    CHECK(mp->load(the_bucket, "a").error() == errc::object_not_found);
+    CHECK(mp->load(copies, "a")->size_bytes == 4);
+    CHECK(mp->load(copies, "a/b")->size_bytes == 4);
+    CHECK(mp->remove(copies, "a", durability::sync));
+    CHECK(mp->load(copies, "a").error() == errc::object_not_found);
+    CHECK(mp->load(copies, "a/b"));
+
+    walk_options options;
+    options.with_copies = true;
+    walker both({mp.get()}, the_bucket, options);
+    auto first = both.next();
+    REQUIRE((first && *first));
+    CHECK((*first)->name == "a/b");
+    CHECK((*first)->attrs.size_bytes == 6);
+    auto second = both.next();
+    REQUIRE((second && *second));
+    CHECK((*second)->name == "other");
+    CHECK_FALSE(*both.next());
+
+    REQUIRE(mp->forget_copies(the_bucket));
+    CHECK(mp->load(copies, "a/b").error() == errc::object_not_found);
+    CHECK(get(*mp, "a/b") == "object");
+    REQUIRE(mp->forget_copies(the_bucket));
+    auto item = prepare(*mp, "again", "copy");
+    item.bucket = copies;
+    CHECK(mp->commit({&item, 1})[0]);
+  });
 }

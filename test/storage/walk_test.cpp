@@ -133,7 +133,7 @@ TEST_CASE("walk: one level", "[storage][walk]") {
     CHECK(mps.walk(opts) == names{"f/g/"});
 
     SECTION("a directory without objects is not shown") {
-      REQUIRE(make_dirs(d, mps.a->objects_dir(the_bucket.bck) + "/empty/e"));
+      REQUIRE(make_dirs(d, mps.a->objects_dir(the_bucket) + "/empty/e"));
       opts.prefix = "";
       CHECK(mps.walk(opts) == names{"a", "b/", "b_x", "f", "f/", "x/"});
     }
