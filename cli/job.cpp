@@ -180,10 +180,13 @@ private:
   void show(const std::vector<snap>& all) {
     if (all.empty())
       return;
+    auto ours = born_until_ != clock::time_point{};
     born_until_ = {};
     if (!shown_)
       shown_ = std::make_unique<meter>(x_, a_,
                                        verb_of(all.front().text("kind")), 0, 0);
+    if (ours)
+      shown_->set({}); // all that was done was done while we waited
     shown_->set(how_far(all));
   }
 

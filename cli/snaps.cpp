@@ -88,6 +88,8 @@ std::string verb_of(const std::string& kind) {
     return "Deleted";
   if (kind == "make-n-copies")
     return "Mirrored";
+  if (kind == "move-bck")
+    return "Moved";
   return "Done";
 }
 

@@ -24,7 +24,6 @@ using namespace std::chrono_literals;
 constexpr auto pause = 500ms;
 /// A node that takes longer is left out for now.
 constexpr auto patience = 5s;
-constexpr auto map_age = 5s;  ///< then nodes may have come or gone
 constexpr int max_pages = 16; ///< of a node in a row
 
 std::atomic<bool> interrupted = false;
@@ -122,8 +121,6 @@ public:
 
   /// Prints what has ended since the last one. @returns false: it was enough.
   bool round() {
-    if (clock::now() - seen_map_ > map_age)
-      look_at_map();
     ask_all();
     if (interrupted)
       return false;
@@ -142,13 +139,14 @@ public:
     }
     flush_output();
     report_troubles();
+    if (newest_map_ > gate_.map().version)
+      look_at_map();
     return left_ > 0;
   }
 
 private:
   /// Nodes come and go.
   void look_at_map() {
-    seen_map_ = clock::now();
     try {
       gate_.map(true);
     } catch (const failure&) {
@@ -190,6 +188,13 @@ private:
         throw *w.refused;
   }
 
+  void saw_map(uint64_t version) {
+    auto newest = newest_map_.load();
+    while (newest < version
+           && !newest_map_.compare_exchange_weak(newest, version)) {
+    }
+  }
+
   /// In a thread of its own.
   void ask(watched_node& w) {
     w.why.clear();
@@ -204,6 +209,7 @@ private:
           throw failure("it does not answer as AIStore does");
         w.cursor = text_at(*page, "cursor");
         w.lost += number_at(*page, "lost");
+        saw_map(number_at(*page, "smap_version"));
         w.gap |= text_at(*page, "interrupted") == "true";
         for (auto& r : array_at(*page, "requests"))
           if (auto* o = r.if_object())
@@ -278,7 +284,7 @@ private:
   uint64_t left_;                   ///< to be printed
   std::vector<std::string> chosen_; ///< ids; empty: all
   std::vector<watched_node> nodes_;
-  clock::time_point seen_map_;
+  std::atomic<uint64_t> newest_map_ = 0; ///< version that a node knows
   size_t width_ = 4;
 };
 

@@ -125,7 +125,10 @@ expected<json::value> traced(const edge_shared& s, const query& q) {
   auto asked = parse_trace_query(q);
   if (!asked)
     return asked.error();
-  return to_json(s.trace->read(*asked, s.env.steady_ns()));
+  auto out = to_json(s.trace->read(*asked, s.env.steady_ns()));
+  // So that who watches all nodes learns when there are others.
+  out.as_object()["smap_version"] = facts{s}.map().version;
+  return out;
 }
 
 informant_actor
