@@ -3,6 +3,7 @@
 #include "actors/xact/cleanup.hpp"
 #include "actors/xact/copy_objects.hpp"
 #include "actors/xact/delete_objects.hpp"
+#include "actors/xact/lifecycle.hpp"
 #include "storage/base/log.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -101,6 +102,8 @@ struct xactions_state {
       return spawn_delete_objects(self->system(), order);
     if (kind == "copy-bck" || kind == "copy-listrange")
       return spawn_copy_objects(self->system(), order);
+    if (kind == lifecycle_kind)
+      return spawn_lifecycle(self->system(), order);
     return fail(errc::unsupported,
                 '"' + kind.substr(0, 40) + "\" is no job of this version");
   }
