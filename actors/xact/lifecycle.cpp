@@ -45,13 +45,17 @@ public:
   int64_t day() const { return node_.lifecycle_day.count(); }
   const xactions_config& node() const { return node_; }
 
-  const storage::lifecycle_rules& of(const bucket& b) {
-    auto text = rules_text(b);
+  /// As they are now, not as they were; none if the bucket is gone.
+  const storage::lifecycle_rules& of(const storage::bucket_ref& b) {
+    auto known = node_.buckets->read()->find(b.bck);
+    auto there = known && (*known)->ref.bid == b.bid;
+    auto text = there ? rules_text(**known) : std::string{};
     if (text == text_)
       return rules_;
     text_ = text;
-    auto parsed = storage::parse_lifecycle(text);
-    rules_ = parsed ? std::move(*parsed) : storage::lifecycle_rules{};
+    rules_.clear();
+    if (auto parsed = storage::parse_lifecycle(text))
+      rules_ = std::move(*parsed);
     return rules_;
   }
 
@@ -65,7 +69,7 @@ using rule_book_ptr = std::shared_ptr<rule_book>;
 // -- objects
 
 bool due(rule_book& book, const object_key& key, const storage::lom& x) {
-  auto& rules = book.of(*key.bucket);
+  auto& rules = book.of(key.bucket->ref);
   auto end = storage::expiry_of(rules, key.name, x, book.day());
   return end && end->at_ns <= book.now();
 }
@@ -140,8 +144,8 @@ bool upload_due(rule_book& book, const upload_name& up, const bck& uploads,
   auto parent = parent_of(*all, uploads, up);
   if (!parent)
     return false;
-  auto end
-    = storage::upload_expiry_of(book.of(*parent), up.key, begun_ns, book.day());
+  auto end = storage::upload_expiry_of(book.of(parent->ref), up.key, begun_ns,
+                                       book.day());
   return end && end->at_ns <= book.now();
 }
 

@@ -127,8 +127,7 @@ task<> access_keys(edge& e, call& call) {
     auto why = fail(errc::invalid_argument, body.why().message);
     co_return co_await e.reply_error(c.x, why);
   }
-  auto id = percent_decode(
-    path.substr(std::min(path.size(), root.size() + 1)));
+  auto id = percent_decode(path.substr(std::min(path.size(), root.size() + 1)));
   if (!id)
     co_return co_await e.reply_error(c.x, id.error());
   auto single = c.req.method == "PATCH" || c.req.method == "DELETE";

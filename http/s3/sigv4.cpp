@@ -101,8 +101,13 @@ outcome<std::optional<claim>> from_query(const signed_request& x) {
   auto [end, ec] = std::from_chars(
     expires.data(), expires.data() + expires.size(), c.expires_seconds);
   if (ec != std::errc{} || end != expires.data() + expires.size()
-      || c.expires_seconds < 1 || c.expires_seconds > max_expires_seconds)
+      || c.expires_seconds > max_expires_seconds)
     return malformed(c, "X-Amz-Expires must be 1 to 604800 seconds");
+  if (c.expires_seconds < 1)
+    return fault{request_expired,
+                 "the request has expired: X-Amz-Expires must be 1 to 604800"
+                 " seconds",
+                 {}};
   c.payload = x.req.find("x-amz-content-sha256");
   if (c.payload.empty())
     c.payload = x.q.get("X-Amz-Content-Sha256");
