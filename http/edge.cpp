@@ -63,6 +63,12 @@ void edge::tick() {
   shared_->trace->expire(env().steady_ns());
 }
 
+s3::access_rules_ptr edge::s3_rules() {
+  if (auto sync = shared_->boards->sync->read(); sync->state)
+    s3_access_.follow(sync->state->access_keys);
+  return s3_access_.rules();
+}
+
 void edge::stop() {
   leases_.clear();
   relay_.stop();
@@ -201,6 +207,9 @@ task<> edge::route(call& c) {
     on(v1::daemon, {"GET", "PUT", "DELETE", "POST"}, "DELETE, GET, POST, PUT");
   else if (seg(0) == "v1" && seg(1) == "reverse" && seg(2) == "daemon")
     on(v1::daemon, {"GET", "PUT", "DELETE", "POST"}, "DELETE, GET, POST, PUT");
+  else if (seg(0) == "v1" && seg(1) == "s3-keys")
+    on(s3::access_keys, {"GET", "POST", "PATCH", "DELETE"},
+       "DELETE, GET, PATCH, POST");
   else if (seg(0) == "v1" && seg(1) == "health")
     on(v1::health, {"GET"}, "GET");
   else if (seg(0) == "metrics" && c.path.size() == 1)

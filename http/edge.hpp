@@ -91,6 +91,8 @@ public:
   board<target_view>::value_ptr target() { return target_.get(); }
   lease_cache& leases() { return leases_; }
   s3::access_book& s3_access() { return s3_access_; }
+  /// The access rules of this moment: the cluster's keys are looked at anew.
+  s3::access_rules_ptr s3_rules();
 
   /// Clients are served.
   bool ready() {

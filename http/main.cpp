@@ -391,6 +391,7 @@ int run(const http::node_settings& args, http::reloader reload) {
   config.connector = others.connector();
   shared->scout = http::spawn_scout(sys);
   config.informant = http::v1::spawn_informant(sys, shared);
+  config.lifecycle_day = args.lifecycle_day;
   config.cached_leases = std::min<size_t>(files / 8, 16'384);
   // A node that was in a cluster knows whom to ask; the one at the URL may wait
   // for us.

@@ -76,6 +76,11 @@ constexpr setting table[] = {
    "S3 clients may name buckets as hosts below this domain:"
    " http://BUCKET.DOMAIN/KEY; the option is repeated for several, the file has"
    " an object of domain: \"\""},
+  {{"s3_lifecycle_day", k::duration, "24h", 1000, 24 * hour_ms},
+   "--s3-lifecycle-day",
+   "TIME",
+   node,
+   "how long a day of S3 lifecycle rules is: leave it, but for tests"},
   {{"threads", k::integer, "0", 0, max_threads},
    "--threads",
    "N",
@@ -361,6 +366,7 @@ expected<node_settings> settings_of(const property_set& x) {
       return with_context(domain.error(), "s3_domains (--s3-domain)");
     out.s3_domains.push_back(std::move(*domain));
   }
+  out.lifecycle_day = x.duration("s3_lifecycle_day");
   out.threads = static_cast<size_t>(x.integer("threads"));
   out.port_file = x.text("port_file");
   out.net.host = x.text("host_net.hostname");

@@ -62,7 +62,8 @@ struct node_settings {
   bool no_redirect = false;
   bool s3_redirect = false;
   std::vector<std::string> s3_domains; ///< in lower case
-  size_t threads = 0;                  ///< 0: one per core
+  std::chrono::nanoseconds lifecycle_day = std::chrono::hours{24};
+  size_t threads = 0; ///< 0: one per core
   std::string port_file;
   network_options net;
   tls_files tls;

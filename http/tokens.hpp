@@ -1,6 +1,9 @@
-// Lists as headers and parameters have them: "a, b".
+// Lists and numbers as headers and parameters have them: "a, b", "17".
 #pragma once
 
+#include <charconv>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace ais::http {
@@ -23,6 +26,15 @@ bool each_token(std::string_view list, F f) {
       return false;
   }
   return true;
+}
+
+/// A number, nothing else: digits without a sign.
+inline std::optional<uint64_t> whole_number(std::string_view x) {
+  uint64_t n = 0;
+  auto [end, ec] = std::from_chars(x.data(), x.data() + x.size(), n);
+  if (x.empty() || ec != std::errc{} || end != x.data() + x.size())
+    return {};
+  return n;
 }
 
 } // namespace ais::http

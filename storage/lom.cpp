@@ -142,7 +142,9 @@ std::string etag_of(const lom& x) {
 
 bool of_content(std::string_view key) {
   constexpr std::string_view checksums = "X-Amz-Checksum-";
-  return key == "ETag" || key.substr(0, checksums.size()) == checksums;
+  constexpr std::string_view parts = "s3:part"; // s3:parts, s3:part-sums
+  return key == "ETag" || key.substr(0, checksums.size()) == checksums
+         || key.substr(0, parts.size()) == parts;
 }
 
 bool internal(std::string_view key) {

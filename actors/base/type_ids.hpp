@@ -48,6 +48,7 @@ struct query_xacts;
 struct rebalance_started;
 struct remove_objects;
 struct removed_objects;
+struct set_access_keys;
 struct set_bucket_props;
 struct set_config;
 struct set_primary;
@@ -126,6 +127,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(ais, first_custom_type_id)
   CAF_ADD_TYPE_ID(ais, (ais::removed_objects))
   CAF_ADD_TYPE_ID(ais, (ais::change_mountpath))
   CAF_ADD_TYPE_ID(ais, (ais::mountpath_changed))
+  CAF_ADD_TYPE_ID(ais, (ais::set_access_keys))
 
   CAF_ADD_ATOM(ais, ais::atom, get, "get")
   CAF_ADD_ATOM(ais, ais::atom, flush, "flush")

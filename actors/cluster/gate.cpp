@@ -41,6 +41,9 @@ gate(gate_actor::pointer self, const gate_routes& to) {
     [self, to](set_config& x) {
       return self->delegate(to.proxy, std::move(x));
     },
+    [self, to](set_access_keys& x) {
+      return self->delegate(to.proxy, std::move(x));
+    },
     [self, to](change_nodes& x) {
       return self->delegate(to.proxy, std::move(x));
     },

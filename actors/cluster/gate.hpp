@@ -59,6 +59,7 @@ using gate_actor
                      caf::replies_to<destroy_bucket>::with<ack>,
                      caf::replies_to<set_bucket_props>::with<ack>,
                      caf::replies_to<set_config>::with<ack>,
+                     caf::replies_to<set_access_keys>::with<ack>,
                      caf::replies_to<change_nodes>::with<ack>,
                      caf::replies_to<admit_node>::with<admitted>,
                      caf::replies_to<set_primary>::with<ack>,

@@ -55,11 +55,14 @@ constexpr property table[] = {
   {"lru.enabled", k::boolean, "false"},
   {"access", k::mask, "18446744073709551615"},
   {"features", k::mask, "0"},
-  {"s3.acl", k::text, ""},    // see http/s3/acl.hpp
-  {"s3.cors", k::text, ""},   // see http/s3/cors.hpp
-  {"s3.owner", k::text, ""},  // see http/s3/access.hpp
-  {"s3.policy", k::text, ""}, // see http/s3/policy.hpp
-  {"s3.tags", k::text, ""},   // see http/s3/tags.hpp
+  {"s3.acl", k::text, ""},          // see http/s3/acl.hpp
+  {"s3.cors", k::text, ""},         // see http/s3/cors.hpp
+  {"s3.lifecycle", k::text, ""},    // see storage/lifecycle.hpp
+  {"s3.owner", k::text, ""},        // see http/s3/access.hpp
+  {"s3.ownership", k::text, ""},    // see http/s3/ownership.hpp
+  {"s3.policy", k::text, ""},       // see http/s3/policy.hpp
+  {"s3.public_block", k::text, ""}, // see http/s3/public_block.hpp
+  {"s3.tags", k::text, ""},         // see http/s3/tags.hpp
   {"versioning.enabled", k::boolean, "true"},
   {"versioning.validate_warm_get", k::boolean, "false"},
   {"versioning.synchronize", k::boolean, "false"},
@@ -188,7 +191,8 @@ bprops default_bprops(const cluster_config& config) {
 bprops with_defaults(const bprops& x, const cluster_config& config) {
   auto out = x;
   out.values = default_bprops(config).values;
-  for (auto* kept : {"s3.acl", "s3.owner", "s3.policy"})
+  for (auto* kept :
+       {"s3.acl", "s3.owner", "s3.ownership", "s3.policy", "s3.public_block"})
     static_cast<void>(out.values.set(kept, x.values.text(kept)));
   return out;
 }

@@ -86,7 +86,8 @@ std::string to_json(const cluster_state& x) {
                                      {"smap", to_json(*x.map)},
                                      {"bmd", to_json(*x.buckets)},
                                      {"config", to_json(*x.config)},
-                                     {"secret", x.secret}});
+                                     {"secret", x.secret},
+                                     {"access_keys", x.access_keys}});
 }
 
 expected<cluster_state_ptr> parse_cluster_state(std::string_view text) {
@@ -108,10 +109,13 @@ expected<cluster_state_ptr> parse_cluster_state(std::string_view text) {
   auto bmd = parse_bmd(*buckets);
   auto conf = parse_cluster_config(*config);
   auto secret = text_member(*o, "secret");
+  auto access_keys = text_member(*o, "access_keys"); // absent: of before
   if (!epoch || !number)
     return fail(errc::integrity, "the cluster state has no stamp");
   if (!secret)
     return secret.error();
+  if (!access_keys)
+    return access_keys.error();
   if (!smap)
     return smap.error();
   if (!bmd)
@@ -123,6 +127,7 @@ expected<cluster_state_ptr> parse_cluster_state(std::string_view text) {
   out->buckets = *bmd;
   out->config = *conf;
   out->secret = *secret;
+  out->access_keys = *access_keys;
   for (auto& v : before->get_array()) {
     auto e = parse_electorate(v);
     if (!e)

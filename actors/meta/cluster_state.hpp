@@ -47,6 +47,8 @@ struct cluster_state {
   /// What only the cluster's nodes know (64 hex digits): proves to one of them
   /// that another one sent something. The first primary makes it.
   std::string secret;
+  /// Access keys of the S3 API, as JSON; empty: none. Secrets are in it.
+  std::string access_keys;
   /// Who, beside the electorate of `map`, must accept this state: that of the
   /// state it follows, and of those before that were not known to be committed.
   /// So old and new electorates cannot decide differently.

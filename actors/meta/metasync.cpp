@@ -226,6 +226,7 @@ struct metasync_state {
     next->at = u.at;
     next->before = u.before;
     next->secret = u.secret;
+    next->access_keys = u.access_keys;
     if (!u.map.empty()) {
       auto x = parse_smap(u.map);
       if (!x)
@@ -494,6 +495,7 @@ struct metasync_state {
     u.committed = shown->at;
     u.before = accepted->before;
     u.secret = accepted->secret;
+    u.access_keys = accepted->access_keys;
     auto delta = m.heard && base
                  && (m.has == base->at || AIS_MUTANT("delta-on-wrong-base"));
     if (delta)

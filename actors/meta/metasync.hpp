@@ -71,7 +71,8 @@ struct state_update {
   std::string map;
   std::string buckets;
   std::string config;
-  std::string secret; ///< always there
+  std::string secret;      ///< always there
+  std::string access_keys; ///< the same
 };
 
 /// Says which state is committed.
@@ -115,7 +116,7 @@ typename Inspector::result_type inspect(Inspector& f, vote& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, state_update& x) {
   return f(x.cluster, x.epoch, x.base, x.at, x.committed, x.before, x.map,
-           x.buckets, x.config, x.secret);
+           x.buckets, x.config, x.secret, x.access_keys);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, commit_notice& x) {

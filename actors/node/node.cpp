@@ -3,6 +3,7 @@
 #include "actors/cluster/election.hpp"
 #include "actors/cluster/gate.hpp"
 #include "actors/resilver/resilver.hpp"
+#include "actors/xact/lifecycle.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/units.hpp"
 
@@ -56,10 +57,11 @@ struct audience {
   membership_actor membership;
   election_actor election; ///< null without a proxy
   proxy_actor proxy;
-  target_actor target;       ///< null without
-  xactions_actor xactions;   ///< the same
-  rebalance_actor rebalance; ///< the same
-  resilver_actor resilver;   ///< the same
+  target_actor target;             ///< null without
+  xactions_actor xactions;         ///< the same
+  lifecycle_clock_actor lifecycle; ///< the same
+  rebalance_actor rebalance;       ///< the same
+  resilver_actor resilver;         ///< the same
   caf::strong_actor_ptr node;
 
   void tell(const sync_view& x) {
@@ -336,7 +338,10 @@ struct node_state {
                                               boards->gate_fence,
                                               settler_actor{others->rebalance},
                                               mover,
-                                              {rebalances, resilvers}});
+                                              {rebalances, resilvers},
+                                              config.lifecycle_day});
+      others->lifecycle = spawn_lifecycle_clock(
+        sys, env, boards->buckets, others->xactions, config.lifecycle_day);
       remover = spawn_remover(
         sys, {env, who.target_id, boards->sync, boards->buckets, boards->target,
               boards->gate_fence, settler_actor{others->rebalance}});
@@ -628,6 +633,7 @@ struct node_state {
       stop_one(others->keepalive);
       stop_one(others->peers);
       stop_one(others->proxy);
+      stop_one(others->lifecycle);
       stop_one(others->xactions);
       stop_one(others->rebalance);
       stop_one(others->resilver);

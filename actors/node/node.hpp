@@ -100,6 +100,8 @@ struct node_config {
   std::function<void()> leave;
   size_t shards = 4;           ///< per mountpath
   size_t cached_leases = 4096; ///< open files
+  /// A day of lifecycle rules; shorter in tests.
+  std::chrono::nanoseconds lifecycle_day = std::chrono::hours{24};
 };
 
 /// Spawns the NODE.

@@ -478,6 +478,20 @@ struct proxy_state {
       answer);
   }
 
+  void keys(const set_access_keys& req, promise answer) {
+    commit(
+      [req](cluster_state& x) -> expected<void> {
+        if (req.after.size() > max_access_keys_bytes)
+          return fail(errc::too_large, "there are too many access keys");
+        if (x.access_keys != req.before)
+          return fail(errc::conflict,
+                      "the access keys have changed meanwhile: try again");
+        x.access_keys = req.after;
+        return caf::unit;
+      },
+      answer);
+  }
+
   void configure(const set_config& req, promise answer) {
     if (req.transient || req.reset) {
       std::vector<gate_actor> all;
@@ -532,6 +546,9 @@ proxy(extended::stateful_pointer<proxy_state> self, proxy_config config) {
     },
     [&st](const set_config& x) {
       return st.change(x, &proxy_state::configure);
+    },
+    [&st](const set_access_keys& x) {
+      return st.change(x, &proxy_state::keys);
     },
     [&st](const change_nodes& x) { return st.administer<ack>(x); },
     [&st](const admit_node& x) { return st.administer<admitted>(x); },

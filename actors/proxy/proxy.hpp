@@ -12,6 +12,8 @@
 namespace ais {
 
 inline constexpr size_t max_waiting_changes = 256;
+/// All nodes keep them in memory, and every change of metadata carries them.
+inline constexpr size_t max_access_keys_bytes = 256 << 10;
 /// Forwarded changes the primary remembers.
 inline constexpr size_t max_remembered_changes = 4096;
 
@@ -48,6 +50,17 @@ struct set_config {
   change_tag tag = {};
 };
 
+/// Replaces the access keys of the S3 API, if they are what they were.
+struct set_access_keys {
+  std::string before; ///< as cluster_state has them
+  std::string after;  ///< at most max_access_keys_bytes
+  change_tag tag = {};
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, set_access_keys& x) {
+  return f(x.before, x.after, x.tag);
+}
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, create_bucket& x) {
   return f(x.name, x.props, x.tag, x.from);
@@ -82,6 +95,8 @@ using proxy_actor = caf::typed_actor<
   caf::replies_to<set_bucket_props>::with<ack>,
   // errc::invalid_argument, unsupported.
   caf::replies_to<set_config>::with<ack>,
+  // errc::conflict: they have changed; too_large.
+  caf::replies_to<set_access_keys>::with<ack>,
   // ADMINISTRATION
   caf::replies_to<change_nodes>::with<ack>,
   caf::replies_to<admit_node>::with<admitted>,

@@ -16,6 +16,8 @@ struct removal {
   bucket_ptr bucket;
   std::vector<std::string> names;
   std::vector<std::string> etags; ///< of as many
+  std::vector<int64_t> sizes;     ///< the same
+  std::vector<int64_t> mtimes;    ///< the same
   size_t next = 0;
   size_t under_way = 0;
   removed_objects out;
@@ -49,6 +51,10 @@ struct remover_state {
     job->names = std::move(req.names);
     job->etags = std::move(req.etags);
     job->etags.resize(job->names.size());
+    job->sizes = std::move(req.sizes);
+    job->sizes.resize(job->names.size(), -1);
+    job->mtimes = std::move(req.mtimes);
+    job->mtimes.resize(job->names.size(), -1);
     job->answer = self->make_response_promise<removed_objects>();
     auto answer = job->answer;
     ++requests;
@@ -82,6 +88,10 @@ struct remover_state {
     delete_object req{at.key};
     if (auto& etag = job->etags[i]; !etag.empty())
       req.if_match.push_back(etag);
+    if (job->sizes[i] >= 0)
+      req.if_size = static_cast<uint64_t>(job->sizes[i]);
+    if (job->mtimes[i] >= 0)
+      req.if_mtime_s = job->mtimes[i];
     ask<ack>(
       self, at.shard, shard_timeout, std::move(req),
       [this, job, i](ack) { done(job, job->names[i], leased()); },

@@ -22,6 +22,10 @@ struct remove_objects {
   std::vector<std::string> names; ///< at most max_removed_names
   /// By name: only an object with this entity tag. Empty, or missing: any.
   std::vector<std::string> etags = {};
+  /// By name: only an object of that size [bytes], or last changed then (Unix
+  /// time [s]); -1, or missing: any.
+  std::vector<int64_t> sizes = {};
+  std::vector<int64_t> mtimes = {};
 };
 
 /// An object that is still there, as far as is known.
@@ -37,7 +41,7 @@ struct removed_objects {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, remove_objects& x) {
-  return f(x.bucket, x.bid, x.names, x.etags);
+  return f(x.bucket, x.bid, x.names, x.etags, x.sizes, x.mtimes);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, unremoved& x) {
@@ -56,7 +60,7 @@ using remover_actor = caf::typed_actor<
   // Returns when all are gone as durably as the bucket wants, or failed; names
   // without an object are gone. errc::bucket_not_found, too_many_requests,
   // too_large; of names: not_ready: it belongs to another target;
-  // precondition_failed: its tag is another one.
+  // precondition_failed: its tag, size or time is another one.
   caf::replies_to<remove_objects>::with<removed_objects>>;
 
 struct remover_config {

@@ -475,6 +475,22 @@ expected<void> check_tags(const lom_ptr& now, const write_options& options,
   return caf::unit;
 }
 
+expected<void>
+check_deletion(const delete_object& req, const expected<lom_ptr>& now) {
+  if (!req.if_size && !req.if_mtime_s)
+    return caf::unit;
+  if (!now)
+    return now.error();
+  auto& x = **now;
+  if ((req.if_size && *req.if_size != x.size_bytes)
+      || (req.if_mtime_s && *req.if_mtime_s != x.mtime_ns / 1'000'000'000))
+    return fail(errc::precondition_failed,
+                cname_of(req.key)
+                  + " has another size or time than the request's condition"
+                    " wants: look at it again");
+  return caf::unit;
+}
+
 } // namespace
 
 expected<void>
@@ -672,6 +688,8 @@ expected<ack> shard_state::remove_now(const delete_object& req) {
   write_options wanted;
   wanted.if_match = req.if_match;
   if (auto ok = check_conditions(wanted, req.key, known); !ok)
+    return ok.error();
+  if (auto ok = check_deletion(req, known); !ok)
     return ok.error();
   if (req.if_same && !AIS_MUTANT("deleted-blindly"))
     if (auto ok = same_as(req.key, *req.if_same); !ok)

@@ -164,6 +164,9 @@ struct delete_object {
   bool given = false;
   /// Only an object with one of these entity tags; "*": any.
   std::vector<std::string> if_match = {};
+  /// Only one of that size [bytes], or last changed then: Unix time [s].
+  std::optional<uint64_t> if_size = {};
+  std::optional<int64_t> if_mtime_s = {};
 };
 
 /// Changes custom metadata in place.

@@ -38,6 +38,7 @@ constexpr xact_kind kinds[] = {
   {"list", "", true, false},
   {"get-batch", "", false, false},
   {"create-inventory", "", true, false},
+  {"lifecycle", "", true, true}, // ours
   {"load-lom-cache", "warm-up-metadata", true, true},
 };
 

@@ -3,7 +3,11 @@
 #include "actors/xact/cleanup.hpp"
 #include "actors/xact/copy_objects.hpp"
 #include "actors/xact/delete_objects.hpp"
+<<<<<<< HEAD
 #include "actors/xact/make_copies.hpp"
+=======
+#include "actors/xact/lifecycle.hpp"
+>>>>>>> 5cf9a312db6f00be74f68f27a856a4583c3d268f
 #include "storage/base/log.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -106,6 +110,8 @@ struct xactions_state {
       return spawn_make_copies(self->system(), order);
     if (kind == "copy-bck" || kind == "copy-listrange" || kind == "move-bck")
       return spawn_copy_objects(self->system(), order);
+    if (kind == lifecycle_kind)
+      return spawn_lifecycle(self->system(), order);
     return fail(errc::unsupported,
                 '"' + kind.substr(0, 40) + "\" is no job of this version");
   }

@@ -42,6 +42,8 @@ struct xactions_config {
   mover_actor mover;
   /// Jobs that others run by themselves: REBALANCE, RESILVER.
   std::vector<std::shared_ptr<xact_board>> others;
+  /// A day of lifecycle rules; shorter in tests.
+  std::chrono::nanoseconds lifecycle_day = std::chrono::hours{24};
 };
 
 /// Spawns XACTIONS.

@@ -50,6 +50,10 @@ expected<access_key> parse_key(const json::value& v) {
   out.secret = std::move(*secret);
   out.user = user->empty() ? out.id : std::move(*user);
   out.access = *parsed;
+  auto disabled = bool_member(*o, "disabled");
+  if (!disabled)
+    return disabled.error();
+  out.disabled = *disabled;
   if (auto* list = find_member(*o, "buckets")) {
     auto* a = list->if_array();
     if (!a || a->empty())
@@ -81,11 +85,20 @@ bool access_key::covers(std::string_view bucket) const {
   return false;
 }
 
+bool access_key::administrates() const {
+  return !disabled && access == level::admin && buckets.empty();
+}
+
 const access_key* access_rules::find(std::string_view id) const {
   for (auto& x : keys)
-    if (x.id == id)
+    if (x.id == id && !x.disabled)
       return &x;
   return nullptr;
+}
+
+bool access_rules::has_key(std::string_view id) const {
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](auto& x) { return x.id == id; });
 }
 
 bool access_rules::has_user(std::string_view name) const {
@@ -137,13 +150,17 @@ ruling decide(const caller& who, const wish& what, std::string_view name,
     return ruling::deny;
   if (said == effect::unknown)
     return ruling::look;
-  if (may || said == effect::allow)
+  auto closed = said == effect::allow && bucket->guard.restrict_buckets
+                && bucket->rules->is_public();
+  if (may || (said == effect::allow && !closed))
     return ruling::allow;
-  if (what.of_object && what.right != permission::none && !object)
+  if (what.right == permission::none || !bucket->lists())
+    return ruling::deny;
+  if (what.of_object && !object)
     return ruling::look;
   auto& list = what.of_object ? *object : bucket->list;
   auto granted
-    = what.right != permission::none && grants(list, who.user(), what.right);
+    = grants(list, who.user(), what.right, !bucket->guard.ignore_acls);
   return granted ? ruling::allow : ruling::deny;
 }
 
@@ -173,7 +190,7 @@ expected<access_rules_ptr> parse_access(std::string_view text) {
       auto key = parse_key(x);
       if (!key)
         return key.error();
-      if (out->find(key->id))
+      if (out->has_key(key->id))
         return fail(errc::invalid_argument,
                     "access key " + key->id + " is there twice");
       out->keys.push_back(std::move(*key));
@@ -220,23 +237,54 @@ void access_book::refresh() {
   load();
 }
 
+void access_book::follow(const std::string& cluster_keys) {
+  if (cluster_keys == cluster_text_)
+    return;
+  cluster_text_ = cluster_keys;
+  expected<access_rules_ptr> parsed{access_rules_ptr{}};
+  if (!cluster_keys.empty())
+    parsed = parse_access(cluster_keys);
+  if (!parsed)
+    log_error("S3: the keys of before stay in effect: the cluster's cannot be"
+              " understood: "
+              + message_of(parsed.error()));
+  else
+    cluster_ = std::move(*parsed);
+  combine();
+}
+
+void access_book::combine() {
+  if (!cluster_) {
+    rules_ = file_;
+    return;
+  }
+  auto out = std::make_shared<access_rules>();
+  if (from_file_)
+    *out = *file_;
+  for (auto& x : cluster_->keys)
+    if (!out->has_key(x.id))
+      out->keys.push_back(x);
+  rules_ = std::move(out);
+}
+
 void access_book::load() {
   auto st = disk_.stat(path_);
   seen_ = st ? std::optional{st->stamp} : std::nullopt;
   auto read = read_access(disk_, path_);
   if (read) {
-    rules_ = std::move(*read);
+    file_ = std::move(*read);
     from_file_ = true;
-    return;
+    return combine();
   }
   auto absent = read.error() == errc::not_found;
   if (absent || !from_file_) {
     auto rules = std::make_shared<access_rules>();
     rules->anonymous = absent && open_ ? level::admin : level::none;
     rules->verify = !(absent && open_);
-    rules_ = std::move(rules);
+    file_ = std::move(rules);
     from_file_ = false;
   }
+  combine();
   if (!absent)
     log_error(
       std::string{"S3: "}

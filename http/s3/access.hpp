@@ -14,12 +14,16 @@
 // `own` makes buckets and owns them; of all else it has what owners grant.
 // `buckets` are names, or beginnings with a '*' (default: all): a fence that no
 // grant goes beyond. Keys of one `user` (default: the key itself) are one.
-// Without the file: a node that listens on the loopback only is open to all,
+// Keys are also managed over HTTP (keys.cpp): the cluster's state keeps them,
+// in the same form, with "disabled": true for those that are switched off.
+// Without any: a node that listens on the loopback only is open to all,
 // signatures are not checked; any other refuses.
 #pragma once
 
 #include "http/s3/acl.hpp"
+#include "http/s3/ownership.hpp"
 #include "http/s3/policy.hpp"
+#include "http/s3/public_block.hpp"
 #include "storage/base/errc.hpp"
 #include "storage/disk.hpp"
 
@@ -45,14 +49,19 @@ struct access_key {
   level access = level::admin;
   bool owns = false; ///< "own": makes buckets, which are its user's
   std::vector<std::string> buckets; ///< empty: all
+  bool disabled = false;            ///< as if it were not there
   bool covers(std::string_view bucket) const;
+  /// Whether it may manage the others.
+  bool administrates() const;
 };
 
 struct access_rules {
   level anonymous = level::none;
   bool verify = true; ///< signatures; false: everybody is anonymous
   std::vector<access_key> keys;
+  /// One that is not disabled.
   const access_key* find(std::string_view id) const;
+  bool has_key(std::string_view id) const;
   bool has_user(std::string_view name) const;
 };
 using access_rules_ptr = std::shared_ptr<const access_rules>;
@@ -83,6 +92,10 @@ struct bucket_rights {
   acl list;
   bool has_policy = false;
   policy_ptr rules; ///< null, though it has one: it cannot be understood
+  public_block guard = {};
+  ownership owned = ownership::writer;
+  /// Whether its lists, and those of its objects, say anything.
+  bool lists() const { return owned != ownership::enforced; }
 };
 
 enum class ruling : uint8_t {
@@ -94,7 +107,8 @@ enum class ruling : uint8_t {
 /// Whether the caller may. In this order: the key's fence; the policy's
 /// denials (not of changes to the policy by who owns it or administrates, or
 /// nobody could mend it); the operator's levels; the owner; what the policy
-/// allows; the lists.
+/// allows; the lists. The last two count as far as the public access block and
+/// the object ownership let them.
 /// @param bucket  null: it does not exist, or is none
 /// @param asked   of the policy
 /// @param object  the object's list; null: not known, or there is none
@@ -126,16 +140,27 @@ public:
   /// understood leaves the keys of before in effect; if there was no file
   /// before, it lets nobody in.
   void refresh();
+  /// Takes over the keys that the cluster's state keeps, if they changed;
+  /// cheap. Those of the file come first.
+  void follow(const std::string& cluster_keys);
+  /// What the file says; null: there is none that can be understood.
+  const access_rules* file() const {
+    return from_file_ ? file_.get() : nullptr;
+  }
 
 private:
   void load();
+  void combine();
 
   storage::disk& disk_;
   std::string path_;
   bool open_;
   std::optional<storage::file_stamp> seen_; ///< none: there was no file
-  bool from_file_ = false;                  ///< where rules_ are from
-  access_rules_ptr rules_;
+  bool from_file_ = false;                  ///< where file_ is from
+  access_rules_ptr file_;                   ///< or what holds without it
+  std::string cluster_text_;
+  access_rules_ptr cluster_; ///< null: no keys
+  access_rules_ptr rules_;   ///< both
   /// By bucket: the text, and what it says.
   std::map<std::string, std::pair<std::string, policy_ptr>, std::less<>>
     policies_;

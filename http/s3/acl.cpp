@@ -82,8 +82,8 @@ std::optional<acl_grant> parse_kept(std::string_view x) {
 }
 
 fault no_mail() {
-  return {not_implemented,
-          "grantees cannot be named by mail address here: name them by id",
+  return {unresolvable_mail,
+          "nobody has a mail address here: name grantees by id",
           {}};
 }
 
@@ -193,9 +193,11 @@ void add_grant(xml_writer& xml, const acl_grant& x) {
 
 // -- meaning ------------------------------------------------------------------
 
-bool grants(const acl& x, std::string_view user, permission what) {
+bool grants(const acl& x, std::string_view user, permission what, bool groups) {
   auto bits = static_cast<uint8_t>(what);
   return std::any_of(x.begin(), x.end(), [&](auto& g) {
+    if (!groups && g.to != group::one_user)
+      return false;
     auto to = g.to == group::everybody
               || (g.to == group::all_users && !user.empty())
               || (g.to == group::one_user && !user.empty() && g.user == user);
@@ -215,7 +217,8 @@ acl_owner shown_owner(std::string_view user) {
 }
 
 std::optional<acl>
-canned_acl(std::string_view name, const std::string& owner_id) {
+canned_acl(std::string_view name, const std::string& owner_id,
+           const std::string& bucket_owner_id) {
   acl out;
   if (!canned_name(name))
     return {};
@@ -225,8 +228,13 @@ canned_acl(std::string_view name, const std::string& owner_id) {
     out.push_back({group::everybody, {}, permission::write});
   if (name == "authenticated-read")
     out.push_back({group::all_users, {}, permission::read});
-  // All objects of a bucket are its owner's: bucket-owner-* add nothing.
   out.push_back({group::one_user, owner_id, permission::full_control});
+  if (bucket_owner_id.empty() || bucket_owner_id == owner_id)
+    return out;
+  if (name == "bucket-owner-read")
+    out.push_back({group::one_user, bucket_owner_id, permission::read});
+  if (name == "bucket-owner-full-control")
+    out.push_back({group::one_user, bucket_owner_id, permission::full_control});
   return out;
 }
 
@@ -291,10 +299,11 @@ parse_acl_body(std::string_view body, const std::string& owner_id,
   return kept(out);
 }
 
-acl kept_acl(std::string_view text, const std::string& owner_id) {
+acl kept_acl(std::string_view text, const std::string& owner_id,
+             const std::string& bucket_owner_id) {
   if (text.empty())
     text = "private";
-  if (auto known = canned_acl(text, owner_id))
+  if (auto known = canned_acl(text, owner_id, bucket_owner_id))
     return std::move(*known);
   acl out;
   if (text.substr(0, kept_grants.size()) != kept_grants)

@@ -48,7 +48,9 @@ struct acl_grant {
 using acl = std::vector<acl_grant>;
 
 /// Whether a list lets somebody. @param user  empty: anonymous
-bool grants(const acl& x, std::string_view user, permission what);
+/// @param groups  whether grants to groups count
+bool grants(const acl& x, std::string_view user, permission what,
+            bool groups = true);
 /// Whether it lets in people nobody named.
 bool is_public(const acl& x);
 
@@ -60,27 +62,29 @@ struct acl_owner {
 acl_owner shown_owner(std::string_view user);
 
 /// The grants of a canned list, the owner's included; none if there is no such.
+/// @param bucket_owner_id  if the owner of an object is another one
 std::optional<acl>
-canned_acl(std::string_view name, const std::string& owner_id);
+canned_acl(std::string_view name, const std::string& owner_id,
+           const std::string& bucket_owner_id = {});
 
 /// Which users there are: none else can be granted anything.
 using known_user = std::function<bool(std::string_view)>;
 
 /// What x-amz-acl or x-amz-grant-* ask for, as it is kept; none: nothing.
-/// @returns invalid_argument, invalid_request, not_implemented (grantees by
-///          mail address).
+/// @returns invalid_argument, invalid_request, unresolvable_mail.
 outcome<std::optional<std::string>>
 wanted_acl(const request& req, const known_user& known);
 
 /// Reads an <AccessControlPolicy>, as it is kept. @returns malformed_xml,
-/// malformed_acl, invalid_argument, not_implemented; access_denied for another
-/// owner.
+/// malformed_acl, invalid_argument, unresolvable_mail; access_denied for
+/// another owner.
 outcome<std::string>
 parse_acl_body(std::string_view body, const std::string& owner_id,
                const known_user& known);
 
 /// The list as it was kept; one that cannot be understood grants nothing.
-acl kept_acl(std::string_view text, const std::string& owner_id);
+acl kept_acl(std::string_view text, const std::string& owner_id,
+             const std::string& bucket_owner_id = {});
 
 /// An <AccessControlPolicy>.
 std::string acl_xml(const acl_owner& owner, const acl& x);

@@ -4,6 +4,7 @@
 #include "http/s3/permit.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
+#include "http/tokens.hpp"
 #include "http/v1/list_objects.hpp"
 #include "storage/base/home.hpp"
 #include "storage/base/log.hpp"
@@ -60,13 +61,53 @@ bool good_name(std::string_view x) {
          && x.find("-.") == std::string_view::npos && !address;
 }
 
-/// The properties that a bucket is made with.
-std::string first_props(const std::string& owner, const std::string& list) {
-  if (owner.empty() && list.empty())
+/// What a bucket is made with.
+struct first_rights {
+  std::string owner;
+  std::string list;  ///< as it is kept
+  std::string owned; ///< S3's word for its ownership
+};
+
+outcome<first_rights> first_rights_of(const context& c) {
+  auto list = wanted_acl(c.req, users_of(c));
+  if (!list)
+    return list.why();
+  first_rights out;
+  out.owner = c.who.key && c.who.key->owns ? c.who.key->user : std::string{};
+  out.list = list->value_or("");
+  if (out.list == "private")
+    out.list.clear();
+  out.owned = c.req.find("x-amz-object-ownership");
+  auto owned = parse_ownership(out.owned);
+  if (!out.owned.empty() && !owned)
+    return fault{invalid_argument,
+                 "x-amz-object-ownership must be BucketOwnerEnforced,"
+                 " BucketOwnerPreferred or ObjectWriter",
+                 {}};
+  if (owned == ownership::enforced && !out.list.empty())
+    return fault{invalid_bucket_acl,
+                 "a bucket with BucketOwnerEnforced has no lists: leave out"
+                 " x-amz-acl and x-amz-grant-*",
+                 {}};
+  return out;
+}
+
+/// Whether a bucket is what somebody wants to make.
+bool same_rights(const bucket& b, const first_rights& x) {
+  auto& values = b.props->values;
+  auto list = values.text(acl_property);
+  return values.text(owner_property) == x.owner
+         && (list == "private" ? "" : list) == x.list
+         && (x.owned.empty() || values.text(ownership_property) == x.owned);
+}
+
+std::string first_props(const first_rights& x) {
+  if (x.owner.empty() && x.list.empty() && x.owned.empty())
     return {};
   json::object section;
-  section["owner"] = owner;
-  section["acl"] = list;
+  section["owner"] = x.owner;
+  section["acl"] = x.list;
+  section["ownership"] = x.owned;
   json::object out;
   out["s3"] = std::move(section);
   return to_text(out);
@@ -75,17 +116,42 @@ std::string first_props(const std::string& owner, const std::string& list) {
 } // namespace
 
 task<> list_buckets(context& c) {
+  constexpr uint64_t max_buckets = 10'000;
+  auto count = max_buckets;
+  if (auto wanted = c.q.find("max-buckets")) {
+    count = whole_number(*wanted).value_or(0);
+    if (count < 1 || count > max_buckets) {
+      fault why{
+        invalid_argument, "max-buckets must be a number from 1 to 10000", {}};
+      co_return co_await reply_fault(c, std::move(why));
+    }
+  }
+  auto paged = c.q.has("max-buckets") || c.q.has("continuation-token");
+  auto prefix = c.q.get("prefix");
+  auto after = c.q.get("continuation-token");
+  std::map<std::string_view, const bucket*> all; // S3 lists them by name
+  for (auto& [b, value] : c.e.buckets().buckets)
+    if (shown_to(c, b, *value) && b.name.compare(0, prefix.size(), prefix) == 0
+        && b.name > after)
+      all.emplace(b.name, value.get());
   xml_writer xml{"ListAllMyBucketsResult"};
   add_owner(xml, shown_owner(c.who.user()));
   xml.open("Buckets");
-  for (auto& [b, value] : c.e.buckets().buckets) {
-    if (!shown_to(c, b, *value))
-      continue;
+  std::string_view last;
+  for (auto& [bucket_name, value] : all) {
+    if (paged && count-- == 0)
+      break;
+    last = bucket_name;
     xml.open("Bucket")
-      .text("Name", b.name)
+      .text("Name", bucket_name)
       .text("CreationDate", format_xml_time(value->props->created_ns))
       .close();
   }
+  xml.close();
+  if (!prefix.empty())
+    xml.text("Prefix", prefix);
+  if (paged && !all.empty() && last != all.rbegin()->first && !last.empty())
+    xml.text("ContinuationToken", last);
   co_await reply_xml(c, xml.finish());
 }
 
@@ -103,20 +169,24 @@ task<> create_bucket(context& c) {
   if (!body->empty())
     if (auto ok = parse_xml(*body, "CreateBucketConfiguration"); !ok)
       co_return co_await reply_fault(c, ok.why());
-  auto list = wanted_acl(c.req, users_of(c));
-  if (!list)
-    co_return co_await reply_fault(c, list.why());
-  auto user = c.who.key && c.who.key->owns ? c.who.key->user : std::string{};
-  auto props = first_props(user, list->value_or(""));
-  ais::create_bucket req{bck{provider::ais, {}, c.bucket}, std::move(props)};
+  auto rights = first_rights_of(c);
+  if (!rights)
+    co_return co_await reply_fault(c, rights.why());
+  ais::create_bucket req{bck{provider::ais, {}, c.bucket},
+                         first_props(*rights)};
   auto done = co_await c.e.actors().ask(c.e.node().proxy, proxy_timeout,
                                         std::move(req));
-  if (!done) {
+  auto there = find_bucket(c.e, c.bucket);
+  // In us-east-1, who makes his bucket again is told that it is there.
+  auto again = !done && done.error() == errc::bucket_exists && there
+               && same_rights(**there, *rights);
+  if (!done && !again) {
     auto why = fault_of(done.error());
-    auto there = find_bucket(c.e, c.bucket);
-    if (done.error() == errc::bucket_exists && there
-        && (*there)->props->values.text(owner_property) != user)
-      why = {bucket_already_exists, "the bucket is another user's", {}};
+    if (done.error() == errc::bucket_exists && there)
+      why = {bucket_already_exists,
+             "the bucket is there: another user's, or with another access"
+             " control list or ownership",
+             {}};
     co_return co_await reply_fault(c, std::move(why));
   }
   header_list headers; // g++ 12: no list inside what is awaited
@@ -193,7 +263,7 @@ task<outcome<bool>>
 fill_page(context& c, const bucket& b, list_query& q, list_page& out) {
   if (q.uuid.empty())
     q.uuid = make_id(c.e.env());
-  if (q.count == 0)
+  if (q.count == 0 || q.nothing)
     co_return false;
   v1::list_request req;
   req.options.prefix = q.prefix;
@@ -288,8 +358,8 @@ std::string list_v2(const context& c, const acl_owner& owner,
   xml.number("KeyCount", page.size()).flag("IsTruncated", more);
   if (auto start = c.q.get("start-after"); !start.empty())
     xml.text("StartAfter", q.shown(start));
-  if (auto token = c.q.get("continuation-token"); !token.empty())
-    xml.text("ContinuationToken", token);
+  if (auto token = c.q.find("continuation-token"))
+    xml.text("ContinuationToken", *token);
   if (more)
     xml.text("NextContinuationToken", make_token(q.uuid, page.last()));
   for (auto& x : page.keys()) {
@@ -349,18 +419,26 @@ task<> list_versions(context& c) {
 
 namespace {
 
-/// A key to remove, and the tag it must have, if any.
+/// A key to remove, and what it must be: its tag, size and time, if given.
 struct doomed {
   std::string key;
   std::string etag;
+  std::optional<uint64_t> size = {};   ///< [bytes]
+  std::optional<int64_t> mtime_s = {}; ///< Unix time [s]
 };
+
+/// As messages have them.
+int64_t or_any(const auto& x) {
+  return x && static_cast<uint64_t>(*x) <= INT64_MAX ? static_cast<int64_t>(*x)
+                                                     : -1;
+}
 
 /// Has every target remove those of its keys. @returns what is left, and why.
 task<std::map<std::string, fault>>
 remove_all(context& c, const bucket& b, const std::vector<doomed>& keys) {
   std::map<std::string, fault> failed;
   std::map<std::string, remove_objects> by_owner;
-  for (auto& [key, etag] : keys) {
+  for (auto& [key, etag, size, mtime_s] : keys) {
     auto* owner = owner_of(c.e.map(), home_digest(b.ref.bck, key));
     if (judge(c, to_delete, &b, c.bucket, key) != ruling::allow)
       failed.emplace(key, not_allowed(c));
@@ -373,6 +451,8 @@ remove_all(context& c, const bucket& b, const std::vector<doomed>& keys) {
       auto& req = by_owner[owner->id];
       req.names.push_back(key);
       req.etags.push_back(etag);
+      req.sizes.push_back(or_any(size));
+      req.mtimes.push_back(or_any(mtime_s));
     }
   }
   std::vector<question<gate_actor, remove_objects>> all;
@@ -419,6 +499,11 @@ task<> delete_objects(context& c) {
       continue;
     auto tags = parse_tags(child_text(x, "ETag"));
     keys.push_back({child_text(x, "Key"), tags.empty() ? "" : tags.front()});
+    auto ok = read_conditions(child_text(x, "Size"),
+                              child_text(x, "LastModifiedTime"),
+                              keys.back().size, keys.back().mtime_s);
+    if (!ok)
+      co_return co_await reply_fault(c, ok.why());
     empty = empty || keys.back().key.empty();
     auto version = child_text(x, "VersionId");
     versions = versions || (!version.empty() && version != "null");
@@ -436,7 +521,7 @@ task<> delete_objects(context& c) {
   auto quiet = child_text(top, "Quiet") == "true";
   auto failed = co_await remove_all(c, **b, keys);
   xml_writer xml{"DeleteResult"};
-  for (auto& [key, etag] : keys) {
+  for (auto& [key, etag, size, mtime_s] : keys) {
     if (auto why = failed.find(key); why != failed.end())
       xml.open("Error")
         .text("Key", key)

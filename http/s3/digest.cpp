@@ -6,6 +6,7 @@
 
 #include <isa-l/crc.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <algorithm>
 
@@ -270,6 +271,16 @@ std::string sha256(std::string_view text) {
 std::string raw_hmac(std::string_view key, std::string_view text) {
   auto out = hmac_sha256(key, text);
   return {reinterpret_cast<const char*>(out.data()), out.size()};
+}
+
+std::string hmac_sha1(std::string_view key, std::string_view text) {
+  unsigned char raw[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  auto* done = ::HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()),
+                      reinterpret_cast<const unsigned char*>(text.data()),
+                      text.size(), raw, &size);
+  AIS_ASSERT(done != nullptr);
+  return {reinterpret_cast<const char*>(raw), size};
 }
 
 } // namespace ais::http::s3

@@ -70,5 +70,7 @@ std::optional<std::string> from_base64(std::string_view x);
 std::string sha256(std::string_view text);
 /// The raw bytes of storage/base/mac.hpp's.
 std::string raw_hmac(std::string_view key, std::string_view text);
+/// HMAC-SHA1, for signature version 2.
+std::string hmac_sha1(std::string_view key, std::string_view text);
 
 } // namespace ais::http::s3

@@ -18,6 +18,8 @@ struct fault_code {
 
 inline constexpr fault_code access_denied{"AccessDenied", 403};
 inline constexpr fault_code access_forbidden{"AccessForbidden", 403};
+inline constexpr fault_code acl_not_supported{"AccessControlListNotSupported",
+                                              400};
 inline constexpr fault_code auth_header_malformed{
   "AuthorizationHeaderMalformed", 400};
 inline constexpr fault_code auth_query_error{
@@ -35,6 +37,8 @@ inline constexpr fault_code incomplete_body{"IncompleteBody", 400};
 inline constexpr fault_code internal_error{"InternalError", 500};
 inline constexpr fault_code invalid_access_key{"InvalidAccessKeyId", 403};
 inline constexpr fault_code invalid_argument{"InvalidArgument", 400};
+inline constexpr fault_code invalid_bucket_acl{
+  "InvalidBucketAclWithObjectOwnership", 400};
 inline constexpr fault_code invalid_bucket_name{"InvalidBucketName", 400};
 inline constexpr fault_code invalid_digest{"InvalidDigest", 400};
 inline constexpr fault_code invalid_part{"InvalidPart", 400};
@@ -57,10 +61,15 @@ inline constexpr fault_code max_pre_data_exceeded{
 inline constexpr fault_code metadata_too_large{"MetadataTooLarge", 400};
 inline constexpr fault_code method_not_allowed{"MethodNotAllowed", 405};
 inline constexpr fault_code missing_content_length{"MissingContentLength", 411};
+inline constexpr fault_code no_ownership{"OwnershipControlsNotFoundError", 404};
 inline constexpr fault_code no_such_bucket{"NoSuchBucket", 404};
 inline constexpr fault_code no_such_cors{"NoSuchCORSConfiguration", 404};
 inline constexpr fault_code no_such_bucket_policy{"NoSuchBucketPolicy", 404};
 inline constexpr fault_code no_such_key{"NoSuchKey", 404};
+inline constexpr fault_code no_such_public_block{
+  "NoSuchPublicAccessBlockConfiguration", 404};
+inline constexpr fault_code no_such_lifecycle{"NoSuchLifecycleConfiguration",
+                                              404};
 inline constexpr fault_code no_such_tag_set{"NoSuchTagSet", 404};
 inline constexpr fault_code no_such_upload{"NoSuchUpload", 404};
 inline constexpr fault_code no_such_version{"NoSuchVersion", 404};
@@ -74,6 +83,8 @@ inline constexpr fault_code service_unavailable{"ServiceUnavailable", 503};
 inline constexpr fault_code sha256_mismatch{"XAmzContentSHA256Mismatch", 400};
 inline constexpr fault_code signature_mismatch{"SignatureDoesNotMatch", 403};
 inline constexpr fault_code slow_down{"SlowDown", 503};
+inline constexpr fault_code unresolvable_mail{"UnresolvableGrantByEmailAddress",
+                                              400};
 inline constexpr fault_code temporary_redirect{"TemporaryRedirect", 307};
 
 struct fault {

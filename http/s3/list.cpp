@@ -1,9 +1,9 @@
 #include "http/s3/list.hpp"
 
 #include "http/s3/digest.hpp"
+#include "http/tokens.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace ais::http::s3 {
 
@@ -23,16 +23,16 @@ outcome<list_query> parse_list_query(const query& q, int version) {
   list_query out;
   out.prefix = q.get("prefix");
   out.delimiter = q.get("delimiter");
-  if (auto ok = check_prefix(out.prefix); !ok)
-    return bad_argument("prefix: " + message_of(ok.error()));
+  // No key begins with what no key can contain.
+  out.nothing = !check_prefix(out.prefix);
+  if (q.get("allow-unordered") == "true" && !out.delimiter.empty())
+    return bad_argument("a listing with a delimiter is in order: leave out"
+                        " allow-unordered");
   if (auto text = q.find("max-keys"); text && !text->empty()) {
-    uint64_t n = 0;
-    auto [end, ec]
-      = std::from_chars(text->data(), text->data() + text->size(), n);
-    if (ec != std::errc{} || end != text->data() + text->size()
-        || n > INT32_MAX)
+    auto n = whole_number(*text);
+    if (!n || *n > INT32_MAX)
       return bad_argument("max-keys must be a number from 0 to 2147483647");
-    out.count = std::min<size_t>(n, max_keys);
+    out.count = std::min<size_t>(*n, max_keys);
   }
   if (auto text = q.find("encoding-type")) {
     if (*text != "url")
@@ -46,7 +46,7 @@ outcome<list_query> parse_list_query(const query& q, int version) {
     out.after = q.get("key-marker");
   } else {
     out.after = q.get("start-after");
-    if (auto token = q.find("continuation-token")) {
+    if (auto token = q.find("continuation-token"); token && !token->empty()) {
       auto raw = from_base64(*token);
       auto split = raw ? raw->find('\n') : std::string::npos;
       if (split == std::string::npos)

@@ -23,6 +23,7 @@ struct list_query {
   size_t count = max_keys;
   bool url = false; ///< names are percent-encoded in the reply
   bool owner = false;
+  bool nothing = false; ///< no name can begin with the prefix
 
   /// `x` as it stands in the reply.
   std::string shown(std::string_view x) const;

@@ -37,6 +37,42 @@ bool refused(std::string_view name) {
   return false;
 }
 
+/// Encryption is not there, but what contradicts itself is another fault.
+checked check_encryption(const request& req) {
+  auto find = [&](const char* name) {
+    return req.find("x-amz-server-side-encryption" + std::string{name});
+  };
+  auto how = find("");
+  auto key_id = find("-aws-kms-key-id");
+  auto algorithm = find("-customer-algorithm");
+  auto key = find("-customer-key");
+  auto md5 = find("-customer-key-MD5");
+  auto known = how.empty() || how == "AES256" || how == "aws:kms"
+               || how == "aws:kms:dsse";
+  auto of_client = !algorithm.empty() || !key.empty() || !md5.empty();
+  auto complete = algorithm == "AES256" && !key.empty() && !md5.empty();
+  if (!known || (!how.empty() && of_client)
+      || (!key_id.empty() && (how.empty() || how == "AES256"))
+      || (of_client && !complete))
+    return fault{invalid_argument,
+                 "the headers x-amz-server-side-encryption* contradict each"
+                 " other, or are incomplete",
+                 {}};
+  auto raw = from_base64(key);
+  if (of_client) {
+    storage::hasher sum{storage::cksum_type::md5};
+    auto bytes = raw.value_or("");
+    sum.update(std::as_bytes(std::span{bytes.data(), bytes.size()}));
+    auto digest = from_hex(sum.finish().value);
+    if (!raw || raw->size() != 32 || !digest || to_base64(*digest) != md5)
+      return fault{invalid_argument,
+                   "the customer's key must have 32 bytes, and the MD5 that is"
+                   " given",
+                   {}};
+  }
+  return std::monostate{};
+}
+
 /// Without "aws-chunked", which is how the body came, not what it is.
 std::string without_aws_chunked(std::string_view x) {
   std::string out;
@@ -61,6 +97,8 @@ bool has(const std::vector<std::string>& tags, const std::string& etag) {
 } // namespace
 
 outcome<storage::custom_map> read_metadata(const request& req) {
+  if (auto ok = check_encryption(req); !ok)
+    return ok.why();
   storage::custom_map out;
   size_t total = 0;
   for (auto& h : req.headers) {
@@ -146,6 +184,21 @@ void add_metadata(header_list& out, const storage::lom& x, bool checksums) {
         1 + std::count(tags->second.begin(), tags->second.end(), '&')));
   if (checksums)
     add_checksums(out, x);
+}
+
+checked read_conditions(std::string_view size, std::string_view mtime,
+                        std::optional<uint64_t>& if_size,
+                        std::optional<int64_t>& if_mtime_s) {
+  if_size = whole_number(size);
+  if_mtime_s = parse_http_date(mtime);
+  if (!if_mtime_s)
+    if_mtime_s = parse_iso_time(mtime);
+  if ((!size.empty() && !if_size) || (!mtime.empty() && !if_mtime_s))
+    return fault{invalid_argument,
+                 "a condition on the size must be a number, one on the last"
+                 " change a date",
+                 {}};
+  return std::monostate{};
 }
 
 void override_headers(header_list& out, const query& q) {

@@ -21,6 +21,13 @@ outcome<storage::custom_map> read_metadata(const request& req);
 /// @param checksums  whether the client wants stored checksums
 void add_metadata(header_list& out, const storage::lom& x, bool checksums);
 
+/// Reads what a deletion wants the object to be, each if it is given.
+/// @param mtime  a date in any of S3's forms
+/// @returns invalid_argument.
+checked read_conditions(std::string_view size, std::string_view mtime,
+                        std::optional<uint64_t>& if_size,
+                        std::optional<int64_t>& if_mtime_s);
+
 /// Replaces what query parameters override (response-content-type, ...).
 void override_headers(header_list& out, const query& q);
 

@@ -13,16 +13,17 @@
 // continued in the next one of that name.
 #include "http/s3/list.hpp"
 #include "http/s3/metadata.hpp"
+#include "http/s3/permit.hpp"
 #include "http/s3/upload.hpp"
 #include "http/s3/uploads.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
+#include "http/tokens.hpp"
 #include "http/v1/list_objects.hpp"
 #include "storage/base/home.hpp"
 #include "storage/base/log.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <tuple>
 
@@ -34,7 +35,9 @@ namespace {
 constexpr uint64_t min_part_bytes = 5 << 20;
 constexpr size_t max_uploads_seen = 10'000;
 constexpr std::string_view records = "uploads/";
-constexpr std::string_view parts_of = "parts/";
+/// Custom metadata of the record: the user who began the upload.
+constexpr const char* initiator_key = "s3:initiator";
+constexpr std::string_view part_names = "parts/";
 
 bck uploads_bck(const bucket& parent) {
   return {provider::ais, uploads_ns(), parent.ref.bck.name};
@@ -58,15 +61,7 @@ std::string record_name(std::string_view id, std::string_view key) {
 std::string part_name(std::string_view id, uint64_t number) {
   char text[8];
   std::snprintf(text, sizeof(text), "/%05u", static_cast<unsigned>(number));
-  return std::string{parts_of}.append(id).append(text);
-}
-
-std::optional<uint64_t> parse_number(std::string_view x) {
-  uint64_t n = 0;
-  auto [end, ec] = std::from_chars(x.data(), x.data() + x.size(), n);
-  if (x.empty() || ec != std::errc{} || end != x.data() + x.size())
-    return {};
-  return n;
+  return std::string{part_names}.append(id).append(text);
 }
 
 fault unknown_upload() {
@@ -107,7 +102,7 @@ task<error> remove_at(context& c, const bucket_ptr& b, std::string name) {
 task<outcome<std::vector<storage::walk_entry>>>
 read_parts(context& c, const upload_ref& up, uint64_t after, size_t count) {
   v1::list_request req;
-  req.options.prefix = std::string{parts_of} + up.id + '/';
+  req.options.prefix = std::string{part_names} + up.id + '/';
   req.token = part_name(up.id, after);
   req.page_size = count;
   v1::list_reply page{make_id(c.e.env()), {}, {}};
@@ -119,7 +114,7 @@ read_parts(context& c, const upload_ref& up, uint64_t after, size_t count) {
 }
 
 uint64_t number_of(const storage::walk_entry& part) {
-  return parse_number(
+  return whole_number(
            std::string_view{part.name}.substr(part.name.rfind('/') + 1))
     .value_or(0);
 }
@@ -128,6 +123,19 @@ uint64_t number_of(const storage::walk_entry& part) {
 std::string sum_of(const storage::lom& x, algorithm a) {
   auto i = x.custom.find(std::string{metadata_key(a)});
   return i == x.custom.end() ? std::string{} : i->second;
+}
+
+void add_person(xml_writer& xml, std::string_view tag, const acl_owner& x) {
+  xml.open(tag).text("ID", x.id).text("DisplayName", x.name).close();
+}
+
+/// Who began an upload, and whose the object will be.
+void add_people(xml_writer& xml, const storage::lom& record,
+                const bucket_rights& rights) {
+  auto i = record.custom.find(initiator_key);
+  auto by = i == record.custom.end() ? rights.owner : i->second;
+  add_person(xml, "Initiator", shown_owner(by));
+  add_person(xml, "Owner", shown_owner(owner_of(record, rights)));
 }
 
 void add_sums(xml_writer& xml, const storage::lom& record) {
@@ -181,7 +189,7 @@ task<outcome<upload_ref>> find_upload(context& c, access wanted) {
 }
 
 outcome<uint64_t> part_number(const context& c) {
-  auto n = parse_number(c.q.get("partNumber")).value_or(0);
+  auto n = whole_number(c.q.get("partNumber")).value_or(0);
   if (n < 1 || n > max_parts)
     return fault{
       invalid_argument, "partNumber must be a number from 1 to 10000", {}};
@@ -262,6 +270,8 @@ task<> create_upload(context& c) {
     co_return co_await reply_fault(c, fault_of(at.error()));
   write_options options;
   options.custom = std::move(*metadata);
+  if (c.who.key)
+    options.custom[initiator_key] = c.who.user();
   header_list headers;
   if (*sums) {
     options.custom[parts_checksum_key] = to_text(**sums);
@@ -319,9 +329,9 @@ task<> list_parts(context& c) {
   auto up = co_await find_upload(c, access::put);
   if (!up)
     co_return co_await reply_fault(c, up.why());
-  auto after = parse_number(c.q.get("part-number-marker")).value_or(0);
+  auto after = whole_number(c.q.get("part-number-marker")).value_or(0);
   auto count = std::min<uint64_t>(
-    parse_number(c.q.get("max-parts")).value_or(max_keys), max_keys);
+    whole_number(c.q.get("max-parts")).value_or(max_keys), max_keys);
   auto parts
     = co_await read_parts(c, *up, std::min(after, max_parts), count + 1);
   if (!parts)
@@ -335,6 +345,8 @@ task<> list_parts(context& c) {
   xml.number("NextPartNumberMarker",
              parts->empty() ? after : number_of(parts->back()));
   xml.number("MaxParts", count).flag("IsTruncated", more);
+  xml.text("StorageClass", "STANDARD");
+  add_people(xml, up->record->object->attrs, rights_of(c.e, *up->parent));
   add_sums(xml, up->record->object->attrs);
   for (auto& x : *parts) {
     xml.open("Part")
@@ -371,7 +383,7 @@ outcome<std::vector<wanted_part>> parse_complete(const std::string& body) {
     if (local_name(x) != "Part")
       continue;
     auto tags = parse_tags(child_text(x, "ETag"));
-    auto number = parse_number(child_text(x, "PartNumber"));
+    auto number = whole_number(child_text(x, "PartNumber"));
     if (!number || tags.size() != 1)
       return fault{
         malformed_xml, "a <Part> needs a PartNumber and an ETag", {}};
@@ -452,6 +464,23 @@ add_whole_sum(const context& c, const upload_ref& up,
                  {}};
   out[std::string{metadata_key(how->type)}] = *whole;
   return std::monostate{};
+}
+
+/// Keeps what the object can tell of its parts.
+void keep_parts_of(const context& c, const upload_ref& up,
+                   const std::vector<wanted_part>& wanted,
+                   const std::vector<lease_ptr>& parts,
+                   storage::custom_map& out) {
+  auto how = sums_of(up.record->object->attrs);
+  std::vector<object_part> all;
+  uint64_t at = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    auto& attrs = parts[i]->object->attrs;
+    all.push_back({wanted[i].number, at, attrs.size_bytes,
+                   how ? sum_of(attrs, how->type) : std::string{}});
+    at += attrs.size_bytes;
+  }
+  keep_parts(out, c.key, all, how ? std::optional{how->type} : std::nullopt);
 }
 
 /// Writes the parts, one behind the other, as the object.
@@ -543,9 +572,11 @@ task<> complete_upload(context& c) {
   options.custom = up->record->object->attrs.custom;
   options.custom["ETag"] = tag_of(*wanted);
   options.custom[upload_key] = up->id;
+  options.custom.erase(initiator_key);
   auto summed = add_whole_sum(c, *up, *parts, options.custom);
   if (!summed)
     co_return co_await reply_fault(c, summed.why());
+  keep_parts_of(c, *up, *wanted, *parts, options.custom);
   options.if_match = parse_tags(c.req.find("if-match"));
   options.if_none_match = parse_tags(c.req.find("if-none-match"));
   auto stored = co_await join_parts(c, *to, std::move(*parts), options);
@@ -626,7 +657,7 @@ task<> list_uploads(context& c) {
   auto key_after = c.q.get("key-marker");
   auto id_after = c.q.get("upload-id-marker");
   auto count = std::min<uint64_t>(
-    parse_number(c.q.get("max-uploads")).value_or(max_keys), max_keys);
+    whole_number(c.q.get("max-uploads")).value_or(max_keys), max_keys);
   std::erase_if(*all, [&](auto& x) {
     auto behind
       = x.key > key_after
@@ -649,12 +680,14 @@ task<> list_uploads(context& c) {
     xml.text("NextKeyMarker", shown(all->back().key))
       .text("NextUploadIdMarker", all->back().id);
   xml.number("MaxUploads", count).flag("IsTruncated", more);
+  auto rights = rights_of(c.e, **b);
   for (auto& x : *all) {
     xml.open("Upload")
       .text("Key", shown(x.key))
       .text("UploadId", x.id)
       .text("StorageClass", "STANDARD")
       .text("Initiated", format_xml_time(x.record.mtime_ns));
+    add_people(xml, x.record, rights);
     add_sums(xml, x.record);
     xml.close();
   }

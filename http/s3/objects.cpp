@@ -1,16 +1,18 @@
 // Objects over S3: GET, HEAD, PUT, copy, DELETE.
 #include "http/s3/digest.hpp"
+#include "http/s3/list.hpp"
 #include "http/s3/metadata.hpp"
+#include "http/s3/object_parts.hpp"
 #include "http/s3/permit.hpp"
 #include "http/s3/service.hpp"
 #include "http/s3/tags.hpp"
 #include "http/s3/upload.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
+#include "http/tokens.hpp"
 #include "storage/base/units.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace ais::http::s3 {
 
@@ -53,13 +55,58 @@ task<> reply_condition(context& c, const fault& why, const storage::lom& x) {
   co_await reply_empty(c, 304, std::move(headers));
 }
 
-/// There are no parts to tell apart: the whole is part 1.
-checked check_part(const context& c) {
-  auto part = c.q.find("partNumber");
-  if (part && *part != "1")
+/// What a read is to answer with.
+struct wanted_bytes {
+  byte_range range;
+  bool partial = false;
+  std::optional<object_part> part;
+  uint64_t part_count = 0; ///< of the object, if a part is wanted
+};
+
+/// The part that is asked for: the whole is part 1 of what has no parts.
+outcome<wanted_bytes>
+wanted_part(const storage::lom& x, std::string_view number) {
+  auto n = whole_number(number).value_or(0);
+  if (n < 1 || n > max_parts)
     return fault{
-      invalid_part_number, "the object has one part: ask for partNumber 1", {}};
-  return std::monostate{};
+      invalid_argument, "partNumber must be a number from 1 to 10000", {}};
+  auto parts = parts_of(x);
+  wanted_bytes out{{0, x.size_bytes}, x.size_bytes > 0, {}, 0};
+  if (!parts && n == 1)
+    return out;
+  if (parts && parts->parts.empty())
+    return fault{not_implemented,
+                 "the object's parts have so many sizes that they are not"
+                 " kept: read it by Range",
+                 {}};
+  auto* found = parts ? parts->find(n) : nullptr;
+  if (!found)
+    return fault{invalid_part,
+                 "the object has no part " + std::to_string(n) + ": it has "
+                   + std::to_string(parts ? parts->count : 1),
+                 {}};
+  out.range = {found->offset, found->size};
+  out.partial = found->size > 0;
+  out.part = *found;
+  out.part_count = parts->count;
+  return out;
+}
+
+/// What a GET or HEAD wants of an object.
+outcome<wanted_bytes> wanted_of(const context& c, const storage::lom& x) {
+  auto range = wanted_range(c.req.find("range"));
+  if (auto part = c.q.find("partNumber")) {
+    if (range)
+      return fault{invalid_request, "give Range or partNumber, not both", {}};
+    return wanted_part(x, *part);
+  }
+  // A HEAD tells of the whole.
+  if (!range || c.req.method == "HEAD")
+    return wanted_bytes{{0, x.size_bytes}, false, {}, 0};
+  auto parsed = parse_range(*range, x.size_bytes);
+  if (!parsed)
+    return fault_of(parsed.error());
+  return wanted_bytes{*parsed, true, {}, 0};
 }
 
 /// The version of an object to read.
@@ -68,10 +115,36 @@ task<expected<lease_ptr>> open_lease(context& c, const located& at) {
   co_return co_await c.e.actors().ask(at.shard, shard_timeout, std::move(req));
 }
 
-header_list shown(const context& c, const storage::lom& x) {
+void add_part_checksum(header_list& out, const object_part& part,
+                       const storage::lom& x) {
+  auto parts = parts_of(x);
+  if (!parts || !parts->type)
+    return;
+  out.emplace_back(header_of(*parts->type), part.sum);
+  auto whole = x.custom.find(std::string{metadata_key(*parts->type)});
+  if (whole != x.custom.end())
+    out.emplace_back("x-amz-checksum-type", checksum_kind(whole->second));
+}
+
+header_list
+shown(const context& c, const storage::lom& x, const wanted_bytes& wanted) {
   header_list out;
   add_common(c, out);
-  add_metadata(out, x, wants_checksums(c));
+  // Checksums are those of what is sent.
+  auto sums = wants_checksums(c);
+  auto whole = wanted.range.length == x.size_bytes && !wanted.part;
+  add_metadata(out, x, sums && whole);
+  if (sums && wanted.part)
+    add_part_checksum(out, *wanted.part, x);
+  add_expiration(c, out, x);
+  if (wanted.part)
+    out.emplace_back("x-amz-mp-parts-count", std::to_string(wanted.part_count));
+  if (wanted.partial)
+    out.emplace_back(
+      "Content-Range",
+      "bytes " + std::to_string(wanted.range.offset) + '-'
+        + std::to_string(wanted.range.offset + wanted.range.length - 1) + '/'
+        + std::to_string(x.size_bytes));
   // Who cannot prove who they are must not choose what a browser makes of it.
   if (c.who.key || !c.rules->verify)
     override_headers(out, c.q);
@@ -83,10 +156,9 @@ header_list shown(const context& c, const storage::lom& x) {
 task<> get_object(context& c) {
   op_stats stats{stat::get_n, stat::get_ns_total, stat::err_get_n};
   auto at = co_await object_for(c, access::get);
-  auto part = check_part(c);
-  if (!at || !part) {
+  if (!at) {
     stats.bad();
-    co_return co_await reply_fault(c, at ? part.why() : at.why());
+    co_return co_await reply_fault(c, at.why());
   }
   auto lease = co_await open_lease(c, *at);
   if (!lease) {
@@ -102,25 +174,14 @@ task<> get_object(context& c) {
     stats.ok();
     co_return co_await reply_condition(c, ok.why(), attrs);
   }
-  byte_range range{0, attrs.size_bytes};
-  auto status = 200;
-  auto headers = shown(c, attrs);
-  if (auto header = wanted_range(c.req.find("range"))) {
-    auto parsed = parse_range(*header, attrs.size_bytes);
-    if (!parsed) {
-      stats.bad();
-      co_return co_await reply_fault(c, fault_of(parsed.error()));
-    }
-    range = *parsed;
-    status = 206;
-    headers.emplace_back("Content-Range",
-                         "bytes " + std::to_string(range.offset) + '-'
-                           + std::to_string(range.offset + range.length - 1)
-                           + '/' + std::to_string(attrs.size_bytes));
-    std::erase_if(headers, [](auto& x) {
-      return x.first.substr(0, 15) == "x-amz-checksum-";
-    });
+  auto wanted = wanted_of(c, attrs);
+  if (!wanted) {
+    stats.bad();
+    co_return co_await reply_fault(c, wanted.why());
   }
+  auto range = wanted->range;
+  auto headers = shown(c, attrs, *wanted);
+  auto status = wanted->partial ? 206 : 200;
   auto begun = co_await c.x.begin(status, headers, range.length);
   if (!begun)
     co_return stats.bad();
@@ -136,10 +197,9 @@ task<> get_object(context& c) {
 task<> head_object(context& c) {
   op_stats stats{stat::head_n, stat::head_ns_total, stat::err_head_n};
   auto at = co_await object_for(c, access::head_object);
-  auto part = check_part(c);
-  if (!at || !part) {
+  if (!at) {
     stats.bad();
-    co_return co_await reply_fault(c, at ? part.why() : at.why());
+    co_return co_await reply_fault(c, at.why());
   }
   ais::head_object req{at->key, false};
   auto attrs
@@ -153,9 +213,13 @@ task<> head_object(context& c) {
     co_return co_await reply_fault(c, ok.why());
   if (auto ok = check_read(c.req, **attrs); !ok)
     co_return co_await reply_condition(c, ok.why(), **attrs);
+  auto wanted = wanted_of(c, **attrs);
+  if (!wanted)
+    co_return co_await reply_fault(c, wanted.why());
   reply r;
-  r.headers = shown(c, **attrs);
-  r.length = (*attrs)->size_bytes;
+  r.status = wanted->partial ? 206 : 200;
+  r.headers = shown(c, **attrs, *wanted);
+  r.length = wanted->range.length;
   co_await c.x.reply(std::move(r));
 }
 
@@ -164,26 +228,65 @@ task<> head_object(context& c) {
 
 namespace {
 
-/// How many parts the object was made of, as its tag tells; 0: it was not.
-uint64_t parts_of(const storage::lom& x) {
-  auto tag = etag_of(x);
-  auto dash = tag.rfind('-');
-  uint64_t n = 0;
-  if (dash == 32)
-    std::from_chars(tag.data() + dash + 1, tag.data() + tag.size(), n);
-  return n;
+/// A page of the parts: of the headers x-amz-max-parts and
+/// x-amz-part-number-marker.
+struct parts_page {
+  uint64_t after = 0;
+  uint64_t count = max_keys;
+};
+
+outcome<parts_page> parts_page_of(const context& c) {
+  parts_page out;
+  auto read = [&](std::string_view name, uint64_t& to) {
+    auto text = c.req.find(name);
+    auto n = whole_number(text);
+    if (n)
+      to = *n;
+    return text.empty() || n;
+  };
+  if (!read("x-amz-max-parts", out.count)
+      || !read("x-amz-part-number-marker", out.after))
+    return fault{invalid_argument,
+                 "x-amz-max-parts and x-amz-part-number-marker must be numbers",
+                 {}};
+  out.count = std::min<uint64_t>(out.count, max_keys);
+  return out;
+}
+
+void add_parts(xml_writer& xml, const object_parts& all,
+               const parts_page& page) {
+  xml.open("ObjectParts").number("PartsCount", all.count);
+  auto first = std::upper_bound(
+    all.parts.begin(), all.parts.end(), page.after,
+    [](uint64_t after, auto& x) { return after < x.number; });
+  auto left = static_cast<uint64_t>(all.parts.end() - first);
+  auto last = first + static_cast<ptrdiff_t>(std::min(left, page.count));
+  xml.number("PartNumberMarker", page.after)
+    .number("NextPartNumberMarker",
+            first == last ? page.after : (last - 1)->number)
+    .number("MaxParts", page.count)
+    .flag("IsTruncated", left > page.count);
+  for (; first != last; ++first) {
+    xml.open("Part")
+      .number("PartNumber", first->number)
+      .number("Size", first->size);
+    if (all.type)
+      xml.text(element_of(*all.type), first->sum);
+    xml.close();
+  }
+  xml.close();
 }
 
 void add_attribute(xml_writer& xml, std::string_view name,
-                   const storage::lom& x) {
+                   const storage::lom& x, const parts_page& page) {
   if (name == "ETag")
     xml.text("ETag", etag_of(x));
   else if (name == "StorageClass")
     xml.text("StorageClass", "STANDARD");
   else if (name == "ObjectSize")
     xml.number("ObjectSize", x.size_bytes);
-  else if (name == "ObjectParts" && parts_of(x) > 0)
-    xml.open("ObjectParts").number("PartsCount", parts_of(x)).close();
+  else if (auto parts = parts_of(x); parts && name == "ObjectParts")
+    add_parts(xml, *parts, page);
   if (name != "Checksum")
     return;
   for (auto a : algorithms)
@@ -214,13 +317,16 @@ task<> get_attributes(context& c) {
               {}};
     co_return co_await reply_fault(c, std::move(why));
   }
+  auto page = parts_page_of(c);
+  if (!page)
+    co_return co_await reply_fault(c, page.why());
   auto attrs = co_await attributes_for(c);
   if (!attrs)
     co_return co_await reply_fault(c, attrs.why());
   xml_writer xml{"GetObjectAttributesResponse"};
   for (auto name : known)
     if (std::find(wanted.begin(), wanted.end(), name) != wanted.end())
-      add_attribute(xml, name, **attrs);
+      add_attribute(xml, name, **attrs, *page);
   header_list headers;
   headers.emplace_back("Last-Modified", format_http_date((*attrs)->mtime_ns));
   co_await reply_xml(c, xml.finish(), std::move(headers));
@@ -282,6 +388,7 @@ task<> put_object(context& c) {
   count(stat::put_size, (*stored)->size_bytes);
   header_list headers{{"ETag", quoted(etag_of(**stored))}};
   add_checksums(headers, **stored);
+  add_expiration(c, headers, **stored);
   co_await reply_empty(c, 200, std::move(headers));
 }
 
@@ -401,6 +508,13 @@ task<> delete_object(context& c) {
   }
   ais::delete_object req{at->key};
   req.if_match = parse_tags(c.req.find("if-match"));
+  auto ok = read_conditions(c.req.find("x-amz-if-match-size"),
+                            c.req.find("x-amz-if-match-last-modified-time"),
+                            req.if_size, req.if_mtime_s);
+  if (!ok) {
+    stats.bad();
+    co_return co_await reply_fault(c, ok.why());
+  }
   auto gone
     = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
   if (!gone && gone.error() != errc::object_not_found) {

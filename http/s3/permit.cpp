@@ -10,13 +10,6 @@ namespace ais::http::s3 {
 
 namespace {
 
-/// The list an object came with.
-acl list_of(const storage::lom& x, const bucket_rights& rights) {
-  auto i = x.custom.find(acl_key);
-  return kept_acl(i == x.custom.end() ? std::string_view{} : i->second,
-                  shown_owner(rights.owner).id);
-}
-
 tag_set tags_of(const storage::lom& x) {
   auto i = x.custom.find(tags_key);
   if (i == x.custom.end())
@@ -52,11 +45,41 @@ bucket_rights rights_of(edge& e, const bucket& b) {
   out.has_policy = !text.empty();
   if (out.has_policy)
     out.rules = e.s3_access().policy_of(text, b.ref.bck.name);
+  out.guard = kept_public_block(values.text(public_block_property))
+                .value_or(public_block{});
+  out.owned = kept_ownership(values.text(ownership_property));
   return out;
 }
 
+std::string owner_of(const storage::lom& x, const bucket_rights& rights) {
+  auto i = x.custom.find(object_owner_key);
+  return i == x.custom.end() || !rights.lists() ? rights.owner : i->second;
+}
+
+acl list_of(const storage::lom& x, const bucket_rights& rights) {
+  auto i = x.custom.find(acl_key);
+  auto kept = i != x.custom.end() && rights.lists();
+  return kept_acl(kept ? std::string_view{i->second} : std::string_view{},
+                  shown_owner(owner_of(x, rights)).id,
+                  shown_owner(rights.owner).id);
+}
+
+checked check_list(const std::string& list, const bucket_rights& rights) {
+  if (!rights.lists() && list != "bucket-owner-full-control")
+    return fault{acl_not_supported,
+                 "the bucket has no access control lists: its ownership"
+                 " controls say BucketOwnerEnforced; use a bucket policy",
+                 {}};
+  if (rights.guard.block_acls && is_public(kept_acl(list, {})))
+    return fault{access_denied,
+                 "the bucket's public access block refuses public lists",
+                 {}};
+  return std::monostate{};
+}
+
 ruling judge(context& c, const wish& what, const bucket* b,
-             std::string_view name, std::string_view key, seen object) {
+             std::string_view name, std::string_view key, seen object,
+             std::optional<std::string_view> listed) {
   bucket_rights rights;
   acl list;
   tag_set tags;
@@ -72,7 +95,8 @@ ruling judge(context& c, const wish& what, const bucket* b,
                       c.client,
                       c.e.env().wall_ns() / 1'000'000'000,
                       object.attrs ? &tags : nullptr,
-                      object.looked || !what.of_object};
+                      object.looked || !what.of_object,
+                      listed};
   auto resource = std::string{name};
   if (!key.empty())
     resource.append("/").append(key);
@@ -138,7 +162,8 @@ task<checked> judge_object(context& c) {
     co_return fault_of(attrs.error());
   seen object{true, attrs ? attrs->get() : nullptr};
   if (judge(c, *c.what, b->get(), c.bucket, c.key, object) != ruling::allow)
-    co_return attrs ? not_allowed(c) : missing_key(c, b->get(), c.bucket);
+    co_return attrs ? not_allowed(c)
+                    : missing_key(c, b->get(), c.bucket, c.key);
   c.by_object = true;
   co_return std::monostate{};
 }
@@ -161,11 +186,14 @@ may_copy(context& c, const object_key& from, const storage::lom* attrs) {
   auto said = judge(c, to_get, from.bucket.get(), name, from.name, object);
   if (said == ruling::allow && attrs)
     return std::monostate{};
-  return attrs ? not_allowed(c) : missing_key(c, from.bucket.get(), name);
+  return attrs ? not_allowed(c)
+               : missing_key(c, from.bucket.get(), name, from.name);
 }
 
-fault missing_key(context& c, const bucket* b, std::string_view bucket) {
-  if (judge(c, to_list, b, bucket, {}) == ruling::allow)
+fault missing_key(context& c, const bucket* b, std::string_view bucket,
+                  std::string_view key) {
+  // Who may list names that begin with it may know that it is not there.
+  if (judge(c, to_list, b, bucket, {}, {}, key) == ruling::allow)
     return {no_such_key, "the key does not exist", {}};
   return not_allowed(c);
 }

@@ -38,10 +38,23 @@ struct seen {
 /// calls it.
 bucket_rights rights_of(edge& e, const bucket& b);
 
+/// Whose an object is: a user's name, empty: nobody's.
+std::string owner_of(const storage::lom& x, const bucket_rights& rights);
+
+/// The list it came with.
+acl list_of(const storage::lom& x, const bucket_rights& rights);
+
+/// Whether a list can be given to a bucket, or an object in it, that has these
+/// rights. @param list  as it is kept
+/// @returns access_denied (public access block), acl_not_supported.
+checked check_list(const std::string& list, const bucket_rights& rights);
+
 /// Whether the request may do something with a bucket, or an object in it.
 /// @param b  null: it does not exist, or is to be made
+/// @param listed  for s3:prefix, if it is not the request's own
 ruling judge(context& c, const wish& what, const bucket* b,
-             std::string_view bucket, std::string_view key, seen object = {});
+             std::string_view bucket, std::string_view key, seen object = {},
+             std::optional<std::string_view> listed = {});
 
 /// Whether the request may do what it asks for: by what is known before the
 /// object is looked at.
@@ -59,7 +72,8 @@ checked still_allowed(context& c, const storage::lom& object);
 checked may_copy(context& c, const object_key& from, const storage::lom* attrs);
 
 /// Says that there is no such key, to those who may know which keys there are.
-fault missing_key(context& c, const bucket* b, std::string_view bucket);
+fault missing_key(context& c, const bucket* b, std::string_view bucket,
+                  std::string_view key);
 
 /// Why somebody is not let in.
 fault not_allowed(const context& c);

@@ -332,15 +332,21 @@ read_texts(const json::value& v, std::string_view what) {
   return out;
 }
 
-/// "AK1", "arn:aws:iam::...:user/AK1": the user's name.
+/// "AK1", "arn:aws:iam::...:user/AK1": the user's name. The root of an account
+/// is the user of that name: each is an account of his own here.
 outcome<std::string> read_principal(std::string_view x) {
   constexpr std::string_view iam = "arn:aws:iam:";
+  constexpr std::string_view root = ":root";
   if (x.substr(0, iam.size()) == iam) {
-    auto user = x.find(":user/");
-    if (user == std::string_view::npos)
+    auto whole
+      = x.size() > root.size() && x.substr(x.size() - root.size()) == root;
+    if (!whole && x.find(":user/") == std::string_view::npos)
       return malformed("Principal " + shown(x)
-                       + " must be a user: arn:aws:iam::<account>:user/<name>");
-    x = x.substr(x.rfind('/') + 1);
+                       + " must be a user: arn:aws:iam::<account>:user/<name>,"
+                         " or arn:aws:iam::<name>:root");
+    if (whole)
+      x.remove_suffix(root.size());
+    x = x.substr(x.rfind(whole ? ':' : '/') + 1);
   }
   if (x.empty() || x.find('*') != std::string_view::npos
       || x.substr(0, 4) == "arn:")

@@ -97,17 +97,21 @@ fact fact_of(const request_facts& x, std::string_view key) {
     return given(x.req.find("referer"));
   if (is("aws:username"))
     return given(x.user);
+  if (is("s3:prefix") && x.listed)
+    return {true, std::string{*x.listed}};
   if (is("s3:prefix"))
     return in_query(x.q, "prefix");
   if (is("s3:delimiter"))
     return in_query(x.q, "delimiter");
   if (is("s3:max-keys"))
     return in_query(x.q, "max-keys");
-  auto in_url = x.q.has("X-Amz-Signature");
+  auto old = x.q.has("AWSAccessKeyId")
+             || x.req.find("authorization").substr(0, 4) == "AWS ";
+  auto in_url = x.q.has("X-Amz-Signature") || x.q.has("AWSAccessKeyId");
   if (is("s3:authType") && !x.user.empty())
     return given(in_url ? "REST-QUERY-STRING" : "REST-HEADER");
   if (is("s3:signatureversion") && !x.user.empty())
-    return given("AWS4-HMAC-SHA256");
+    return given(old ? "AWS" : "AWS4-HMAC-SHA256");
   return {};
 }
 

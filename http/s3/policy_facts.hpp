@@ -33,6 +33,8 @@ struct request_facts {
   /// Of the object; null: it has none, or none that count.
   const tag_set* tags = nullptr;
   bool tags_known = true; ///< false: nobody looked yet
+  /// What is listed, if the query does not say it.
+  std::optional<std::string_view> listed = {};
 };
 
 /// The value of a condition key.

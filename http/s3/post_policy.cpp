@@ -47,7 +47,9 @@ bool exempt(std::string_view name) {
        {"policy", "signature", "x-amz-signature", "awsaccesskeyid", "file"})
     if (name == x)
       return true;
-  return name.substr(0, 9) == "x-ignore-";
+  // A checksum says nothing but what the file is.
+  return name.substr(0, 9) == "x-ignore-"
+         || name.substr(0, 15) == "x-amz-checksum-";
 }
 
 } // namespace

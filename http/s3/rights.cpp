@@ -65,10 +65,10 @@ task<> get_acl(context& c) {
     auto attrs = co_await attributes_for(c);
     if (!attrs)
       co_return co_await reply_fault(c, attrs.why());
-    auto& custom = (*attrs)->custom;
-    auto kept = custom.find(acl_key);
-    auto text = kept == custom.end() ? std::string{} : kept->second;
-    rights.list = kept_acl(text, owner.id);
+    owner = shown_owner(owner_of(**attrs, rights));
+    rights.list = list_of(**attrs, rights);
+  } else if (!rights.lists()) {
+    rights.list = kept_acl({}, owner.id);
   }
   co_await reply_xml(c, acl_xml(owner, rights.list));
 }
@@ -77,10 +77,19 @@ task<> put_acl(context& c) {
   auto b = bucket_for(c, access::set_acl);
   if (!b)
     co_return co_await reply_fault(c, b.why());
-  auto owner = rights_of(c.e, **b).owner;
+  auto rights = rights_of(c.e, **b);
+  auto owner = rights.owner;
+  if (!c.key.empty()) {
+    auto attrs = co_await attributes_for(c);
+    if (!attrs)
+      co_return co_await reply_fault(c, attrs.why());
+    owner = owner_of(**attrs, rights);
+  }
   auto list = co_await read_list(c, shown_owner(owner).id);
   if (!list)
     co_return co_await reply_fault(c, list.why());
+  if (auto ok = check_list(*list, rights); !ok)
+    co_return co_await reply_fault(c, ok.why());
   if (c.key.empty())
     co_return co_await set_bucket_text(c, "acl", std::move(*list), 200);
   auto done = co_await store_list(c, std::move(*list));
@@ -117,6 +126,12 @@ task<> put_policy(context& c) {
   auto parsed = policy::parse(*body, (*b)->ref.bck.name);
   if (!parsed)
     co_return co_await reply_fault(c, parsed.why());
+  if (rights_of(c.e, **b).guard.block_policy && (*parsed)->is_public()) {
+    fault why{access_denied,
+              "the bucket's public access block refuses public policies",
+              {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
   co_await set_bucket_text(c, "policy", std::move(*body), 204);
 }
 
@@ -129,11 +144,83 @@ task<> get_policy_status(context& c) {
   if (!b)
     co_return co_await reply_fault(c, b.why());
   auto rights = rights_of(c.e, **b);
-  auto open
-    = is_public(rights.list) || (rights.rules && rights.rules->is_public());
+  auto by_list
+    = is_public(rights.list) && rights.lists() && !rights.guard.ignore_acls;
+  auto by_policy = rights.rules && rights.rules->is_public()
+                   && !rights.guard.restrict_buckets;
   xml_writer xml{"PolicyStatus"};
-  xml.flag("IsPublic", open);
+  xml.flag("IsPublic", by_list || by_policy);
   co_await reply_xml(c, xml.finish());
+}
+
+// -- what closes a bucket
+// ---------------------------------------------------------
+
+task<> get_public_block(context& c) {
+  auto b = bucket_for(c, access::head_bucket);
+  if (!b)
+    co_return co_await reply_fault(c, b.why());
+  auto kept
+    = kept_public_block((*b)->props->values.text(public_block_property));
+  if (!kept) {
+    fault why{
+      no_such_public_block, "the bucket has no public access block", {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  co_await reply_xml(c, to_xml(*kept));
+}
+
+task<> put_public_block(context& c) {
+  auto body = co_await read_body(c);
+  if (!body)
+    co_return co_await reply_fault(c, body.why());
+  auto parsed = parse_public_block(*body);
+  if (!parsed)
+    co_return co_await reply_fault(c, parsed.why());
+  co_await set_bucket_text(c, "public_block", kept_text(*parsed), 200);
+}
+
+task<> delete_public_block(context& c) {
+  co_await set_bucket_text(c, "public_block", "");
+}
+
+task<> get_ownership(context& c) {
+  auto b = bucket_for(c, access::head_bucket);
+  if (!b)
+    co_return co_await reply_fault(c, b.why());
+  auto text = (*b)->props->values.text(ownership_property);
+  if (text.empty()) {
+    fault why{no_ownership, "the bucket has no ownership controls", {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  co_await reply_xml(c, to_xml(kept_ownership(text)));
+}
+
+task<> put_ownership(context& c) {
+  auto b = bucket_for(c, access::patch);
+  if (!b)
+    co_return co_await reply_fault(c, b.why());
+  auto body = co_await read_body(c);
+  if (!body)
+    co_return co_await reply_fault(c, body.why());
+  auto wanted = parse_ownership_body(*body);
+  if (!wanted)
+    co_return co_await reply_fault(c, wanted.why());
+  auto rights = rights_of(c.e, **b);
+  auto own = kept_acl({}, shown_owner(rights.owner).id);
+  if (*wanted == ownership::enforced && rights.list != own) {
+    fault why{invalid_bucket_acl,
+              "the bucket's list grants something to others: set it to private"
+              " before lists are switched off",
+              {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  co_await set_bucket_text(c, "ownership", std::string{to_string(*wanted)},
+                           200);
+}
+
+task<> delete_ownership(context& c) {
+  co_await set_bucket_text(c, "ownership", "");
 }
 
 } // namespace ais::http::s3

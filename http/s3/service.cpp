@@ -1,8 +1,10 @@
 #include "http/s3/service.hpp"
 
 #include "http/s3/cors.hpp"
+#include "http/s3/lifecycle.hpp"
 #include "http/s3/metadata.hpp"
 #include "http/s3/permit.hpp"
+#include "http/s3/sigv2.hpp"
 #include "http/s3/upload.hpp"
 #include "http/s3/virtual_host.hpp"
 #include "http/s3/xml.hpp"
@@ -115,9 +117,27 @@ constexpr operation operations[] = {
    delete_policy},
   {"GET", kind::bucket, "policyStatus", reserved("s3:GetBucketPolicyStatus"),
    get_policy_status},
+  {"GET", kind::bucket, "publicAccessBlock",
+   reserved("s3:GetBucketPublicAccessBlock"), get_public_block},
+  {"PUT", kind::bucket, "publicAccessBlock",
+   reserved("s3:PutBucketPublicAccessBlock"), put_public_block},
+  {"DELETE", kind::bucket, "publicAccessBlock",
+   reserved("s3:PutBucketPublicAccessBlock"), delete_public_block},
+  {"GET", kind::bucket, "ownershipControls",
+   reserved("s3:GetBucketOwnershipControls"), get_ownership},
+  {"PUT", kind::bucket, "ownershipControls",
+   reserved("s3:PutBucketOwnershipControls"), put_ownership},
+  {"DELETE", kind::bucket, "ownershipControls",
+   reserved("s3:PutBucketOwnershipControls"), delete_ownership},
   {"GET", kind::bucket, "uploads", listing("s3:ListBucketMultipartUploads"),
    list_uploads},
   {"POST", kind::bucket, "delete", to_delete, delete_objects},
+  {"GET", kind::bucket, "lifecycle", reserved("s3:GetLifecycleConfiguration"),
+   get_lifecycle},
+  {"PUT", kind::bucket, "lifecycle", reserved("s3:PutLifecycleConfiguration"),
+   put_lifecycle},
+  {"DELETE", kind::bucket, "lifecycle",
+   reserved("s3:PutLifecycleConfiguration"), delete_lifecycle},
   {"GET",
    kind::bucket,
    "cors",
@@ -252,25 +272,52 @@ checked read_path(context& c, std::string_view path) {
   return std::monostate{};
 }
 
-/// Finds out who asks, and what the operator lets him.
+outcome<const access_key*> known_key(const context& c, const std::string& id) {
+  if (auto* key = c.rules->find(id))
+    return key;
+  return fault{invalid_access_key,
+               "the access key \"" + id.substr(0, 128)
+                 + "\" does not exist on this node",
+               {}};
+}
+
+/// The same for signature version 2.
+checked
+authenticate_old(context& c, const old_claim& who, const signed_request& x) {
+  auto key = known_key(c, who.access_key);
+  if (!key)
+    return key.why();
+  auto now = c.e.env().wall_ns() / 1'000'000'000;
+  auto bucket = virtual_bucket(c).value_or("");
+  if (auto ok = check_old_claim(who, x, bucket, (*key)->secret, now); !ok)
+    return ok.why();
+  c.who = {*key, (*key)->access};
+  return std::monostate{};
+}
+
+} // namespace
+
 checked authenticate(context& c, std::string_view path) {
   c.payload = c.req.find("x-amz-content-sha256");
   c.who = {nullptr, c.rules->anonymous};
   if (!c.rules->verify)
     return std::monostate{};
   signed_request as_signed{c.req, path, c.q};
+  auto old = parse_old_claim(as_signed);
+  if (!old)
+    return old.why();
+  if (*old)
+    return authenticate_old(c, **old, as_signed);
   auto claimed = parse_claim(as_signed);
   if (!claimed)
     return claimed.why();
   if (!*claimed)
     return std::monostate{};
   auto& who = **claimed;
-  auto* key = c.rules->find(who.access_key);
-  if (!key)
-    return fault{invalid_access_key,
-                 "the access key \"" + who.access_key.substr(0, 128)
-                   + "\" does not exist on this node",
-                 {}};
+  auto found = known_key(c, who.access_key);
+  if (!found)
+    return found.why();
+  auto* key = *found;
   auto signing = signing_key(key->secret, who.scope);
   auto now = c.e.env().wall_ns() / 1'000'000'000;
   if (auto ok = check_claim(who, as_signed, signing, now); !ok)
@@ -280,6 +327,8 @@ checked authenticate(context& c, std::string_view path) {
   c.who = {key, key->access};
   return std::monostate{};
 }
+
+namespace {
 
 /// Who answers, if it is another node: the owner of the object in the path, or
 /// of the source of a copy, which is sent from where it is. A part is copied by
@@ -373,7 +422,8 @@ bool wants(edge& e, const call& c, std::string_view path) {
     return false;
   if (!c.req.find(relayed_header).empty())
     return true; // decided by the node that relayed it
-  if (c.q.has("X-Amz-Signature") || c.q.has("X-Amz-Algorithm"))
+  if (c.q.has("X-Amz-Signature") || c.q.has("X-Amz-Algorithm")
+      || (c.q.has("AWSAccessKeyId") && c.q.has("Signature")))
     return true;
   for (auto& h : c.req.headers)
     if ((same_name(h.name, "authorization") && begins(h.value, "AWS"))
@@ -388,7 +438,7 @@ bool wants(edge& e, const call& c, std::string_view path) {
 
 task<> serve(edge& e, call& call, std::string_view path) {
   context c{e, call.x, call.req, call.q, call.x.id()};
-  c.rules = e.s3_access().rules();
+  c.rules = e.s3_rules();
   co_await run(c, path);
 }
 
@@ -480,8 +530,21 @@ outcome<storage::custom_map> metadata_of(const context& c) {
   auto list = wanted_acl(c.req, users_of(c));
   if (!out || !list)
     return out ? list.why() : out.why();
+  auto b = find_bucket(c.e, c.bucket);
+  if (!b)
+    return b.why();
+  auto rights = rights_of(c.e, **b);
+  if (*list)
+    if (auto ok = check_list(**list, rights); !ok)
+      return ok.why();
   if (*list && **list != "private")
     (*out)[acl_key] = **list;
+  auto handed_over = rights.owned == ownership::preferred && *list
+                     && **list == "bucket-owner-full-control";
+  auto foreign = c.who.key && c.who.key->owns && !rights.owner.empty()
+                 && rights.owner != c.who.user();
+  if (foreign && rights.lists() && !handed_over)
+    (*out)[object_owner_key] = c.who.user();
   return out;
 }
 
@@ -605,6 +668,16 @@ void add_common(const context& c, header_list& out) {
     add_cors(out, *rule, asked, false);
 }
 
+void add_expiration(const context& c, header_list& out, const storage::lom& x) {
+  auto b = find_bucket(c.e, c.bucket);
+  if (!b)
+    return;
+  auto text = (*b)->props->values.text(storage::lifecycle_property);
+  auto value = expiration_header(text, c.key, x);
+  if (!value.empty())
+    out.emplace_back("x-amz-expiration", std::move(value));
+}
+
 void warn(const context& c, const std::string& line) {
   log_warning("S3: " + line, {{"request", c.id}});
 }
@@ -613,7 +686,7 @@ task<> reply_fault(context& c, fault why) {
   // Which keys there are is for those who may list them.
   if (why.code.name == no_such_key.name && c.what && c.what->of_object)
     if (auto b = find_bucket(c.e, c.bucket))
-      why = missing_key(c, b->get(), c.bucket);
+      why = missing_key(c, b->get(), c.bucket, c.key);
   reply r;
   r.status = why.code.status;
   add_common(c, r.headers);

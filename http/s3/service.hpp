@@ -36,6 +36,8 @@ inline constexpr std::string_view virtual_bucket_header = "Ais-S3-Bucket";
 
 /// Answers it. `path` is raw.
 task<> serve(edge& e, call& c, std::string_view path);
+/// /v1/s3-keys: see keys.cpp.
+task<> access_keys(edge& e, call& c);
 
 /// One request on its way through http/s3.
 struct context {
@@ -76,6 +78,8 @@ task<outcome<located>> object_named(context& c, bucket_ptr b, std::string key);
 /// The source of a copy, wherever it is, unless it is clear that it must not be
 /// read; see may_copy().
 outcome<object_key> copy_source(context& c);
+/// Finds out who asks, and what the operator lets him. `path` is raw.
+checked authenticate(context& c, std::string_view path);
 /// What the request's headers bring beside the bytes: metadata, tags, list.
 outcome<storage::custom_map> metadata_of(const context& c);
 /// Whether there is a user of that name, to be granted something.
@@ -108,6 +112,9 @@ task<> reply_empty(context& c, int status, header_list headers = {});
 /// what the bucket's CORS rules say.
 void add_common(const context& c, header_list& out);
 
+/// When the bucket's lifecycle rules remove the object: x-amz-expiration.
+void add_expiration(const context& c, header_list& out, const storage::lom& x);
+
 /// A warning about the request, with its id.
 void warn(const context& c, const std::string& line);
 
@@ -126,9 +133,18 @@ task<> get_policy(context& c);
 task<> put_policy(context& c);
 task<> delete_policy(context& c);
 task<> get_policy_status(context& c);
+task<> get_public_block(context& c);
+task<> put_public_block(context& c);
+task<> delete_public_block(context& c);
+task<> get_ownership(context& c);
+task<> put_ownership(context& c);
+task<> delete_ownership(context& c);
 task<> get_bucket_tagging(context& c);
 task<> put_bucket_tagging(context& c);
 task<> delete_bucket_tagging(context& c);
+task<> get_lifecycle(context& c);
+task<> put_lifecycle(context& c);
+task<> delete_lifecycle(context& c);
 task<> get_cors(context& c);
 task<> put_cors(context& c);
 task<> delete_cors(context& c);

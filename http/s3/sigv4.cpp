@@ -5,9 +5,6 @@
 #include "storage/base/mac.hpp"
 #include "storage/base/words.hpp"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
 #include <charconv>
 
@@ -104,8 +101,13 @@ outcome<std::optional<claim>> from_query(const signed_request& x) {
   auto [end, ec] = std::from_chars(
     expires.data(), expires.data() + expires.size(), c.expires_seconds);
   if (ec != std::errc{} || end != expires.data() + expires.size()
-      || c.expires_seconds < 1 || c.expires_seconds > max_expires_seconds)
+      || c.expires_seconds > max_expires_seconds)
     return malformed(c, "X-Amz-Expires must be 1 to 604800 seconds");
+  if (c.expires_seconds < 1)
+    return fault{request_expired,
+                 "the request has expired: X-Amz-Expires must be 1 to 604800"
+                 " seconds",
+                 {}};
   c.payload = x.req.find("x-amz-content-sha256");
   if (c.payload.empty())
     c.payload = x.q.get("X-Amz-Content-Sha256");
@@ -224,10 +226,6 @@ outcome<std::optional<claim>> parse_claim(const signed_request& x) {
     return from_query(x);
   if (!header.empty())
     return from_header(x, header.front());
-  if (x.q.has("AWSAccessKeyId") && x.q.has("Signature"))
-    return fault{invalid_request,
-                 "signature version 2 is not supported: use version 4",
-                 {}};
   return std::optional<claim>{};
 }
 
@@ -313,16 +311,7 @@ checked check_form_claim(const claim& c, std::string_view policy,
 
 checked check_old_form(std::string_view policy, std::string_view secret,
                        std::string_view signature) {
-  unsigned char raw[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  auto* done
-    = ::HMAC(EVP_sha1(), secret.data(), static_cast<int>(secret.size()),
-             reinterpret_cast<const unsigned char*>(policy.data()),
-             policy.size(), raw, &size);
-  if (!done)
-    return fault{internal_error, "HMAC-SHA1 is not available", {}};
-  return same_signature(to_base64({reinterpret_cast<const char*>(raw), size}),
-                        signature);
+  return same_signature(to_base64(hmac_sha1(secret, policy)), signature);
 }
 
 } // namespace ais::http::s3

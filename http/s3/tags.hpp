@@ -5,6 +5,7 @@
 #pragma once
 
 #include "http/s3/fault.hpp"
+#include "storage/lifecycle.hpp"
 
 #include <string>
 #include <string_view>
@@ -19,7 +20,7 @@ inline constexpr size_t max_tag_key = 128;   ///< characters
 inline constexpr size_t max_tag_value = 256; ///< characters
 
 /// The custom metadata that keeps an object's tags.
-inline constexpr const char* tags_key = "s3:tags";
+inline constexpr const char* tags_key = storage::object_tags_key;
 /// The bucket property that keeps a bucket's.
 inline constexpr std::string_view tags_property = "s3.tags";
 

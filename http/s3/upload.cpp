@@ -36,8 +36,10 @@ upload::make(const request& req, std::string_view payload,
                  " signature version 4",
                  {}};
   auto chunked = payload.substr(0, streaming.size()) == streaming;
+  // Some say so of a body that is not: what counts is the length within.
   for (auto coding : req.find_all("content-encoding"))
-    chunked |= coding.substr(0, 11) == "aws-chunked";
+    chunked |= coding.substr(0, 11) == "aws-chunked"
+               && !req.find("x-amz-decoded-content-length").empty();
   out->announced_ = req.content_length;
   if (chunked) {
     if (payload == "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -79,7 +81,7 @@ upload::make(const request& req, std::string_view payload,
       continue;
     auto raw = from_base64(h.value);
     if (!raw || raw->size() != digest_bytes(*a))
-      return fault{invalid_request,
+      return fault{bad_digest,
                    "the value of " + std::string{header_of(*a)}
                      + " is not a checksum of that kind in base64",
                    {}};

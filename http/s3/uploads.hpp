@@ -1,6 +1,7 @@
 // What the operations on multipart uploads share; see multipart.cpp.
 #pragma once
 
+#include "http/s3/object_parts.hpp"
 #include "http/s3/parts_checksum.hpp"
 #include "http/s3/service.hpp"
 
@@ -8,8 +9,6 @@
 #include <string>
 
 namespace ais::http::s3 {
-
-inline constexpr uint64_t max_parts = 10'000;
 
 /// An upload that is there.
 struct upload_ref {

@@ -7,7 +7,7 @@ namespace ais::http::s3 {
 xml_writer::xml_writer(std::string_view root) {
   out_ = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<";
   out_.append(root);
-  if (root != "Error") // which has none
+  if (root != "Error" && root != "PostResponse") // which have none
     out_.append(" xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"");
   out_ += '>';
   open_.emplace_back(root);

@@ -2,6 +2,7 @@
 
 #include "actors/proxy/renamer.hpp"
 #include "actors/xact/kinds.hpp"
+#include "actors/xact/lifecycle.hpp"
 #include "http/v1/node_info.hpp"
 #include "storage/base/name_template.hpp"
 #include "storage/base/units.hpp"
@@ -724,6 +725,36 @@ task<> start_cleanup(edge& e, call& c) {
   co_await e.reply_text(c.x, std::move(order.id));
 }
 
+/// Of one bucket, and of uploads to it.
+task<> start_lifecycle(edge& e, call& c, const json::object& o) {
+  auto wanted = bucket_in(e, o);
+  std::vector<start_xact> parts;
+  error why;
+  if (!wanted)
+    why = wanted.error();
+  else if (wanted->empty())
+    why = fail(errc::invalid_argument,
+               "name the bucket whose lifecycle rules are to be carried out");
+  else
+    for (auto& [b, value] : e.buckets().buckets)
+      if (cname_of(b) == *wanted)
+        parts = lifecycle_orders(e.buckets(), *value);
+  if (!why && parts.empty())
+    why = fail(errc::not_found, "bucket " + *wanted
+                                  + " has no lifecycle rules: set some through"
+                                    " S3");
+  if (why)
+    co_return co_await e.reply_error(c.x, why);
+  auto id = make_id(e.env());
+  for (auto& order : parts) {
+    order.id = &order == &parts.front() ? id : make_id(e.env());
+    auto started = co_await start_parts(e, order);
+    if (!started)
+      co_return co_await e.reply_error(c.x, started.error());
+  }
+  co_await e.reply_text(c.x, std::move(id));
+}
+
 } // namespace
 
 task<> start_job(edge& e, call& c, json::value value) {
@@ -745,6 +776,8 @@ task<> start_job(edge& e, call& c, json::value value) {
     co_return co_await start_resilver(e, c, *o);
   else if (kind->name == "cleanup-store")
     co_return co_await start_cleanup(e, c);
+  else if (kind->name == lifecycle_kind)
+    co_return co_await start_lifecycle(e, c, *o);
   else
     why = fail(errc::unsupported, '"' + std::string{kind->name}
                                     + "\" is not available in this version");

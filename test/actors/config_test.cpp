@@ -210,7 +210,7 @@ TEST_CASE("bprops: the default bucket is AIStore's", "[actors][bprops]") {
  "lru":{"dont_evict_time":"2h0m","capacity_upd_time":"10m","batch_size":32768,"enabled":false},
  "access":"18446744073709551615","features":"0","bid":"9223372036854775809","created":"1795225489058836806",
  "versioning":{"enabled":true,"validate_warm_get":false,"synchronize":false},
- "s3":{"acl":"","cors":"","owner":"","policy":"","tags":""},"durability":"sync"})");
+ "s3":{"acl":"","cors":"","lifecycle":"","owner":"","ownership":"","policy":"","public_block":"","tags":""},"durability":"sync"})");
   REQUIRE(golden);
   CHECK(json::value(to_json(props, b)) == *golden);
   auto back = parse_bprops(to_json(props, b));
@@ -224,11 +224,17 @@ TEST_CASE("bprops: a reset leaves who it is for", "[actors][bprops]") {
   props.bid = 7;
   REQUIRE(props.values.set("s3.owner", "ann"));
   REQUIRE(props.values.set("s3.policy", "{}"));
+  REQUIRE(props.values.set("s3.ownership", "BucketOwnerEnforced"));
+  REQUIRE(props.values.set("s3.public_block", "none"));
+  REQUIRE(props.values.set("s3.lifecycle", "[]"));
   REQUIRE(props.values.set("checksum.type", "md5"));
   auto again = with_defaults(props, cluster_config{});
   CHECK(again.bid == 7);
   CHECK(again.values.text("s3.owner") == "ann");
   CHECK(again.values.text("s3.policy") == "{}");
+  CHECK(again.values.text("s3.ownership") == "BucketOwnerEnforced");
+  CHECK(again.values.text("s3.public_block") == "none");
+  CHECK(again.values.text("s3.lifecycle").empty()); // it deletes
   CHECK(again.values.text("checksum.type") == "xxhash2");
 }
 

@@ -30,6 +30,8 @@ SECONDS = 1800
 
 # Three users, each with buckets of his own; the ids are what replies show.
 USERS = {"s3 main": "main", "s3 alt": "alt", "s3 tenant": "tenant"}
+# A day of lifecycle rules: the suite waits for several [s].
+DAY = 2
 
 
 def run(*command, **more):
@@ -86,6 +88,7 @@ def configuration(port):
             f"[{section}]\nuser_id = {user}\ndisplay_name = {user}\ntenant = {user}",
             f"access_key = AK{user.upper()}\nsecret_key = secret-of-{user}",
             f"email = {user}@example.com\napi_name = default",
+            f"lc_debug_interval = {DAY}",
         ]
     out.append("[webidentity]")
     for key in ("token", "aud", "sub", "azp", "user_token", "thumbprint", "KC_REALM"):
@@ -95,7 +98,7 @@ def configuration(port):
 
 @pytest.fixture
 def node(tmp_path):
-    it = Node(tmp_path)
+    it = Node(tmp_path, more=["--s3-lifecycle-day", f"{DAY}s"])
     keys = [
         {
             "access_key": f"AK{user.upper()}",

@@ -69,7 +69,7 @@ TEST_CASE("s3 acl: headers", "[http][s3]") {
   CHECK(code({{"x-amz-grant-read", "alice"}}) == "InvalidArgument");
   CHECK(code({{"x-amz-grant-read", "uri=\"http://x\""}}) == "InvalidArgument");
   CHECK(code({{"x-amz-grant-read", "emailAddress=\"a@b\""}})
-        == "NotImplemented");
+        == "UnresolvableGrantByEmailAddress");
   CHECK(code({{"x-amz-acl", "private"}, {"x-amz-grant-read", "id=alice"}})
         == "InvalidRequest");
 }

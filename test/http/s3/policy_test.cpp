@@ -112,6 +112,14 @@ TEST_CASE("s3 policy: who, what and where", "[http][s3]") {
       "Action":"s3:*","Resource":"arn:aws:s3:::b/*"})"));
     CHECK(answer(by_key, {}) == effect::allow);
   }
+  SECTION("the root of an account is the user of that name") {
+    auto root = parsed(policy_of(R"({"Effect":"Allow","Principal":{"AWS":
+      "arn:aws:iam::bob:root"},"Action":"s3:*","Resource":
+      "arn:aws:s3:::b/*"})"));
+    CHECK(answer(root, {"s3:GetObject", "b/k", "bob"}) == effect::allow);
+    CHECK(answer(root, {"s3:GetObject", "b/k", "alice"}) == effect::none);
+    CHECK_FALSE(root->is_public());
+  }
   SECTION("everybody is everybody") {
     for (auto who : {R"("*")", R"({"AWS":"*"})", R"({"AWS":["x","*"]})"}) {
       auto open = parsed(policy_of(R"({"Effect":"Allow","Action":"*","Resource":
@@ -288,7 +296,7 @@ TEST_CASE("s3 policy: refusals", "[http][s3]") {
       policy_of(
         R"({"Effect":"Allow","Principal":{"Service":"x"},"Action":"*","Resource":"arn:aws:s3:::b"})"),
       policy_of(
-        R"({"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::1:root"},"Action":"*","Resource":"arn:aws:s3:::b"})"),
+        R"({"Effect":"Allow","Principal":{"AWS":"arn:aws:iam:::root"},"Action":"*","Resource":"arn:aws:s3:::b"})"),
       policy_of(
         R"({"Effect":"Allow","Principal":{"AWS":"a*"},"Action":"*","Resource":"arn:aws:s3:::b"})"),
       policy_of(

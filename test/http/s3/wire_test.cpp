@@ -227,6 +227,9 @@ TEST_CASE("s3 list: parameters", "[http][s3]") {
   CHECK(parse("max-keys=5000", 2)->count == s3::max_keys);
   CHECK(parse("max-keys=0", 2)->count == 0);
   CHECK(parse("marker=m", 1)->after == "m");
+  CHECK(parse("continuation-token=", 2)->after.empty());
+  CHECK(parse("prefix=%0A", 2)->nothing);
+  CHECK_FALSE(parse("prefix=a", 2)->nothing);
   auto token = s3::make_token("id", "last\nname");
   auto went_on = parse("continuation-token=" + percent_encode(token, ""), 2);
   REQUIRE(went_on);
@@ -234,7 +237,7 @@ TEST_CASE("s3 list: parameters", "[http][s3]") {
   CHECK(went_on->after == "last\nname");
   for (auto* bad :
        {"max-keys=x", "max-keys=-1", "max-keys=2147483648", "encoding-type=x",
-        "continuation-token=x", "continuation-token="}) {
+        "continuation-token=x", "allow-unordered=true&delimiter=/"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse(bad, 2));
   }
