@@ -1,4 +1,5 @@
 #include "actors/meta/bmd.hpp"
+#include "actors/meta/cluster_state.hpp"
 #include "actors/meta/meta_store.hpp"
 #include "actors/meta/smap.hpp"
 #include "storage/base/hrw.hpp"
@@ -189,4 +190,29 @@ TEST_CASE("meta store: two copies, either suffices", "[actors][meta]") {
     d.fault = nullptr;
     CHECK(*store.load("bmd") == "{\"v\":3}");
   }
+}
+
+TEST_CASE("cluster state: access keys are part of it", "[actors][meta]") {
+  cluster_state x;
+  x.at = {3, 4};
+  auto map = std::make_shared<smap>();
+  map->uuid = "u";
+  net_info net{"127.0.0.1", 1};
+  map->proxies["p1"] = {"p1", node_role::proxy, net, net, net, 0};
+  map->primary = "p1";
+  x.map = map;
+  x.secret = "s";
+  x.access_keys = R"({"keys":[{"access_key":"A","secret_key":"é\"\\"}]})";
+  auto text = to_json(x);
+  auto back = parse_cluster_state(text);
+  REQUIRE(back);
+  CHECK((*back)->access_keys == x.access_keys);
+  CHECK((*back)->at == x.at);
+  // A node that was there before there were any starts without.
+  auto old = parse_json(text);
+  REQUIRE(old);
+  old->get_object().erase("access_keys");
+  auto before = parse_cluster_state(to_text(*old));
+  REQUIRE(before);
+  CHECK((*before)->access_keys.empty());
 }
