@@ -3,11 +3,8 @@
 #include "actors/xact/cleanup.hpp"
 #include "actors/xact/copy_objects.hpp"
 #include "actors/xact/delete_objects.hpp"
-<<<<<<< HEAD
-#include "actors/xact/make_copies.hpp"
-=======
 #include "actors/xact/lifecycle.hpp"
->>>>>>> 5cf9a312db6f00be74f68f27a856a4583c3d268f
+#include "actors/xact/make_copies.hpp"
 #include "storage/base/log.hpp"
 
 #include <caf/stateful_actor.hpp>
