@@ -117,6 +117,15 @@ bool runs(const xact_snap& x) {
   return x.end_ns == 0;
 }
 
+/// A renaming goes on until the old bucket is gone, whatever its parts have
+/// done so far.
+bool renaming(edge& e, const xact_snap& x) {
+  if (x.kind != "move-bck")
+    return false;
+  auto b = e.buckets().find(x.bucket);
+  return b && !(*b)->props->renamed.empty();
+}
+
 /// Asks every target that works; those that do not answer are left out.
 task<snaps_by_target> collect(edge& e, const job_query& q) {
   std::vector<question<gate_actor, query_xacts>> all;
@@ -142,13 +151,6 @@ task<snaps_by_target> collect(edge& e, const job_query& q) {
       }
   }
   co_return out;
-}
-
-/// A renaming goes on until the old bucket is gone, whatever its parts have
-/// done so far; before they know of it, too.
-bool renaming(edge& e, const xact_snap& x) {
-  auto b = x.kind == "move-bck" ? e.buckets().find(x.bucket) : fail(errc::none);
-  return b && !(*b)->props->renamed.empty();
 }
 
 /// One job over all targets.
