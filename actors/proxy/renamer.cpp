@@ -10,6 +10,7 @@ namespace ais {
 namespace {
 
 constexpr auto answer_timeout = std::chrono::seconds{10};
+constexpr unsigned max_vain_rounds = 300; ///< a minute, at least
 
 using extended = renamer_actor::extend<caf::reacts_to<atom::tick>>;
 
@@ -30,6 +31,7 @@ struct renamer_state {
   bool busy = false; ///< asking, or a tick is on its way
   uint64_t bid = 0;  ///< of the bucket at hand
   unsigned round = 1;
+  unsigned vain = 0; ///< rounds in which only failures happened, of late
 
   void see(const sync_view& x) {
     view = x;
@@ -55,8 +57,10 @@ struct renamer_state {
     auto from = view.primary ? renamed() : nullptr;
     if (!from)
       return;
-    if (std::exchange(bid, from->ref.bid) != bid)
+    if (std::exchange(bid, from->ref.bid) != bid) {
       round = 1;
+      vain = 0;
+    }
     auto parsed = parse_uname(from->props->renamed);
     auto to = parsed ? view.state->buckets->find(parsed->first)
                      : expected<bucket_ptr>{parsed.error()};
@@ -87,16 +91,25 @@ struct renamer_state {
       if (x.first)
         return pause();
       std::string failure;
+      uint64_t moved = 0;
       for (auto& y : x.all) {
         if (y.snaps.empty() || y.snaps.front().end_ns == 0)
           return pause();
         auto& snap = y.snaps.front();
-        if (snap.aborted || !snap.error.empty())
-          failure = snap.error.empty() ? "it was stopped" : snap.error;
+        moved += snap.objects;
+        if (!snap.error.empty())
+          failure = snap.error;
+        else if (snap.aborted)
+          return give_up(from, "it was stopped");
       }
-      if (!failure.empty())
+      if (failure.empty())
+        return look_what_is_left(from);
+      // A node that is restarted meanwhile is no reason to give up.
+      vain = moved > 0 ? 0 : vain + 1;
+      if (vain == max_vain_rounds)
         return give_up(from, failure);
-      look_what_is_left(from);
+      ++round;
+      pause();
     });
   }
 

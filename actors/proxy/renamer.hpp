@@ -9,8 +9,8 @@
 // so any primary goes on with it. Rounds follow until nothing is left: a write
 // that was under way may have come late.
 //
-// Stopped by a client, or where an object cannot be moved, the mark goes, and
-// both buckets stay with what they have.
+// Stopped by a client, or where an object cannot be moved for a while, the mark
+// goes, and both buckets stay with what they have.
 // Sources: storage-semantics 24; api-data 1.5.
 #pragma once
 

@@ -250,9 +250,8 @@ TEST_CASE("bprops: access", "[actors][bprops]") {
   CHECK(denied.error() == errc::access_denied);
   CHECK(message_of(denied.error()).find("PUT access denied")
         != std::string::npos);
-  for (auto bad : {R"({"access":"x"})", R"({"mirror":{"enabled":true}})",
-                   R"({"ec":{"enabled":true}})", R"({"bid":"1"})",
-                   R"({"versioning":{"enabled":"maybe"}})"}) {
+  for (auto bad : {R"({"access":"x"})", R"({"ec":{"enabled":true}})",
+                   R"({"bid":"1"})", R"({"versioning":{"enabled":"maybe"}})"}) {
     INFO(bad);
     CHECK(with_props(props, parse_json(bad)->get_object()).error()
           == errc::invalid_argument);

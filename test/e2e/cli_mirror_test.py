@@ -1,4 +1,4 @@
-"""Copies of a bucket's objects, by the command line."""
+"""Copies of a bucket's objects, and new names, by the command line."""
 
 import subprocess
 
@@ -46,3 +46,13 @@ def test_start_mirror(ais):
     assert ais(f"ais wait {job}") == "Done.\n"
     assert ais(copies).split() == ["o1", "1", "o2", "1", "o3", "1"]
     assert f"mirror[{job}]" in ais("ais show job mirror ais://b --all")
+
+
+def test_rename(ais):
+    ais("ais create ais://a; for i in 1 2 3; do echo $i | ais put - ais://a/o$i; done")
+    text = ais("ais bucket mv ais://a ais://b --wait")
+    assert text == "Renaming bucket ais://a => ais://b ...\nDone.\n"
+    assert ais("ais ls ais://b --props name -H").split() == ["o1", "o2", "o3"]
+    assert "does not exist" in ais("ais ls ais://a", 1)
+    assert ais("ais object cat ais://b/o2") == "2\n"
+    assert "already exists" in ais("ais create ais://c; ais bucket mv ais://b ais://c", 1)

@@ -217,7 +217,6 @@ def test_access_is_enforced(node, bucket):
 @pytest.mark.parametrize(
     "method,action,status",
     [
-        ("post", "move-bck", 501),
         ("post", "etl-bck", 501),
         ("put", "archive", 501),
         ("delete", "evict-remote-bck", 400),

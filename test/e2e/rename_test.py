@@ -49,7 +49,9 @@ def test_with_the_sdk(cluster):
     bucket = client.bucket("old").create()
     for name in NAMES:
         bucket.object(name).get_writer().put_content(name.encode())
-    bucket.object(NAMES[0]).set_custom_props({"k": "v"})
+    patch = {"value": {"k": "v"}}
+    url = f"{cluster.first.url}/v1/objects/old/{NAMES[0]}"
+    assert requests.patch(url, json=patch, timeout=TIMEOUT).ok
     props = {"action": "set-bprops", "value": {"checksum": {"type": "md5"}}}
     url = f"{cluster.first.url}/v1/buckets/old"
     assert requests.patch(url, json=props, timeout=TIMEOUT).ok
@@ -60,7 +62,7 @@ def test_with_the_sdk(cluster):
     assert sorted(x.name for x in client.bucket("new").list_all_objects()) == NAMES
     for name in NAMES:
         assert client.bucket("new").object(name).get_reader().read_all() == name.encode()
-    r = requests.head(f"{cluster.first.url}/v1/objects/new/{NAMES[0]}")
+    r = requests.head(f"{cluster.first.url}/v1/objects/new/{NAMES[0]}", allow_redirects=True)
     assert r.headers["Ais-Custom-Md"] == "k=v"
     r = requests.head(f"{cluster.first.url}/v1/buckets/new")
     assert '"type":"md5"' in r.headers["Ais-Bucket-Props"]
@@ -70,6 +72,7 @@ def test_with_the_sdk(cluster):
 
 
 def test_refusals(fresh_node):
+    fresh_node.start()
     for name in ("a", "b"):
         create(fresh_node, name)
     assert move(fresh_node, "a", "a").status_code == 400
@@ -85,7 +88,7 @@ def test_refusals(fresh_node):
 
 def test_a_write_under_way_is_not_lost(fresh_node):
     """It fails, or what it wrote is in the new bucket."""
-    node = fresh_node
+    node = fresh_node.start()
     create(node, "b")
     for name in NAMES[:20]:
         assert store(node, name).ok
