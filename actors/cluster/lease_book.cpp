@@ -73,7 +73,10 @@ int64_t lease_book::lease_for(const beat& x, const keepalive_times& t,
 }
 
 int64_t lease_book::renew_own(const smap& map, const keepalive_times& t) {
-  auto alone = !electorate_of(map).sole.empty();
+  // Nobody else could ever decide anything. A primary that decides alone, but
+  // has company, must renew its own word: the next map may share the decision.
+  auto alone = map.proxies.size() == 1 && map.targets.size() <= 1
+               && map.proxies.count(map.primary) > 0;
   majority_ns_ = majority_since(map);
   trusted_until_ns_ = alone ? fence::always : majority_ns_ + t.lease.count();
   return trusted_until_ns_;

@@ -117,13 +117,19 @@ bool runs(const xact_snap& x) {
   return x.end_ns == 0;
 }
 
-/// A renaming goes on until the old bucket is gone, whatever its parts have
-/// done so far.
-bool renaming(edge& e, const xact_snap& x) {
+/// A renaming goes on until the old bucket is gone, and is then a success,
+/// whatever its rounds have met with.
+void judge_renaming(edge& e, xact_snap& x) {
   if (x.kind != "move-bck")
-    return false;
+    return;
   auto b = e.buckets().find(x.bucket);
-  return b && !(*b)->props->renamed.empty();
+  auto there = b && x.id.rfind(rename_id((*b)->ref.bid), 0) == 0;
+  if (there && !(*b)->props->renamed.empty())
+    x.end_ns = 0;
+  if (!there) {
+    x.aborted = false;
+    x.error.clear();
+  }
 }
 
 /// Asks every target that works; those that do not answer are left out.
@@ -145,8 +151,7 @@ task<snaps_by_target> collect(edge& e, const job_query& q) {
     for (auto& x : answers[i]->snaps)
       if (q.ids.size() < 2
           || std::find(q.ids.begin(), q.ids.end(), x.id) != q.ids.end()) {
-        if (renaming(e, x))
-          x.end_ns = 0;
+        judge_renaming(e, x);
         to.push_back(std::move(x));
       }
   }

@@ -154,3 +154,31 @@ TEST_CASE("lease_book: maintenance takes the lease", "[actors]") {
   CHECK(book.lease_for(old, times, 10 * second) == 0);
   CHECK(book.lease_for(m.of("t1"), times, 10 * second) == 3 * second);
 }
+
+TEST_CASE("lease_book: who decides alone renews its word, too", "[actors]") {
+  members m;
+  auto map = std::make_shared<smap>(*m.state.map);
+  SECTION("another one decides") {
+    map->proxies["p1"].flags = snode_non_electable;
+    m.state.map = map;
+    auto book = heard_all(m, 10 * second);
+    hear(book, "p1", 20 * second);
+    hear(book, "t1", 20 * second);
+    CHECK(book.renew_own(*map, times) == 13 * second);
+    hear(book, "p2", 19 * second);
+    CHECK(book.renew_own(*map, times) == 22 * second);
+  }
+  SECTION("the primary does") {
+    map->proxies["p2"].flags = snode_non_electable;
+    m.state.map = map;
+    auto book = heard_all(m, 10 * second);
+    hear(book, "p1", 20 * second);
+    CHECK(book.renew_own(*map, times) == 23 * second);
+  }
+  SECTION("there is nobody else") {
+    map->proxies.erase("p2");
+    m.state.map = map;
+    auto book = heard_all(m, 10 * second);
+    CHECK(book.renew_own(*map, times) == fence::always);
+  }
+}

@@ -86,6 +86,29 @@ def test_refusals(fresh_node):
     assert buckets(fresh_node) == {"a", "b"}
 
 
+def test_stopped(fresh_node):
+    """Both buckets stay with what they have; together it is all."""
+    node = fresh_node.start()
+    create(node, "b")
+    names = [f"o{i:04}" for i in range(2000)]
+    for name in names:
+        assert store(node, name, b"x").ok
+    job = move(node, "b", "c")
+    assert job.ok, job.text
+    r = requests.put(f"{node.url}/v1/objects/b/new", data=b"x", timeout=TIMEOUT)
+    assert r.status_code in (404, 409), r.text
+    stop = {"action": "stop", "value": {"ID": job.text}}
+    assert requests.put(f"{node.url}/v1/cluster", json=stop, timeout=TIMEOUT).ok
+    node.wait_until(lambda: status(node, job.text)["end_time"] > 0)
+    assert "c" in buckets(node)
+    if "b" in buckets(node):  # it was not quicker
+        assert status(node, job.text)["aborted"]
+        assert store(node, "new", b"x").ok
+    for name in names:
+        r = get(node, "c", name)
+        assert r.ok or get(node, "b", name).ok, name
+
+
 def test_a_write_under_way_is_not_lost(fresh_node):
     """It fails, or what it wrote is in the new bucket."""
     node = fresh_node.start()
@@ -149,6 +172,9 @@ def test_killed_in_the_middle(tmp_path, victim):
         for name in NAMES:
             r = patient(get, first, "c", name)
             assert r.content == content(name), (name, r.status_code)
+        if victim == "primary":  # targets that live know of the job
+            x = status(first, job.text)
+            assert x["end_time"] > 0 and not x["err"] and not x["aborted"]
     finally:
         cluster.stop()
 
