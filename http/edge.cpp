@@ -48,7 +48,8 @@ edge::edge(caf::actor_system& sys, worker& w,
   : shared_(std::move(shared)), bridge_(sys, w.get_executor()),
     handles_(shared_->handles), map_(*shared_->boards->map),
     buckets_(*shared_->boards->buckets), config_(*shared_->boards->config),
-    target_(*shared_->boards->target), leases_(shared_->leases_per_edge),
+    target_(*shared_->boards->target), sync_(*shared_->boards->sync),
+    leases_(shared_->leases_per_edge),
     s3_access_(*shared_->env.disk,
                shared_->dir + '/' + std::string{s3::access_file},
                shared_->loopback_only),
@@ -64,8 +65,10 @@ void edge::tick() {
 }
 
 s3::access_rules_ptr edge::s3_rules() {
-  if (auto sync = shared_->boards->sync->read(); sync->state)
-    s3_access_.follow(sync->state->access_keys);
+  if (auto& sync = *sync_.get(); sync.state && sync.state != keys_of_) {
+    keys_of_ = sync.state;
+    s3_access_.follow(sync.state->access_keys);
+  }
   return s3_access_.rules();
 }
 

@@ -168,8 +168,10 @@ private:
   board<bmd>::view buckets_;
   board<cluster_config>::view config_;
   board<target_view>::view target_;
+  board<sync_view>::view sync_;
   lease_cache leases_;
   s3::access_book s3_access_;
+  cluster_state_ptr keys_of_; ///< whose keys s3_access_ has
   http::relay relay_;
   bool signing_ = false;
   cluster_config_ptr signing_by_; ///< the configuration that says so

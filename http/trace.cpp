@@ -1,36 +1,18 @@
 #include "http/trace.hpp"
 
 #include "http/request_id.hpp"
+#include "http/tokens.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/names.hpp"
 #include "storage/base/units.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace ais::http {
 
 namespace {
 
 constexpr size_t max_list = 32; ///< verbs or statuses of a filter
-
-/// The parts of "a,b,c"; empty ones are left out.
-std::vector<std::string_view> parts_of(std::string_view list) {
-  std::vector<std::string_view> out;
-  while (!list.empty()) {
-    auto comma = list.find(',');
-    if (comma != 0)
-      out.push_back(list.substr(0, comma));
-    list = comma == list.npos ? std::string_view{} : list.substr(comma + 1);
-  }
-  return out;
-}
-
-template <class T>
-bool whole_number(std::string_view text, T& out) {
-  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return ec == std::errc{} && end == text.data() + text.size();
-}
 
 bool plain_word(std::string_view x) {
   return !x.empty() && x.size() <= 40
@@ -65,8 +47,9 @@ error bad(std::string what) {
 }
 
 expected<trace_filter::statuses> parse_status(std::string_view text) {
-  int n = 0;
-  if (text.size() == 3 && whole_number(text, n) && n >= 100 && n < 600)
+  auto n
+    = text.size() == 3 ? static_cast<int>(whole_number(text).value_or(0)) : 0;
+  if (n >= 100 && n < 600)
     return trace_filter::statuses{n, n};
   if (text.size() == 3 && text[0] >= '1' && text[0] <= '5'
       && (text.substr(1) == "xx" || text.substr(1) == "XX")) {
@@ -78,12 +61,15 @@ expected<trace_filter::statuses> parse_status(std::string_view text) {
 }
 
 expected<trace_cursor> parse_cursor(std::string_view text) {
-  trace_cursor out;
-  auto dot = text.find('.');
-  if (dot == text.npos || !whole_number(text.substr(0, dot), out.mark)
-      || !whole_number(text.substr(dot + 1), out.number))
+  auto dot = std::min(text.find('.'), text.size());
+  auto mark = whole_number(text.substr(0, dot));
+  auto number = whole_number(text.substr(std::min(dot + 1, text.size())));
+  if (!mark || !number)
     return bad("the cursor is not one of an earlier page: leave it out to begin"
                " anew");
+  trace_cursor out;
+  out.mark = *mark;
+  out.number = *number;
   return out;
 }
 
@@ -162,6 +148,14 @@ expected<trace_query> parse_trace_query(const query& q) {
       return cursor.error();
     out.after = *cursor;
   }
+  auto parts_of = [](std::string_view list) {
+    std::vector<std::string_view> parts;
+    each_token(list, [&](std::string_view x) {
+      parts.push_back(x);
+      return parts.size() <= max_list;
+    });
+    return parts;
+  };
   auto verbs = parts_of(q.get("verb"));
   auto statuses = parts_of(q.get("status"));
   if (verbs.size() > max_list || statuses.size() > max_list)

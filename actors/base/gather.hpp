@@ -1,45 +1,49 @@
-// Asks several actors the same thing and answers when all have: with success
-// only if all succeeded, else with the first error.
+// Asks several actors the same thing and goes on when all have answered: with
+// success only if all succeeded, else with the first error.
 #pragma once
 
+#include "actors/base/ask.hpp"
 #include "actors/base/type_ids.hpp"
 
-#include <caf/error.hpp>
-
-#include <chrono>
 #include <memory>
 
 namespace ais {
 
-template <class Self, class Handles, class Message, class Promise>
-void gather(Self* self, const Handles& to, std::chrono::seconds timeout,
-            const Message& message, Promise answer) {
+/// Calls `then` with the first error, or with none, as `ask` words it.
+template <class Self, class Handles, class Message, class F>
+void gather(Self* self, const Handles& to, caf::timespan timeout,
+            const Message& message, F then) {
   struct progress {
     size_t left;
-    caf::error first;
+    F then;
+    error first;
   };
-  auto state = std::make_shared<progress>(progress{to.size(), {}});
-  auto one_less = [state, answer]() mutable {
-    if (--state->left > 0)
-      return;
-    if (state->first)
-      answer.deliver(state->first);
+  auto state = std::make_shared<progress>(
+    progress{std::size(to) + 1, std::move(then), {}});
+  auto one_less = [state] {
+    if (--state->left == 0)
+      state->then(std::as_const(state->first));
+  };
+  for (auto& x : to)
+    ask<ack>(
+      self, x, timeout, message, [one_less](ack) { one_less(); },
+      [one_less, state](const error& e) {
+        if (!state->first)
+          state->first = e;
+        one_less();
+      });
+  one_less();
+}
+
+/// What gather() is given to answer a request with the outcome.
+template <class Promise>
+auto into(Promise answer) {
+  return [answer](const error& e) mutable {
+    if (e)
+      answer.deliver(e);
     else
       answer.deliver(ack{});
   };
-  if (to.empty()) {
-    answer.deliver(ack{});
-    return;
-  }
-  for (auto& x : to) {
-    self->request(x, timeout, message)
-      .then([one_less](ack) mutable { one_less(); },
-            [one_less, state](caf::error& e) mutable {
-              if (!state->first)
-                state->first = std::move(e);
-              one_less();
-            });
-  }
 }
 
 } // namespace ais

@@ -23,6 +23,10 @@ bucket_ptr make_bucket(const bck& b, bprops props) {
   out->durability = props.durability();
   out->versioned = props.versioned();
   out->copies = props.copies();
+  auto rules = props.values.text(storage::lifecycle_property);
+  if (auto parsed = storage::parse_lifecycle(rules); parsed && !rules.empty())
+    out->lifecycle
+      = std::make_shared<const storage::lifecycle_rules>(std::move(*parsed));
   out->props = std::make_shared<const bprops>(std::move(props));
   return out;
 }

@@ -68,7 +68,6 @@ struct mirror_state {
   uint64_t walked = 0;  ///< version of the volume that a walk was for
   bool behind = false;  ///< some objects may have too few copies
   bool pausing = false; ///< until the next walk
-  size_t walk_number = 0;
   rare_warnings warnings;
 
   static std::string id_of(const object_key& x) {
@@ -146,7 +145,7 @@ struct mirror_state {
     if (all.empty())
       return;
     walk->begin(
-      "mirror-" + std::to_string(++walk_number) + '-', std::move(all),
+      "mirror-", std::move(all),
       {[this](const object_key& key, const std::function<void()>& looked_at) {
          ensure(key, true,
                 [this, looked_at](const expected<copies_ensured>& x) {
@@ -294,21 +293,16 @@ struct mirror_state {
   }
 
   void drop(const copying_ptr& job, const std::function<void()>& then) {
-    struct call {
-      std::function<void(const error&)> f;
-      void deliver(ack) { f({}); }
-      void deliver(const error& e) { f(e); }
-    };
     std::vector<shard_actor> all;
     for (auto& x : job->others)
       all.push_back(x.shard);
     gather(self, all, shard_timeout, drop_copy{job->home.key},
-           call{[this, job, then](const error& e) {
+           [this, job, then](const error& e) {
              if (e)
-               again(job, fail(code_of(e), message_of(e)));
+               again(job, e);
              else
                then();
-           }});
+           });
   }
 
   void note(const copying_ptr& job) {

@@ -118,7 +118,8 @@ struct node_state {
   promise starting;
   bool target_started = false;
   bool serving = false; ///< started
-  stamp dismissed_at;   ///< what we showed when we were; none: never
+  bool stopping = false;
+  stamp dismissed_at; ///< what we showed when we were; none: never
 
   // Start-up is a chain: each step calls the next.
 
@@ -524,6 +525,8 @@ struct node_state {
   }
 
   void give_up(const error& why) {
+    if (stopping)
+      return;
     log_error("the node cannot start: " + message_of(why));
     if (starting.pending())
       starting.deliver(why);
@@ -602,6 +605,10 @@ struct node_state {
 
   caf::result<ack> stop() {
     auto answer = self->make_response_promise<ack>();
+    stopping = true;
+    if (starting.pending())
+      starting.deliver(fail(errc::not_ready, "the node was stopped while it"
+                                             " started"));
     boards->state = 0;
     auto rest = [this, answer](const error& e) mutable {
       if (e)

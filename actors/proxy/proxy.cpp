@@ -26,17 +26,6 @@ constexpr auto carry_out_timeout = 5s;
 
 using extended = proxy_actor::extend<caf::reacts_to<atom::next>>;
 
-/// Delivers to one of two continuations: what gather() wants for a promise.
-template <class Ok, class Bad>
-struct either {
-  Ok ok;
-  Bad bad;
-  void deliver(ack) { ok(); }
-  void deliver(const error& e) { bad(e); }
-};
-template <class Ok, class Bad>
-either(Ok, Bad) -> either<Ok, Bad>;
-
 /// Targets that are asked the same thing at once. One that falls silent
 /// meanwhile is not waited for: it makes up for what it misses before it gets a
 /// lease again, and its answer may never come.
@@ -500,10 +489,7 @@ struct proxy_state {
           all.push_back(gate);
       gather(self, all, target_timeout,
              override_config{req.change, req.transient, req.reset},
-             either{[this, answer] { done(answer); },
-                    [this, answer](const error& e) {
-                      done(answer, e);
-                    }});
+             [this, answer](const error& e) { done(answer, e); });
       return;
     }
     commit(
@@ -530,9 +516,8 @@ proxy(extended::stateful_pointer<proxy_state> self, proxy_config config) {
   st.overseer = spawn_overseer(
     self->system(), {st.config.env, st.config.metasync, st.config.peers});
   self->link_to(st.overseer);
-  st.renamer
-    = spawn_renamer(self->system(), {st.config.env, st.config.metasync,
-                                     proxy_actor{self}, st.config.peers});
+  st.renamer = spawn_renamer(
+    self->system(), {st.config.env, proxy_actor{self}, st.config.peers});
   self->link_to(st.renamer);
   return {
     [&st](const create_bucket& x) {

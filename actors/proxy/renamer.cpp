@@ -1,6 +1,6 @@
 #include "actors/proxy/renamer.hpp"
 
-#include "actors/base/ask.hpp"
+#include "actors/cluster/ask_targets.hpp"
 #include "storage/base/log.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -13,14 +13,6 @@ constexpr auto answer_timeout = std::chrono::seconds{10};
 constexpr unsigned max_vain_rounds = 300; ///< a minute, at least
 
 using extended = renamer_actor::extend<caf::reacts_to<atom::tick>>;
-
-/// What all targets say to one question.
-template <class Answer>
-struct answers {
-  size_t left = 1;
-  std::vector<Answer> all;
-  error first; ///< that failed
-};
 
 struct renamer_state {
   static inline const char* name = "renamer";
@@ -77,59 +69,62 @@ struct renamer_state {
 
   void start(const bucket_ptr& from, const bucket_ptr& to) {
     auto order = rename_order(*from, *to, round);
-    ask_all<ack>(order, [this, from, id = order.id](const answers<ack>& x) {
-      if (x.first)
-        return pause();
-      look_how_far(from, id);
-    });
+    ask_all<ack>(order,
+                 [this, from, id = order.id](const target_answers<ack>& x) {
+                   if (x.first)
+                     return pause();
+                   look_how_far(from, id);
+                 });
   }
 
   void look_how_far(const bucket_ptr& from, const std::string& id) {
     query_xacts question;
     question.id = id;
-    ask_all<xact_snaps>(question, [this, from](const answers<xact_snaps>& x) {
-      if (x.first)
-        return pause();
-      std::string failure;
-      uint64_t moved = 0;
-      for (auto& y : x.all) {
-        if (y.snaps.empty() || y.snaps.front().end_ns == 0)
-          return pause();
-        auto& snap = y.snaps.front();
-        moved += snap.objects;
-        if (!snap.error.empty())
-          failure = snap.error;
-        else if (snap.aborted)
-          return give_up(from, "it was stopped");
-      }
-      if (failure.empty())
-        return look_what_is_left(from);
-      // A node that is restarted meanwhile is no reason to give up.
-      vain = moved > 0 ? 0 : vain + 1;
-      if (vain == max_vain_rounds)
-        return give_up(from, failure);
-      ++round;
-      pause();
-    });
+    ask_all<xact_snaps>(question,
+                        [this, from](const target_answers<xact_snaps>& x) {
+                          if (x.first)
+                            return pause();
+                          std::string failure;
+                          uint64_t moved = 0;
+                          for (auto& y : x.all) {
+                            if (y.snaps.empty() || y.snaps.front().end_ns == 0)
+                              return pause();
+                            auto& snap = y.snaps.front();
+                            moved += snap.objects;
+                            if (!snap.error.empty())
+                              failure = snap.error;
+                            else if (snap.aborted)
+                              return give_up(from, "it was stopped");
+                          }
+                          if (failure.empty())
+                            return look_what_is_left(from);
+                          // A node that is restarted meanwhile is no reason to
+                          // give up.
+                          vain = moved > 0 ? 0 : vain + 1;
+                          if (vain == max_vain_rounds)
+                            return give_up(from, failure);
+                          ++round;
+                          pause();
+                        });
   }
 
   void look_what_is_left(const bucket_ptr& from) {
     count_bucket question{from->ref.bck, from->ref.bid, {}};
-    ask_all<bucket_totals>(question,
-                           [this, from](const answers<bucket_totals>& x) {
-                             if (x.first)
-                               return pause();
-                             uint64_t objects = 0;
-                             for (auto& y : x.all) {
-                               if (!y.complete)
-                                 return pause();
-                               objects += y.objects;
-                             }
-                             if (objects == 0)
-                               return end(from);
-                             ++round;
-                             pause();
-                           });
+    ask_all<bucket_totals>(
+      question, [this, from](const target_answers<bucket_totals>& x) {
+        if (x.first)
+          return pause();
+        uint64_t objects = 0;
+        for (auto& y : x.all) {
+          if (!y.complete)
+            return pause();
+          objects += y.objects;
+        }
+        if (objects == 0)
+          return end(from);
+        ++round;
+        pause();
+      });
   }
 
   void end(const bucket_ptr& from) {
@@ -147,7 +142,7 @@ struct renamer_state {
   /// Takes the mark away.
   void give_up(const bucket_ptr& from, const std::string& why) {
     busy = true;
-    propose change{[ref = from->ref](cluster_state& x) -> expected<void> {
+    carry_through change{[ref = from->ref](cluster_state& x) -> expected<void> {
       auto known = x.buckets->find(ref.bck);
       if (!known || (*known)->ref.bid != ref.bid)
         return fail(errc::conflict, "the bucket has changed meanwhile");
@@ -159,47 +154,23 @@ struct renamer_state {
       x.buckets = *next;
       return caf::unit;
     }};
-    self->request(config.metasync, change_timeout, std::move(change))
-      .then(
-        [this, from, why](cluster_state_ptr&) {
-          log_error("bucket " + cname_of(from->ref.bck)
-                    + " is not renamed, objects are in it and in "
-                    + from->props->renamed + ": " + why);
-          pause();
-        },
-        [this](error&) { pause(); });
+    ask<ack>(
+      self, config.proxy, change_timeout, std::move(change),
+      [this, from, why](ack) {
+        log_error("bucket " + cname_of(from->ref.bck)
+                  + " is not renamed, objects are in it and in "
+                  + from->props->renamed + ": " + why);
+        pause();
+      },
+      [this](const error&) { pause(); });
   }
 
   template <class Answer, class Question>
   void ask_all(const Question& what,
-               std::function<void(const answers<Answer>&)> end) {
+               std::function<void(const target_answers<Answer>&)> end) {
     busy = true;
-    auto it = std::make_shared<answers<Answer>>();
-    auto one_less = [it, end] {
-      if (--it->left == 0)
-        end(*it);
-    };
-    auto failed = [it, one_less](const error& e) {
-      it->first = e;
-      one_less();
-    };
-    auto peers = config.peers->read();
-    for (auto& [id, node] : view.state->map->targets) {
-      ++it->left;
-      auto gate = peers->gates.find(id);
-      if (gate == peers->gates.end()) {
-        failed(fail(errc::not_ready, id + " does not answer"));
-        continue;
-      }
-      ask<Answer>(
-        self, gate->second, answer_timeout, what,
-        [it, one_less](const Answer& x) {
-          it->all.push_back(x);
-          one_less();
-        },
-        failed);
-    }
-    one_less();
+    ask_targets<Answer>(self, *view.state->map, *config.peers->read(),
+                        answer_timeout, what, std::move(end));
   }
 };
 

@@ -32,7 +32,6 @@ using renamer_actor = caf::typed_actor<caf::reacts_to<sync_view>>;
 
 struct renamer_config {
   environment env;
-  metasync_actor metasync;
   proxy_actor proxy;
   std::shared_ptr<board<peer_set>> peers;
 };

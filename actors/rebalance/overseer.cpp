@@ -1,8 +1,11 @@
 #include "actors/rebalance/overseer.hpp"
 
+#include "actors/cluster/ask_targets.hpp"
 #include "storage/base/log.hpp"
 
 #include <caf/stateful_actor.hpp>
+
+#include <algorithm>
 
 namespace ais {
 
@@ -32,34 +35,18 @@ struct overseer_state {
     if (!view.primary || !moving(map))
       return;
     busy = true;
-    struct round {
-      uint64_t generation;
-      size_t left = 1;
-      bool all = true;
-    };
-    auto it = std::make_shared<round>(round{generation_of(map)});
-    auto heard = [this, it](bool done) {
-      it->all = it->all && done;
-      if (--it->left > 0)
-        return;
-      if (it->all)
-        end(it->generation);
-      else
-        pause();
-    };
-    auto peers = config.peers->read();
-    for (auto& [id, node] : map.targets) {
-      ++it->left;
-      auto gate = peers->gates.find(id);
-      if (gate == peers->gates.end()) {
-        heard(false);
-        continue;
-      }
-      self->request(gate->second, answer_timeout, query_moves{it->generation})
-        .then([heard](moves_state& x) { heard(x.done); },
-              [heard](error&) { heard(false); });
-    }
-    heard(true);
+    auto generation = generation_of(map);
+    ask_targets<moves_state>(
+      self, map, *config.peers->read(), answer_timeout, query_moves{generation},
+      [this, generation](const target_answers<moves_state>& x) {
+        auto all = !x.first
+                   && std::all_of(x.all.begin(), x.all.end(),
+                                  [](auto& y) { return y.done; });
+        if (all)
+          end(generation);
+        else
+          pause();
+      });
   }
 
   void pause() { self->delayed_send(self, oversee_pause, atom::tick_v); }

@@ -16,6 +16,10 @@
 // settled; mountpaths that were to leave have left. A change of the mountpaths
 // meanwhile begins a new walk, and so does a start of the node.
 //
+// Where a mirrored object is left on a mountpath that is not in use, a copy of
+// it takes its place (actors/mirror): an object that cannot be told from a lost
+// one is served from the copy, and stays.
+//
 // **Limits**: max_settling objects at once (errc::too_many_requests beyond);
 // the walk moves max_resilvering at once.
 // Sources: storage-semantics 13; architecture section 6, rule 5.

@@ -2,6 +2,7 @@
 // version of its properties, shared by everyone who handles its objects.
 #pragma once
 
+#include "storage/lifecycle.hpp"
 #include "storage/mountpath.hpp"
 
 #include <memory>
@@ -16,6 +17,8 @@ struct bucket {
   storage::durability durability = storage::durability::sync;
   bool versioned = true;
   unsigned copies = 1; ///< of each object, on as many mountpaths (mirror)
+  /// When its objects go (S3); null: no rules.
+  std::shared_ptr<const storage::lifecycle_rules> lifecycle;
   /// All properties; null only in tests of single actors.
   std::shared_ptr<const bprops> props;
 };

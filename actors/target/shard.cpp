@@ -794,16 +794,14 @@ void shard_state::drop_copies(const object_key& key,
   }
   if (AIS_MUTANT("copies-kept"))
     others.clear();
-  struct call {
-    std::function<void(const error&)> f;
-    void deliver(ack) { f({}); }
-    void deliver(const error& e) {
-      f(fail(errc::not_ready, "copies of the object cannot be removed now, try"
-                              " again: "
-                                + message_of(e)));
-    }
-  };
-  gather(self_, others, copies_timeout, drop_copy{key}, call{std::move(then)});
+  gather(self_, others, copies_timeout, drop_copy{key},
+         [then = std::move(then)](const error& e) {
+           if (!e)
+             return then({});
+           then(fail(errc::not_ready, "copies of the object cannot be removed"
+                                      " now, try again: "
+                                        + message_of(e)));
+         });
 }
 
 void shard_state::leave_copies(const object_key& key) {

@@ -48,6 +48,8 @@ struct target_state {
   stamp applied_at;
   std::optional<sync_view> next; ///< to be carried out
   bool started = false;
+  bool stopped = false;
+  mountpath_actor opening; ///< starts; not in `disks` yet
   bool applying = false;
   bool changing = false; ///< the mountpaths
   /// Disks that fail are taken out (fshc.enabled).
@@ -60,13 +62,6 @@ struct target_state {
   std::vector<std::pair<stamp, caf::typed_response_promise<ack>>> waiting;
 
   using answer_fn = std::function<void(const error&)>;
-
-  /// For gather: calls a function.
-  struct then_call {
-    answer_fn f;
-    void deliver(ack) { f({}); }
-    void deliver(const error& e) { f(e); }
-  };
 
   std::vector<mountpath_actor> mountpaths() const {
     std::vector<mountpath_actor> out;
@@ -133,6 +128,8 @@ struct target_state {
   /// Opens, one after the other, what is in use by `x` and not open yet. At a
   /// start, a disk that fails is taken out; the last one is not.
   void open_next(volume& x, const answer_fn& end) {
+    if (stopped)
+      return end(fail(errc::not_ready, config.node_id + " is stopping"));
     for (auto& m : x.mountpaths)
       if (in_use(m) && !disks.count(m.path))
         return open(x, m.path, end);
@@ -160,14 +157,16 @@ struct target_state {
     auto n = std::max<size_t>(x.mountpaths.size(), 1);
     c.cached_leases = std::max<size_t>(config.cached_leases / n, 1);
     auto actor = spawn_mountpath(self->system(), c);
+    opening = actor;
     auto fresh = !before || !in_use(*before);
     auto failed = [this, &x, path, end, actor](const error& e) {
+      opening = nullptr;
       self->send_exit(actor, caf::exit_reason::user_shutdown);
       auto last = std::count_if(x.mountpaths.begin(), x.mountpaths.end(),
                                 [](auto& m) { return in_use(m); })
                   == 1;
-      if (started || e == errc::integrity || e == errc::invalid_argument
-          || e == errc::unsupported)
+      if (started || stopped || e == errc::integrity
+          || e == errc::invalid_argument || e == errc::unsupported)
         return end(e);
       if (++opens[path] < max_opens) {
         log_warning("mountpath " + path
@@ -192,6 +191,7 @@ struct target_state {
         ask<ack>(
           self, actor, reconcile_timeout, buckets,
           [this, &x, path, actor, handles, end](ack) {
+            opening = nullptr;
             disks[path] = {actor, handles};
             open_next(x, end);
           },
@@ -404,11 +404,11 @@ struct target_state {
     changing = true;
     auto goal = std::make_shared<volume>(std::move(to));
     // Copies take the place of objects that are left behind.
-    auto left = std::count_if(goal->mountpaths.begin(), goal->mountpaths.end(),
-                              [](auto& m) { return m.left_behind; });
-    auto left_now = std::count_if(vol.mountpaths.begin(), vol.mountpaths.end(),
-                                  [](auto& m) { return m.left_behind; });
-    if (left > left_now && mirrored())
+    auto left = [](const volume& x) {
+      return std::count_if(x.mountpaths.begin(), x.mountpaths.end(),
+                           [](auto& m) { return m.left_behind; });
+    };
+    if (left(*goal) > left(vol) && mirrored())
       goal->settled = false;
     auto end = [this, goal, told](const error& e) {
       changing = false;
@@ -493,7 +493,8 @@ struct target_state {
     if (req.what == begin_txn::op::change)
       return ack{};
     auto answer = self->make_response_promise<ack>();
-    gather(self, mountpaths(), mountpath_timeout, probe_mountpath{}, answer);
+    gather(self, mountpaths(), mountpath_timeout, probe_mountpath{},
+           into(answer));
     return answer;
   }
 
@@ -615,12 +616,12 @@ struct target_state {
     if (i == xs.size())
       return f(error{});
     gather(self, mountpaths(), mountpath_timeout, xs[i],
-           then_call{[this, xs, i, f](const error& e) {
+           [this, xs, i, f](const error& e) {
              if (e)
                f(e);
              else
                each(xs, i + 1, f);
-           }});
+           });
   }
 
   void done(const cluster_state& x, const error& e) {
@@ -646,7 +647,7 @@ struct target_state {
     leaving = true;
     config.buckets->show(std::make_shared<const bmd>());
     auto answer = self->make_response_promise<ack>();
-    gather(self, mountpaths(), mountpath_timeout, reconcile{}, answer);
+    gather(self, mountpaths(), mountpath_timeout, reconcile{}, into(answer));
     return answer;
   }
 
@@ -659,13 +660,12 @@ struct target_state {
       if (e)
         answer.deliver(e);
       else
-        gather(self, mountpaths(), count_timeout, atom::sweep_v, answer);
+        gather(self, mountpaths(), count_timeout, atom::sweep_v, into(answer));
     };
     if (leaving)
       empty({});
     else
-      gather(self, mountpaths(), reconcile_timeout, buckets_now(),
-             then_call{empty});
+      gather(self, mountpaths(), reconcile_timeout, buckets_now(), empty);
     return answer;
   }
 
@@ -678,10 +678,14 @@ struct target_state {
   }
 
   caf::result<ack> stop() {
+    stopped = true;
+    auto all = mountpaths();
+    if (opening)
+      all.push_back(opening);
     auto answer = self->make_response_promise<ack>();
     for (auto& x : listers)
       self->send_exit(x, caf::exit_reason::user_shutdown);
-    gather(self, mountpaths(), mountpath_timeout, atom::stop_v, answer);
+    gather(self, all, mountpath_timeout, atom::stop_v, into(answer));
     disks.clear();
     listers.clear();
     shown->show(std::make_shared<const target_view>());

@@ -67,7 +67,11 @@ public:
       for (auto& mp : *all)
         shards.insert(shards.end(), mp->shards.begin(), mp->shards.end());
     // What they accepted under an earlier view is on disk before we look there.
-    gather(self_, shards, tick_timeout, atom::tick_v, ticked{this, number_});
+    gather(self_, shards, tick_timeout, atom::tick_v,
+           [this, number = number_](const error& e) {
+             if (number == number_)
+               ticked(e);
+           });
   }
 
   void stop() {
@@ -95,20 +99,12 @@ public:
   }
 
 private:
-  struct ticked {
-    whole_walk* it;
-    uint64_t number;
-    void deliver(ack) {
-      if (number == it->number_)
-        it->go();
-    }
-    void deliver(const error& e) {
-      if (number != it->number_)
-        return;
-      it->note(e);
-      it->to_.ended();
-    }
-  };
+  void ticked(const error& e) {
+    if (!e)
+      return go();
+    note(e);
+    to_.ended();
+  }
 
   void go() {
     std::deque<bucket_ptr> all;

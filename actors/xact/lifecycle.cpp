@@ -32,11 +32,7 @@ bool skipped(const error& e) {
   return e == errc::object_not_found || e == errc::conflict;
 }
 
-std::string rules_text(const bucket& b) {
-  return b.props->values.text(storage::lifecycle_property);
-}
-
-/// A bucket's rules, parsed once for as long as they stay the same.
+/// The rules of buckets as they are now, not as they were.
 class rule_book {
 public:
   explicit rule_book(const xact_order& order) : node_(order.node) {}
@@ -45,32 +41,24 @@ public:
   int64_t day() const { return node_.lifecycle_day.count(); }
   const xactions_config& node() const { return node_; }
 
-  /// As they are now, not as they were; none if the bucket is gone.
-  const storage::lifecycle_rules& of(const storage::bucket_ref& b) {
+  std::shared_ptr<const storage::lifecycle_rules>
+  of(const storage::bucket_ref& b) const {
+    static const auto none = std::make_shared<const storage::lifecycle_rules>();
     auto known = node_.buckets->read()->find(b.bck);
-    auto there = known && (*known)->ref.bid == b.bid;
-    auto text = there ? rules_text(**known) : std::string{};
-    if (text == text_)
-      return rules_;
-    text_ = text;
-    rules_.clear();
-    if (auto parsed = storage::parse_lifecycle(text))
-      rules_ = std::move(*parsed);
-    return rules_;
+    auto there = known && (*known)->ref.bid == b.bid && (*known)->lifecycle;
+    return there ? (*known)->lifecycle : none;
   }
 
 private:
   xactions_config node_;
-  std::string text_;
-  storage::lifecycle_rules rules_;
 };
-using rule_book_ptr = std::shared_ptr<rule_book>;
+using rule_book_ptr = std::shared_ptr<const rule_book>;
 
 // -- objects
 
-bool due(rule_book& book, const object_key& key, const storage::lom& x) {
-  auto& rules = book.of(key.bucket->ref);
-  auto end = storage::expiry_of(rules, key.name, x, book.day());
+bool due(const rule_book& book, const object_key& key, const storage::lom& x) {
+  auto rules = book.of(key.bucket->ref);
+  auto end = storage::expiry_of(*rules, key.name, x, book.day());
   return end && end->at_ns <= book.now();
 }
 
@@ -138,14 +126,14 @@ parent_of(const bmd& all, const bck& uploads, const upload_name& up) {
   return nullptr;
 }
 
-bool upload_due(rule_book& book, const upload_name& up, const bck& uploads,
-                int64_t begun_ns) {
+bool upload_due(const rule_book& book, const upload_name& up,
+                const bck& uploads, int64_t begun_ns) {
   auto all = book.node().buckets->read();
   auto parent = parent_of(*all, uploads, up);
   if (!parent)
     return false;
-  auto end = storage::upload_expiry_of(book.of(parent->ref), up.key, begun_ns,
-                                       book.day());
+  auto rules = book.of(parent->ref);
+  auto end = storage::upload_expiry_of(*rules, up.key, begun_ns, book.day());
   return end && end->at_ns <= book.now();
 }
 
@@ -327,7 +315,7 @@ lifecycle_clock(lifecycle_clock_actor::stateful_pointer<clock_state> self,
 
 std::vector<start_xact> lifecycle_orders(const bmd& all, const bucket& b) {
   std::vector<start_xact> out;
-  if (rules_text(b).empty() || b.ref.bck.ns == uploads_ns())
+  if (!b.lifecycle || b.ref.bck.ns == uploads_ns())
     return out;
   auto add = [&](const storage::bucket_ref& ref, std::string prefix) {
     auto& next = out.emplace_back();
@@ -344,7 +332,7 @@ std::vector<start_xact> lifecycle_orders(const bmd& all, const bucket& b) {
 
 expected<xact_actor>
 spawn_lifecycle(caf::actor_system& sys, const xact_order& order) {
-  auto book = std::make_shared<rule_book>(order);
+  auto book = std::make_shared<const rule_book>(order);
   auto uploads = order.what.bucket.ns == uploads_ns();
   auto what = [book, uploads](object_job_actor::pointer self, const located& x,
                               const finish& done) {

@@ -140,8 +140,8 @@ public:
   /// understood leaves the keys of before in effect; if there was no file
   /// before, it lets nobody in.
   void refresh();
-  /// Takes over the keys that the cluster's state keeps, if they changed;
-  /// cheap. Those of the file come first.
+  /// Takes over the keys that the cluster's state keeps, if they changed.
+  /// Those of the file come first.
   void follow(const std::string& cluster_keys);
   /// What the file says; null: there is none that can be understood.
   const access_rules* file() const {

@@ -320,12 +320,9 @@ std::string to_xml(const lifecycle_rules& x) {
   return xml.finish();
 }
 
-std::string expiration_header(std::string_view rules_text, std::string_view key,
-                              const storage::lom& x) {
-  if (rules_text.empty())
-    return {};
-  auto rules = storage::parse_lifecycle(rules_text);
-  auto end = rules ? storage::expiry_of(*rules, key, x) : std::nullopt;
+std::string expiration_header(const storage::lifecycle_rules& rules,
+                              std::string_view key, const storage::lom& x) {
+  auto end = storage::expiry_of(rules, key, x);
   if (!end)
     return {};
   return "expiry-date=\"" + format_http_date(end->at_ns) + "\", rule-id=\""

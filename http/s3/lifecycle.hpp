@@ -21,7 +21,7 @@ outcome<storage::lifecycle_rules> parse_lifecycle_body(std::string_view body);
 std::string to_xml(const storage::lifecycle_rules& x);
 
 /// x-amz-expiration for an object: empty if it stays.
-std::string expiration_header(std::string_view rules_text, std::string_view key,
-                              const storage::lom& x);
+std::string expiration_header(const storage::lifecycle_rules& rules,
+                              std::string_view key, const storage::lom& x);
 
 } // namespace ais::http::s3

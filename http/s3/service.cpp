@@ -670,10 +670,9 @@ void add_common(const context& c, header_list& out) {
 
 void add_expiration(const context& c, header_list& out, const storage::lom& x) {
   auto b = find_bucket(c.e, c.bucket);
-  if (!b)
+  if (!b || !(*b)->lifecycle)
     return;
-  auto text = (*b)->props->values.text(storage::lifecycle_property);
-  auto value = expiration_header(text, c.key, x);
+  auto value = expiration_header(*(*b)->lifecycle, c.key, x);
   if (!value.empty())
     out.emplace_back("x-amz-expiration", std::move(value));
 }

@@ -613,16 +613,14 @@ task<> rename_bucket(edge& e, call& c, bucket_ptr b, json::value value) {
 
 // -- mirroring
 
-task<> apply_props(edge& e, call& c, bucket_ptr before) {
-  auto now = e.buckets().find(before->ref.bck);
-  if (!now || (*now)->ref.bid != before->ref.bid
-      || (*now)->copies == before->copies)
-    co_return co_await reply_empty(c);
+namespace {
+
+task<> start_making_copies(edge& e, call& c, storage::bucket_ref b) {
   start_xact order;
   order.id = make_id(e.env());
   order.kind = "make-n-copies";
-  order.bucket = before->ref.bck;
-  order.bid = before->ref.bid;
+  order.bucket = b.bck;
+  order.bid = b.bid;
   auto started = co_await start_parts(e, order);
   if (!started) {
     auto why = with_context(started.error(),
@@ -632,6 +630,16 @@ task<> apply_props(edge& e, call& c, bucket_ptr before) {
     co_return co_await e.reply_error(c.x, why);
   }
   co_await e.reply_text(c.x, std::move(order.id));
+}
+
+} // namespace
+
+task<> apply_props(edge& e, call& c, bucket_ptr before) {
+  auto now = e.buckets().find(before->ref.bck);
+  if (!now || (*now)->ref.bid != before->ref.bid
+      || (*now)->copies == before->copies)
+    co_return co_await reply_empty(c);
+  co_await start_making_copies(e, c, before->ref);
 }
 
 task<> make_copies(edge& e, call& c, bucket_ptr b, json::value value) {
@@ -651,9 +659,7 @@ task<> make_copies(edge& e, call& c, bucket_ptr b, json::value value) {
   if (!done)
     co_return co_await e.reply_error(c.x, done.error());
   // Asked for, it runs, whether there is something to change or not.
-  auto other = std::make_shared<bucket>(*b);
-  other->copies = 0;
-  co_await apply_props(e, c, std::move(other));
+  co_await start_making_copies(e, c, b->ref);
 }
 
 task<> query_jobs(edge& e, call& c, std::string_view what) {

@@ -22,7 +22,7 @@ struct fixture : sim::deterministic {
       stop();
   }
 
-  expected<node_handles> start() {
+  void spawn() {
     boards = std::make_shared<node_boards>();
     node_config c;
     c.env = env;
@@ -33,6 +33,10 @@ struct fixture : sim::deterministic {
       return expected<void>{caf::unit};
     };
     node = spawn_node(sys, c, boards);
+  }
+
+  expected<node_handles> start() {
+    spawn();
     auto pending = self->request(node, caf::infinite, atom::start_v);
     run();
     if ((boards->state & state_node_started) == 0)
@@ -307,4 +311,36 @@ TEST_CASE_METHOD(fixture,
     REQUIRE(disk.flip_bit(std::string{"/root/node/conf/.ais."} + kind, 30, 1));
   REQUIRE(start());
   CHECK(handles.target_id == id);
+}
+
+TEST_CASE_METHOD(fixture, "node: stopped while it starts, nothing of it stays",
+                 "[actors][node]") {
+  REQUIRE(start());
+  stop();
+  std::vector<caf::weak_actor_ptr> all;
+  env.spawned = [&](const caf::strong_actor_ptr& x) {
+    all.push_back(caf::actor_cast<caf::weak_actor_ptr>(x));
+  };
+  auto left = [&] {
+    std::string out;
+    for (auto& x : all)
+      if (auto alive = x.lock())
+        out += std::string{static_cast<caf::local_actor&>(*alive->get()).name()}
+               + ' ';
+    return out;
+  };
+  bool complete = false;
+  for (int steps = 1; !complete; ++steps) {
+    all.clear();
+    spawn();
+    auto pending = self->request(node, 60min, atom::start_v);
+    for (int i = 0; i < steps && sched.has_job(); ++i)
+      sched.run_once();
+    complete = !sched.has_job();
+    INFO("after " << steps << " steps");
+    stop_dead();
+    advance(2h); // no tick is left that would hold one
+    pending.receive([](node_handles&) {}, [](error&) {});
+    REQUIRE(left() == "");
+  }
 }

@@ -1126,8 +1126,9 @@ def test_every_node_serves_every_object(scattered, wide):
 
 def test_copies_between_targets(scattered, wide):
     clients, bucket = wide
-    keys = [f"from{i}" for i in range(6)] + [f"to{i}" for i in range(6)]
-    for key in keys[:6]:
+    sources, others = [[f"{x}{i}" for i in range(12)] for x in ("from", "to")]
+    keys = sources + others
+    for key in sources:
         clients[0].put_object(
             Bucket=bucket,
             Key=key,
@@ -1136,10 +1137,11 @@ def test_copies_between_targets(scattered, wide):
             ContentType="text/x",
             ChecksumAlgorithm="SHA256",
         )
-    for key in keys[6:]:
+    for key in others:
         clients[0].put_object(Bucket=bucket, Key=key, Body=b"before")
     assert len(set(owners(scattered, bucket, keys).values())) == 3
-    for i, (source, to) in enumerate((s, t) for s in keys[:6] for t in keys[6:]):
+    pairs = [(s, others[(i + j) % 12]) for i, s in enumerate(sources) for j in range(3)]
+    for i, (source, to) in enumerate(pairs):
         s3, other = clients[i % 4], clients[(i + 1) % 4]
         before = other.head_object(Bucket=bucket, Key=source, ChecksumMode="ENABLED")
         more = {}

@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (kept.size() <= storage::max_lifecycle_bytes)
       FUZZ_CHECK(storage::parse_lifecycle(kept));
     storage::lom x;
-    s3::expiration_header(kept, "key", x);
+    s3::expiration_header(*rules, "key", x);
   }
   if (auto rules = storage::parse_lifecycle(text)) {
     storage::lom x;
