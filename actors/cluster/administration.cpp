@@ -138,6 +138,12 @@ struct administration_state {
       return confirmed(nodes.error());
     if (nodes->empty())
       return confirmed({});
+    if (req.no_mountpaths && !view.state->buckets->buckets.empty()
+        && !moves(*nodes, req))
+      return fail(
+        errc::conflict,
+        "rebalance is disabled (rebalance.enabled): objects stay where"
+        " they are, out of reach or not");
     running = description(req.what, *nodes);
     log_info(running);
     auto answer = self->make_response_promise<ack>();
@@ -163,6 +169,8 @@ struct administration_state {
     // Where objects are not placed any more, nobody must serve them from then
     // on: this change is carried out before the next begins.
     auto flags = flag_of(req.what) | (lasts ? intents_of(req) : 0);
+    if (req.no_mountpaths && req.what == node_action::start_maintenance)
+      flags |= snode_no_mountpaths;
     carry([ids = ids_of(*nodes), flags, move = moves(*nodes, req)](
             cluster_state& x) { return set_flags(x, ids, flags, move); },
           answer, then);
@@ -305,7 +313,8 @@ struct administration_state {
         return fail(errc::node_not_found, id + " has left meanwhile");
       if (id == next->primary && flags != 0)
         return fail(errc::conflict, id + " has become primary meanwhile");
-      node->flags &= ~(snode_maintenance | snode_decommission | snode_intents);
+      node->flags &= ~(snode_maintenance | snode_decommission | snode_intents
+                       | snode_no_mountpaths);
       node->flags |= flags;
     }
     place_anew(*next, move);

@@ -35,6 +35,8 @@ struct change_nodes {
   bool rm_user_data = false;   ///< decommission: remove buckets' content
   bool keep_config = false;    ///< decommission: keep the node's overrides
   bool keep_running = false;   ///< decommission: the process goes on
+  /// Maintenance: a target asks, because it has no mountpath, or has one again.
+  bool no_mountpaths = false;
   change_tag tag = {};
 };
 
@@ -82,7 +84,7 @@ struct end_cluster {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, change_nodes& x) {
   return f(x.what, x.ids, x.skip_rebalance, x.rm_user_data, x.keep_config,
-           x.keep_running, x.tag);
+           x.keep_running, x.no_mountpaths, x.tag);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, admit_node& x) {

@@ -44,6 +44,8 @@ inline constexpr uint64_t snode_leaving = 1 << 17;
 inline constexpr uint64_t snode_rm_user_data = 1 << 18;
 inline constexpr uint64_t snode_keep_config = 1 << 19;
 inline constexpr uint64_t snode_keep_running = 1 << 20;
+/// In maintenance because none of its mountpaths is in use: until one is.
+inline constexpr uint64_t snode_no_mountpaths = 1 << 21;
 inline constexpr uint64_t snode_intents
   = snode_leaving | snode_rm_user_data | snode_keep_config | snode_keep_running;
 

@@ -33,6 +33,35 @@ bool inside(const std::string& a, const std::string& b) {
   return (a + '/').rfind(b + '/', 0) == 0;
 }
 
+size_t enabled_ones(const volume& x) {
+  return static_cast<size_t>(
+    std::count_if(x.mountpaths.begin(), x.mountpaths.end(),
+                  [](auto& m) { return m.state == mpath_state::enabled; }));
+}
+
+/// What the last mountpath of a target answers when it is to go.
+expected<void>
+check_last(const volume& x, const mpath_info& m, const mpath_removal& how) {
+  if (m.state != mpath_state::enabled || enabled_ones(x) > 1)
+    return caf::unit;
+  auto refused = [&](const char* hint) {
+    return fail(errc::conflict,
+                m.path + " is the last mountpath of this target: " + hint);
+  };
+  if (!how.last)
+    return refused("attach another one first, there is no other target that"
+                   " could serve in its place");
+  if (!x.settled)
+    return refused("objects are on their way to it (resilver): wait until that"
+                   " has ended");
+  if (how.for_good && how.move)
+    return refused("its objects cannot move to another one: take the target out"
+                   " of the cluster first (ais cluster add-remove-nodes"
+                   " start-maintenance), or detach it without them"
+                   " (--no-resilver)");
+  return caf::unit;
+}
+
 expected<void> check_path(const volume& x, const std::string& path) {
   if (path.size() < 2 || path.front() != '/' || path.back() == '/'
       || path.find("//") != std::string::npos
@@ -48,12 +77,6 @@ expected<void> check_path(const volume& x, const std::string& path) {
       return fail(errc::conflict, "mountpaths must not be inside each other: "
                                     + path + " and " + m.path);
   return caf::unit;
-}
-
-size_t enabled_ones(const volume& x) {
-  return static_cast<size_t>(
-    std::count_if(x.mountpaths.begin(), x.mountpaths.end(),
-                  [](auto& m) { return m.state == mpath_state::enabled; }));
 }
 
 void use(volume& x, mpath_info& m) {
@@ -151,8 +174,14 @@ expected<volume> with_enabled(const volume& x, const std::string& path) {
   return out;
 }
 
+bool in_use(const volume& x) {
+  return std::any_of(x.mountpaths.begin(), x.mountpaths.end(),
+                     [](auto& m) { return in_use(m); });
+}
+
 expected<volume>
-without(const volume& x, const std::string& path, bool for_good, bool move) {
+without(const volume& x, const std::string& path, const mpath_removal& how) {
+  auto [for_good, move, last] = how;
   auto out = x;
   auto* m = find_in(out, path);
   if (!m || m->state == mpath_state::detached)
@@ -161,12 +190,8 @@ without(const volume& x, const std::string& path, bool for_good, bool move) {
   auto way = for_good ? mpath_state::detaching : mpath_state::disabling;
   if (m->state == end || m->state == way)
     return out;
-  if (m->state == mpath_state::enabled && enabled_ones(x) == 1)
-    return fail(errc::conflict,
-                path
-                  + " is the last mountpath of this target: attach another one,"
-                    " or take the target out of the cluster (ais cluster"
-                    " add-remove-nodes start-maintenance)");
+  if (auto ok = check_last(x, *m, how); !ok)
+    return ok.error();
   if (for_good && move && m->left_behind)
     return fail(errc::conflict,
                 "objects were left on " + path
@@ -176,7 +201,8 @@ without(const volume& x, const std::string& path, bool for_good, bool move) {
     return fail(errc::conflict,
                 "objects are on their way between mountpaths (resilver): wait"
                 " until that has ended");
-  if (move && m->state != mpath_state::disabled) {
+  auto only = m->state == mpath_state::enabled && enabled_ones(x) == 1;
+  if (move && !only && m->state != mpath_state::disabled) {
     m->state = way;
     out.settled = false;
   } else if (for_good) {

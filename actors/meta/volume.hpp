@@ -62,6 +62,8 @@ using volume_ptr = std::shared_ptr<const volume>;
 bool in_use(const mpath_info& x);
 /// Whether its objects are on their way to others.
 bool leaving(const mpath_info& x);
+/// Whether there is a mountpath to read objects from.
+bool in_use(const volume& x);
 
 // -- changes: each returns the next version, or the same value where there is
 // nothing to do. errc::mountpath_not_found for a path that is not ours.
@@ -71,12 +73,17 @@ bool leaving(const mpath_info& x);
 expected<volume> with_attached(const volume& x, const std::string& path,
                                const std::string& label);
 expected<volume> with_enabled(const volume& x, const std::string& path);
-/// Without a mountpath, for the time being or for good (it is detached).
-/// @param move  its objects go to the others first
-/// errc::conflict: it is the last one; without `move`, objects are on their
-/// way; with it, objects were left behind.
+struct mpath_removal {
+  bool for_good = false; ///< it is detached
+  bool move = true;      ///< its objects go to the others first
+  bool last = false;     ///< it may be the last one that objects are placed on
+};
+
+/// Without a mountpath. The last one has nowhere to move its objects to: it is
+/// disabled with them. errc::conflict: it is the last one; without `move`,
+/// objects are on their way; with it, objects were left behind.
 expected<volume>
-without(const volume& x, const std::string& path, bool for_good, bool move);
+without(const volume& x, const std::string& path, const mpath_removal& how);
 /// A mountpath that fails: its objects stay where they are.
 expected<volume>
 with_fault(const volume& x, const std::string& path, const std::string& why);

@@ -2,6 +2,7 @@
 
 #include "actors/cluster/election.hpp"
 #include "actors/cluster/gate.hpp"
+#include "actors/node/attendance.hpp"
 #include "actors/resilver/resilver.hpp"
 #include "actors/xact/lifecycle.hpp"
 #include "storage/base/log.hpp"
@@ -62,6 +63,7 @@ struct audience {
   lifecycle_clock_actor lifecycle; ///< the same
   rebalance_actor rebalance;       ///< the same
   resilver_actor resilver;         ///< the same
+  attendance_actor attendance;     ///< the same
   caf::strong_actor_ptr node;
 
   void tell(const sync_view& x) {
@@ -91,6 +93,8 @@ struct audience {
       caf::anon_send(target, x);
     if (rebalance)
       caf::anon_send(rebalance, x);
+    if (attendance)
+      caf::anon_send(attendance, x);
     caf::anon_send(caf::actor_cast<caf::actor>(node), x);
   }
 };
@@ -326,6 +330,11 @@ struct node_state {
                            boards->target, boards->gate_fence, config.courier});
       others->resilver = spawn_resilver(
         sys, {env, others->target, boards->buckets, boards->target, resilvers});
+      others->attendance = spawn_attendance(
+        sys, {env, who.target_id, others->proxy, boards->target});
+      self->send(others->target,
+                 watch_mountpaths{
+                   caf::actor_cast<mountpath_watcher>(others->attendance)});
       others->rebalance = spawn_rebalance(
         sys, {env, who.target_id, others->target, mover, boards->map,
               boards->buckets, boards->target, peer_board,
@@ -373,6 +382,7 @@ struct node_state {
     c.known = known_volume;
     c.vault = vault;
     c.copy_dir = copy_dir;
+    c.spare_copy_dir = config.dir + "/conf.copy";
     c.shards = config.shards;
     c.cached_leases = config.cached_leases;
     c.buckets = boards->buckets;
@@ -496,8 +506,11 @@ struct node_state {
   void activate() {
     if (!starting.pending())
       return;
-    // A target is of use once it has its first lease.
-    if (config.target && !boards->gate_fence->open(config.env.steady_ns())) {
+    // A target is of use once it has its first lease; it gets none while it is
+    // in maintenance.
+    auto* me = boards->sync->read()->state->map->find(who.target_id);
+    auto leased = boards->gate_fence->open(config.env.steady_ns());
+    if (config.target && !leased && (!me || active(*me))) {
       self->delayed_send(self, lease_poll, atom::tick_v);
       return;
     }
@@ -644,6 +657,7 @@ struct node_state {
       stop_one(others->xactions);
       stop_one(others->rebalance);
       stop_one(others->resilver);
+      stop_one(others->attendance);
       stop_one(others->target);
       stop_one(others->local);
     }

@@ -277,9 +277,12 @@ struct rebalance_state {
 
   void give_from_here(const object_key& key, const std::string& to, int tries,
                       uint64_t version, const answer_fn& end) {
-    auto here = config.view->read()->locate(key);
+    auto view = config.view->read();
+    auto here = view->locate(key);
     if (!here)
-      return end(here.error());
+      return end(started(*view) && !in_use(*view->volume)
+                   ? absence(key, version)
+                   : here.error());
     ask<lease_ptr>(
       self, here->shard, shard_timeout, open_object{key, false, true},
       [this, key, to, tries, shard = here->shard, end](const lease_ptr& x) {
@@ -374,7 +377,7 @@ struct rebalance_state {
   /// Whether all buckets are at hand, as far as they are on our disks.
   bool ready() const {
     auto have = config.buckets->read();
-    return !config.view->read()->mountpaths.empty()
+    return started(*config.view->read())
            && std::all_of(wanted->buckets.begin(), wanted->buckets.end(),
                           [&](auto& x) {
                             auto i = have->buckets.find(x.first);

@@ -241,6 +241,8 @@ struct target_state {
       if (m.state == mpath_state::enabled)
         dirs.insert(m.path == config.copy_dir ? dirs.begin() : dirs.end(),
                     m.path);
+    if (dirs.empty() && !config.spare_copy_dir.empty())
+      dirs.push_back(config.spare_copy_dir);
     keep_copy_at(std::move(dirs), end);
   }
 
@@ -301,8 +303,20 @@ struct target_state {
           return with_enabled(vol, x.path).error();
         return unsettled(vol);
       default:
-        return without(vol, x.path, x.what == op::detach, x.move);
+        return without(vol, x.path,
+                       {x.what == op::detach, x.move, others_serve()});
     }
+  }
+
+  /// Whether this target may leave the cluster (see node.cpp): objects go to
+  /// others then.
+  bool others_serve() const {
+    auto map = config.map ? config.map->read() : nullptr;
+    return map
+           && std::any_of(
+             map->targets.begin(), map->targets.end(), [this](auto& x) {
+               return x.first != config.node_id && active(x.second);
+             });
   }
 
   caf::result<mountpath_changed> change(const change_mountpath& req) {
@@ -354,7 +368,7 @@ struct target_state {
     auto left = std::any_of(
       without_it->mountpaths.begin(), without_it->mountpaths.end(),
       [](auto& m) { return m.state == mpath_state::enabled; });
-    if (!left)
+    if (!left && !others_serve())
       return log_error("mountpath " + x.path
                        + " fails, and is the last one: " + x.why);
     if (!changeable()) {
@@ -410,6 +424,8 @@ struct target_state {
     };
     if (left(*goal) > left(vol) && mirrored())
       goal->settled = false;
+    if (!in_use(*goal))
+      goal->settled = true; // there is nothing that could move
     auto end = [this, goal, told](const error& e) {
       changing = false;
       if (e) {
@@ -484,6 +500,8 @@ struct target_state {
                                     + config.node_id + " yet: try again");
     if (!started)
       return fail(errc::not_ready, config.node_id + " has not started yet");
+    if (view.mountpaths.empty())
+      return fail(errc::not_ready, config.node_id + " has no usable mountpath");
     if (req.copies > view.mountpaths.size())
       return fail(errc::invalid_argument,
                   std::to_string(req.copies)

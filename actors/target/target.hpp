@@ -59,6 +59,11 @@ struct target_view {
   const mpath_info* left_behind(const object_key& key) const;
 };
 
+/// Whether the target has started; it may have no mountpath then.
+inline bool started(const target_view& x) {
+  return !x.mountpaths.empty() || x.volume->version > 0;
+}
+
 /// Whether `key`, which is `node_id`'s, may be anywhere but in its place: on
 /// another target or another mountpath. Then it has to be settled before it is
 /// touched (actors/mover, settler_actor).
@@ -167,7 +172,7 @@ using target_actor = caf::typed_actor<
   // Returns when mountpaths that were to leave have left.
   caf::replies_to<objects_settled>::with<mountpath_changed>,
   caf::reacts_to<watch_mountpaths>,
-  // Takes the mountpath out, unless it is the last one.
+  // Takes the mountpath out, unless it is the last one of the cluster.
   caf::reacts_to<mountpath_failed>,
   // Moves all buckets to the trash, and makes no others; returns when that is
   // durable.
@@ -183,12 +188,13 @@ struct target_config {
   std::vector<std::string> mountpaths;       ///< absolute paths, to begin with
   std::map<std::string, std::string> labels; ///< of new ones
   volume known;                              ///< as it is on disk
-  vault_actor vault;    ///< keeps it, as "mountpaths"; null: nobody does
-  std::string copy_dir; ///< where the vault keeps its second copy
-  size_t shards = 4;    ///< per mountpath
+  vault_actor vault;          ///< keeps it, as "mountpaths"; null: nobody does
+  std::string copy_dir;       ///< where the vault keeps its second copy
+  std::string spare_copy_dir; ///< for the time without any mountpath
+  size_t shards = 4;          ///< per mountpath
   size_t listers = 2;
   size_t cached_leases = 4096;      ///< open files, all mountpaths together
-  std::shared_ptr<board<smap>> map; ///< of shard_config
+  std::shared_ptr<board<smap>> map; ///< of shard_config; null: nobody else
   /// Where the bucket list is shown once the buckets in it are there.
   std::shared_ptr<board<bmd>> buckets;
 };

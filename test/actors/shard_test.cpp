@@ -573,7 +573,7 @@ TEST_CASE_METHOD(placed_fixture,
                  " nor deleted",
                  "[actors][shard]") {
   auto mine = name_on(*mpath), theirs = name_on(*other);
-  vol = *without(settled(vol), "/root/other", false, false);
+  vol = *without(settled(vol), "/root/other", {false, false});
   place_on({mpath});
   CHECK(get(mine) == "object_not_found");
   CHECK(get(theirs) == "not_ready");
@@ -583,7 +583,7 @@ TEST_CASE_METHOD(placed_fixture,
   CHECK(get(theirs) == "new");
   // It would come back with the disk.
   CHECK(ask<ack>(shard, delete_object{key(theirs)}).error() == errc::not_ready);
-  vol = *without(vol, "/root/other", true, false);
+  vol = *without(vol, "/root/other", {true, false});
   place_on({mpath});
   CHECK(ask<ack>(shard, delete_object{key(theirs)}));
   CHECK(get(theirs) == "object_not_found");

@@ -7,7 +7,17 @@ import shutil
 import pytest
 import requests
 from conftest import ROOT, Cluster, Node
-from stored import TIMEOUT, Writers, check, files, load, names_of, patient, store
+from stored import (
+    TIMEOUT,
+    Writers,
+    check,
+    content,
+    files,
+    load,
+    names_of,
+    patient,
+    store,
+)
 
 SOURCE = (ROOT / "actors/resilver/resilver.cpp").read_text()
 POINTS = sorted(set(re.findall(r'AIS_CRASH_POINT\("([\w.]+)"\)', SOURCE)))
@@ -412,3 +422,72 @@ def test_a_full_disk_refuses_writes(two):
     two.wait_until(lambda: not flags(two) & OUT_OF_SPACE)
     assert store(two, "new").ok
     assert not two.work_files()
+
+
+def entry(cluster, node):
+    """What the map of the cluster says of a target."""
+    return cluster.smap(cluster.first)["tmap"][target_id(node)]
+
+
+def test_without_its_last_mountpath_a_target_leaves(tmp_path):
+    """And comes back with one; what is on it is not denied meanwhile."""
+    cluster = Cluster(tmp_path, 1, 2).start()
+    target, maintenance = cluster.targets[0], 4
+
+    def out():
+        return bool(entry(cluster, target)["flags"] & maintenance)
+
+    def loaded():
+        with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+            return list(pool.map(lambda name: load(cluster.first, name), names))
+
+    def back():
+        settled = len(cluster.smap(cluster.first)["placements"]) == 1
+        return settled and not out() and cluster.healthy()
+
+    try:
+        r = requests.post(
+            f"{cluster.first.url}/v1/buckets/b", json={"action": "create-bck"}
+        )
+        assert r.ok, r.text
+        names = [f"o{i:03}" for i in range(40)]
+        for name in names:
+            assert store(cluster.first, name).ok
+        (path,) = mountpaths(target)["available"]
+        r = act(target, "detach-mp", path)
+        assert r.status_code == 409 and "last mountpath" in r.text, r.text
+        assert act(target, "disable-mp", path).ok
+        cluster.first.wait_until(out)
+        answers = loaded()
+        assert {r.status_code for r in answers} == {200, 503}
+        assert all(
+            r.content == content(name)
+            for r, name in zip(answers, names)
+            if r.status_code == 200
+        )
+        target.kill()
+        target.start()
+        cluster.wait_healthy()
+        assert out()
+        assert {r.status_code for r in loaded()} == {200, 503}
+        assert act(target, "enable-mp", path).ok
+        cluster.first.wait_until(back)
+        check(cluster.first, names)
+        assert names_of(cluster.first) == names
+        # Given up: the others have all there is to have.
+        assert act(target, "detach-mp", path, dntres="true").ok
+        cluster.first.wait_until(out)
+        for name in names:
+            assert patient(store, cluster.first, name, b"new").ok
+        # The other one is the last of the cluster.
+        (last,) = mountpaths(cluster.targets[1])["available"]
+        assert act(cluster.targets[1], "disable-mp", last).status_code == 409
+        third = target.dir / "third"
+        third.mkdir()
+        assert act(target, "attach-mp", third).ok
+        cluster.first.wait_until(back)
+        assert names_of(cluster.first) == names
+        for name in names:
+            assert patient(load, cluster.first, name).content == b"new"
+    finally:
+        cluster.stop()
