@@ -240,6 +240,26 @@ expected<void> mountpath::claim() {
   return caf::unit;
 }
 
+expected<void> mountpath::release() {
+  close();
+  auto all = disk_.list(root());
+  if (!all)
+    return all.error();
+  // The name of the owner goes last, after what could be taken for its
+  // metadata.
+  auto vmd = join(root(), vmd_name);
+  for (auto& x : *all)
+    if (x.kind == entry_kind::file && x.name != vmd_name
+        && x.name.rfind(".ais.", 0) == 0)
+      if (auto ok = disk_.remove_file(join(root(), x.name)); !ok)
+        return ok;
+  if (auto ok = disk_.sync_dir(root()); !ok)
+    return ok;
+  if (auto ok = disk_.remove_file(vmd); !ok)
+    return ok;
+  return disk_.sync_dir(root());
+}
+
 expected<void> mountpath::present() {
   auto there = exists(disk_, join(root(), vmd_name));
   if (!there || !*there)

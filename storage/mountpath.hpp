@@ -157,6 +157,9 @@ public:
   uint64_t digest() const noexcept { return digest_; }
   ais::storage::disk& disk() const noexcept { return disk_; }
 
+  /// Forgets whose it is: it is empty, and any node may take it. Closes it.
+  expected<void> release();
+
   /// Nobody may serve its objects any more.
   void close() { closed_->store(true, std::memory_order_release); }
   /// Set by close().

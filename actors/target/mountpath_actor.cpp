@@ -209,6 +209,7 @@ mountpath(mountpath_impl::stateful_pointer<mountpath_state> self,
     },
     [&st](const probe_mountpath&) { return to_result(st.disk->probe()); },
     [&st](const check_mountpath&) { return to_result(st.disk->check()); },
+    [&st](const release_mountpath&) { return to_result(st.disk->release()); },
     [&st](const io_failed&) { st.suspect(); },
     [&st](atom::flush) { st.check_second(); },
     [&st](const make_bucket_dirs& x) {

@@ -35,6 +35,9 @@ struct make_bucket_dirs {
 /// Does the disk work (storage::mountpath::check)?
 struct check_mountpath {};
 
+/// It is detached, and empty: forget whose it is.
+struct release_mountpath {};
+
 /// Can directories be made? Leaves nothing behind.
 struct probe_mountpath {};
 
@@ -66,6 +69,8 @@ using mountpath_actor = caf::typed_actor<
   caf::replies_to<probe_mountpath>::with<ack>,
   // The disk's failure.
   caf::replies_to<check_mountpath>::with<ack>,
+  // Comes before the stop.
+  caf::replies_to<release_mountpath>::with<ack>,
   // An operation failed: checks, and reports when it is the disk.
   caf::reacts_to<io_failed>,
   // Each returns when the change is durable.
@@ -104,6 +109,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::mountpath_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::make_bucket_dirs)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::probe_mountpath)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::check_mountpath)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::release_mountpath)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::end_writes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::trash_bucket)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::reconcile)

@@ -432,6 +432,7 @@ struct target_state {
         close_unused();
         told(e);
       } else {
+        release_emptied(*goal);
         vol = *goal;
         log_info("mountpaths: version " + std::to_string(vol.version) + ": "
                  + described());
@@ -451,6 +452,26 @@ struct target_state {
       else
         save(*goal, end);
     });
+  }
+
+  /// Has mountpaths that are detached, and whose objects have moved, forget
+  /// that they were ours. One that fails to is ours alone to attach.
+  void release_emptied(const volume& goal) {
+    for (auto& m : vol.mountpaths) {
+      auto* then = goal.find(m.path);
+      auto d = disks.find(m.path);
+      if (m.state != mpath_state::detaching || d == disks.end() || !then
+          || then->state != mpath_state::detached)
+        continue;
+      ask<ack>(
+        self, d->second.actor, mountpath_timeout, release_mountpath{},
+        [](ack) {},
+        [path = m.path](const error& e) {
+          log_warning("mountpath " + path
+                      + " is detached, but no other node can attach it: "
+                      + message_of(e));
+        });
+    }
   }
 
   bool mirrored() const {

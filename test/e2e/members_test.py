@@ -82,8 +82,9 @@ def test_set_primary_while_everybody_changes_things(cluster, bucket):
             )
             if r.status_code not in (200, 503):
                 wrong.append(r.text)
-            if not store(node, f"w{k}").ok:
-                wrong.append("an object was refused")
+            r = store(node, f"w{k}")
+            if not r.ok:
+                wrong.append(f"an object was refused: {r.status_code} {r.text}")
 
     writers = [threading.Thread(target=change, args=(k,)) for k in (1, 2, 4)]
     for t in writers:
