@@ -389,9 +389,12 @@ expected<void> mountpath::create_bucket(const bucket_ref& b) {
   changed.push_back(dir);
   if (AIS_MUTANT("bucket-no-sync"))
     changed.clear();
+  // What fails here is made up for before the first object counts as stored.
   for (auto& x : changed)
-    if (auto ok = disk_.sync_dir(x); !ok)
-      return ok;
+    not_durable(x);
+  if (auto failed = sync_dirs({changed.begin(), changed.end()});
+      !failed.empty())
+    return failed.begin()->second;
   AIS_CRASH_POINT("bucket.create.synced");
   return caf::unit;
 }
@@ -787,8 +790,7 @@ mountpath::make_parents(const bucket_ref& b, const std::string& path) {
     auto dir = path.substr(0, slash);
     auto made = disk_.make_dir(dir);
     if (made) {
-      std::lock_guard guard{unsynced_mutex_};
-      unsynced_[parent_of(dir)] = ++changes_;
+      not_durable(parent_of(dir));
       continue;
     }
     if (!is(made.error(), errc::exists))
@@ -849,6 +851,11 @@ mountpath::convert(const bucket_ref& b, const std::string& path) {
   auto removed = disk_.remove_file(dir);
   AIS_CRASH_POINT("convert.unlinked");
   return removed;
+}
+
+void mountpath::not_durable(const std::string& dir) {
+  std::lock_guard guard{unsynced_mutex_};
+  unsynced_[dir] = ++changes_;
 }
 
 std::map<std::string, error>

@@ -286,6 +286,8 @@ private:
   expected<void> convert(const bucket_ref& b, const std::string& path);
   expected<void> to_trash(const std::string& dir);
   expected<void> replace_dir(const std::string& dir);
+  /// The directory's entries are to be synced before anything below it counts.
+  void not_durable(const std::string& dir);
   /// Makes the entries of these directories, and of unsynced ones on the way to
   /// them, durable. result: the error of each directory that failed.
   std::map<std::string, error> sync_dirs(const std::set<std::string>& leaves);

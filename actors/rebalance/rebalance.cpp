@@ -283,6 +283,10 @@ struct rebalance_state {
       return end(started(*view) && !in_use(*view->volume)
                    ? absence(key, version)
                    : here.error());
+    // An earlier version may come back with its disk, after what we give away
+    // now was deleted there.
+    if (view->left_behind(key) && !AIS_MUTANT("given-from-left-behind"))
+      return end(absence(key, version));
     ask<lease_ptr>(
       self, here->shard, shard_timeout, open_object{key, false, true},
       [this, key, to, tries, shard = here->shard, end](const lease_ptr& x) {
@@ -338,7 +342,7 @@ struct rebalance_state {
               const shard_actor& shard, const lease_ptr& what,
               const answer_fn& end) {
     ask<ack>(
-      self, shard, shard_timeout, delete_object{key, what, true},
+      self, shard, shard_timeout, delete_object{key, what, given_to::target},
       [end](ack) {
         AIS_CRASH_POINT("rebalance.source_gone");
         end({});

@@ -192,7 +192,7 @@ struct resilver_state {
     auto& from = job->from.back();
     ask<ack>(
       self, from.shard, shard_timeout,
-      delete_object{from.key, job->source, true},
+      delete_object{from.key, job->source, given_to::mountpath},
       [this, job](ack) {
         AIS_CRASH_POINT("resilver.source_gone");
         job->from.pop_back();

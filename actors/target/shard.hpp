@@ -154,14 +154,17 @@ struct commit_put {
   storage::writer_ptr writer;
 };
 
+/// Who has an object now that is to be removed.
+enum class given_to : uint8_t { nobody, mountpath, target };
+
 struct delete_object {
   object_key key;
   /// Only if the object is still the one of this lease, content and attributes;
   /// null: any. Surer than a version's number, which may be given again.
   lease_ptr if_same = nullptr;
-  /// It was given to its owner: only while that is somebody else. Its new owner
-  /// may have given it back to us meanwhile, and count on what we have.
-  bool given = false;
+  /// It was given to where it belongs: only while that is elsewhere. Its new
+  /// owner may have given it back to us meanwhile, and count on what we have.
+  given_to given = given_to::nobody;
   /// Only an object with one of these entity tags; "*": any.
   std::vector<std::string> if_match = {};
   /// Only one of that size [bytes], or last changed then: Unix time [s].

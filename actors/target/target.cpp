@@ -18,10 +18,13 @@ using namespace std::chrono_literals;
 constexpr auto mountpath_timeout = 30s;
 constexpr auto reconcile_timeout = 30s;
 constexpr auto fault_retry = 1s;
+/// Between tries to make what could not be made on a disk.
+constexpr auto complete_pause = 2s;
 constexpr int max_opens = 3; ///< of a mountpath, at the start; it is then out
 constexpr auto open_pause = 1s;
 
-using extended = target_actor::extend<caf::reacts_to<atom::next>>;
+using extended = target_actor::extend<caf::reacts_to<atom::next>,
+                                      caf::reacts_to<atom::tick>>;
 constexpr size_t max_waiting = 1024;
 constexpr size_t max_counting = 16;
 
@@ -51,7 +54,8 @@ struct target_state {
   bool stopped = false;
   mountpath_actor opening; ///< starts; not in `disks` yet
   bool applying = false;
-  bool changing = false; ///< the mountpaths
+  bool changing = false;   ///< the mountpaths
+  bool completing = false; ///< a tick is on its way
   /// Disks that fail are taken out (fshc.enabled).
   bool health_checked = true;
   std::shared_ptr<board<storage::space_limits>> limits
@@ -667,9 +671,11 @@ struct target_state {
     applying = false;
     applied = x.buckets;
     applied_at = x.at;
-    if (e)
+    if (e) {
       log_error("cannot carry out bmd v" + std::to_string(x.buckets->version)
                 + ": " + message_of(e));
+      complete_later();
+    }
     std::erase_if(waiting, [&](auto& w) {
       if (w.first > applied_at)
         return false;
@@ -680,6 +686,31 @@ struct target_state {
       return true;
     });
     apply();
+  }
+
+  // Buckets that could not be made, or trashed, on a disk: tried again.
+
+  void complete_later() {
+    if (!std::exchange(completing, true))
+      self->delayed_send(self, complete_pause, atom::tick_v);
+  }
+
+  void complete() {
+    completing = false;
+    if (stopped || leaving)
+      return;
+    if (applying || changing)
+      return complete_later();
+    applying = true;
+    gather(self, mountpaths(), reconcile_timeout, buckets_now(),
+           [this](const error& e) {
+             applying = false;
+             if (e)
+               complete_later();
+             else
+               log_info("all buckets are on all mountpaths again");
+             apply();
+           });
   }
 
   caf::result<ack> remove_all() {
@@ -756,6 +787,7 @@ target(extended::stateful_pointer<target_state> self, target_config config,
     [&st](const watch_mountpaths& x) { st.watchers.push_back(x.who); },
     [&st](const mountpath_failed& x) { st.take_out(x); },
     [&st](atom::next) { st.again(); },
+    [&st](atom::tick) { st.complete(); },
     [&st](atom::stop) { return st.stop(); },
   };
 }

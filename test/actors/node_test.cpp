@@ -313,6 +313,26 @@ TEST_CASE_METHOD(fixture,
   CHECK(handles.target_id == id);
 }
 
+TEST_CASE_METHOD(fixture,
+                 "node: a bucket that a disk could not make is made later",
+                 "[actors][node]") {
+  REQUIRE(start());
+  disk.fault
+    = [](storage::disk_op op, const std::string& path) -> std::optional<errc> {
+    auto hit = op == storage::disk_op::mkdir
+               && path.find("/mp1/@ais/b/") != std::string::npos;
+    return hit ? std::optional{errc::no_space} : std::nullopt;
+  };
+  // It is there, if not on every disk.
+  REQUIRE(ask<ack>(handles.proxy, create_bucket{named("b"), ""}));
+  CHECK_FALSE(disk.stat("/root/mp1/@ais/b/%ob"));
+  advance(3s);
+  disk.fault = nullptr;
+  advance(3s);
+  CHECK(disk.stat("/root/mp1/@ais/b/%ob"));
+  CHECK(disk.stat("/root/mp1/@ais/b/%wk"));
+}
+
 TEST_CASE_METHOD(fixture, "node: stopped while it starts, nothing of it stays",
                  "[actors][node]") {
   REQUIRE(start());

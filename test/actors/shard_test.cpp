@@ -428,15 +428,17 @@ TEST_CASE_METHOD(owned_fixture,
     return *ask<lease_ptr>(shard, open_object{key("x"), false, true});
   };
   auto given = open();
-  CHECK(ask<ack>(shard, delete_object{key("x"), given, true}).error()
-        == errc::conflict);
+  CHECK(
+    ask<ack>(shard, delete_object{key("x"), given, given_to::target}).error()
+    == errc::conflict);
   place_on("t2");
   place_on("t1"); // and back, before the source was removed
-  CHECK(ask<ack>(shard, delete_object{key("x"), given, true}).error()
-        == errc::conflict);
+  CHECK(
+    ask<ack>(shard, delete_object{key("x"), given, given_to::target}).error()
+    == errc::conflict);
   CHECK(get("x") == "one");
   place_on("t2");
-  REQUIRE(ask<ack>(shard, delete_object{key("x"), given, true}));
+  REQUIRE(ask<ack>(shard, delete_object{key("x"), given, given_to::target}));
   CHECK(given->revoked); // nobody ends a stream of it any more
   CHECK(ask<lease_ptr>(shard, open_object{key("x"), false, true}).error()
         == errc::object_not_found);
@@ -562,10 +564,11 @@ TEST_CASE_METHOD(placed_fixture,
   auto source = ask<lease_ptr>(shard, open_object{key(mine), false, true});
   REQUIRE(source);
   place_on({mpath, other});
-  CHECK(ask<ack>(shard, delete_object{key(mine), *source, true}).error()
-        == errc::conflict);
+  CHECK(
+    ask<ack>(shard, delete_object{key(mine), *source, given_to::target}).error()
+    == errc::conflict);
   place_on({other});
-  CHECK(ask<ack>(shard, delete_object{key(mine), *source, true}));
+  CHECK(ask<ack>(shard, delete_object{key(mine), *source, given_to::target}));
 }
 
 TEST_CASE_METHOD(placed_fixture,
@@ -583,6 +586,15 @@ TEST_CASE_METHOD(placed_fixture,
   CHECK(get(theirs) == "new");
   // It would come back with the disk.
   CHECK(ask<ack>(shard, delete_object{key(theirs)}).error() == errc::not_ready);
+  // And when another target has taken it and deleted it, too.
+  auto source = ask<lease_ptr>(shard, open_object{key(theirs), false, true});
+  REQUIRE(source);
+  place_on({other});
+  auto remove = [&](given_to to) {
+    return ask<ack>(shard, delete_object{key(theirs), *source, to});
+  };
+  CHECK(remove(given_to::target).error() == errc::not_ready);
+  place_on({mpath});
   vol = *without(vol, "/root/other", {true, false});
   place_on({mpath});
   CHECK(ask<ack>(shard, delete_object{key(theirs)}));

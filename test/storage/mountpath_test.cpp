@@ -472,6 +472,25 @@ TEST_CASE("mountpath: what is told of a failed change is on disk",
   }
 }
 
+TEST_CASE("mountpath: a bucket whose creation fails half-way loses nothing",
+          "[storage][mountpath]") {
+  memory_disk d;
+  REQUIRE(make_dirs_durable(d, "/root"));
+  auto mp = open(d, "/root");
+  d.fault = [](disk_op op, auto&) -> std::optional<errc> {
+    return op == disk_op::sync_dir ? std::optional{errc::io_error}
+                                   : std::nullopt;
+  };
+  REQUIRE(mp->create_bucket(the_bucket).error() == errc::io_error);
+  d.fault = nullptr;
+  REQUIRE(put(*mp, "x", "one"));
+  mp = nullptr;
+  d.crash();
+  mp = open(d, "/root", "n2");
+  CHECK(mp->buckets()->front().bid == the_bucket.bid);
+  CHECK(get(*mp, "x") == "one");
+}
+
 TEST_CASE("mountpath: what an earlier process left unsynced is made durable"
           " before it is told",
           "[storage][mountpath]") {
