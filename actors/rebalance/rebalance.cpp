@@ -285,7 +285,7 @@ struct rebalance_state {
                    : here.error());
     // An earlier version may come back with its disk, after what we give away
     // now was deleted there.
-    if (view->left_behind(key) && !AIS_MUTANT("given-from-left-behind"))
+    if (view->left_behind(key))
       return end(absence(key, version));
     ask<lease_ptr>(
       self, here->shard, shard_timeout, open_object{key, false, true},
