@@ -312,8 +312,8 @@ struct target_state {
     }
   }
 
-  /// Whether this target may leave the cluster (see node.cpp): objects go to
-  /// others then.
+  /// Whether this target may leave the cluster (node/attendance.hpp): objects
+  /// go to others then.
   bool others_serve() const {
     auto map = config.map ? config.map->read() : nullptr;
     return map

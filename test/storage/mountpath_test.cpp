@@ -487,7 +487,10 @@ TEST_CASE("mountpath: a bucket whose creation fails half-way loses nothing",
   mp = nullptr;
   d.crash();
   mp = open(d, "/root", "n2");
-  CHECK(mp->buckets()->front().bid == the_bucket.bid);
+  auto there = mp->buckets();
+  REQUIRE(there);
+  REQUIRE(there->size() == 1);
+  CHECK(there->front().bid == the_bucket.bid);
   CHECK(get(*mp, "x") == "one");
 }
 
