@@ -101,26 +101,23 @@ bool edge::fast(const request& req, bool keep_alive, reply_plan& plan) {
     by_name_.clear();
     by_name_of_ = now;
     for (auto& [b, value] : now->buckets)
-      if (b.provider == provider::ais && b.ns.global())
+      if (b.provider == provider::ais && b.ns.global()
+          && check_access(*value->props, b, access::get))
         by_name_.emplace(b.name, value.get());
   }
   auto b = by_name_.find(path.substr(0, slash));
   if (b == by_name_.end())
     return false;
-  if (auto& map = map_.get(); map != placed_by_) {
-    leases_.clear(); // what is ours may be others' now
-    placed_by_ = map;
-  }
-  auto* held = leases_.find(b->second->ref.bid, path.substr(slash + 1));
   auto start = clock_ns();
-  if (!held || !shared_->boards->gate_fence->open(start))
+  auto* known = held(*b->second, path.substr(slash + 1), start);
+  if (!known)
     return false;
-  auto& object = *held->lease->object;
+  auto& object = *known->lease->object;
   auto size = object.attrs.size_bytes;
   auto small = size <= small_body_bytes;
-  auto atime = held->lease->atime_ns.load(std::memory_order_relaxed);
+  auto atime = known->lease->atime_ns.load(std::memory_order_relaxed);
   head_writer out{plan.text.data(), plan.text.size() - small_body_bytes};
-  out << held->head << "Ais-Atime: " << static_cast<uint64_t>(atime)
+  out << known->head << "Ais-Atime: " << static_cast<uint64_t>(atime)
       << "\r\nDate: " << date_now();
   if (auto id = given_request_id(req); !id.empty())
     out << "\r\n" << request_id_header << ": " << id;
@@ -135,17 +132,33 @@ bool edge::fast(const request& req, bool keep_alive, reply_plan& plan) {
       return false; // the shard finds out why
     plan.size += size;
   } else {
-    plan.keeps = held->lease->object;
+    plan.keeps = known->lease->object;
     plan.fd = object.content->native_handle();
     plan.offset = 0;
     plan.length = size;
   }
-  held->lease->atime_ns.store(coarse_now_ns(), std::memory_order_relaxed);
+  known->lease->atime_ns.store(coarse_now_ns(), std::memory_order_relaxed);
   count(stat::get_n);
   count(stat::get_size, size);
   count(stat::lease_hit_n);
   count(stat::get_ns_total, static_cast<uint64_t>(clock_ns() - start));
   return true;
+}
+
+held_lease* edge::held(const bucket& b, std::string_view name, int64_t start) {
+  if (auto& map = map_.get(); map != placed_by_) {
+    leases_.clear(); // what is ours may be others' now
+    placed_by_ = map;
+  }
+  auto* x = leases_.find(b.ref.bid, name);
+  return x && shared_->boards->gate_fence->open(start) ? x : nullptr;
+}
+
+void edge::keep(const located& at, const lease_ptr& lease) {
+  auto& object = *lease->object;
+  if (lease->verified && !lease->over() && object.content->native_handle() >= 0)
+    leases_.put({at.key.bucket->ref.bid, at.key.name, lease,
+                 v1::object_head(object.attrs)});
 }
 
 // -- routing

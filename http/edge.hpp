@@ -89,7 +89,11 @@ public:
   const bmd& buckets() { return *buckets_.get(); }
   const cluster_config& config() { return *config_.get(); }
   board<target_view>::value_ptr target() { return target_.get(); }
-  lease_cache& leases() { return leases_; }
+  /// Keeps the lease of an object that was served: the next GET is answered at
+  /// once.
+  void keep(const located& at, const lease_ptr& lease);
+  /// The lease of an object, if it may be served now. @param start  steady [ns]
+  held_lease* held(const bucket& b, std::string_view name, int64_t start);
   s3::access_book& s3_access() { return s3_access_; }
   /// The access rules of this moment: the cluster's keys are looked at anew.
   s3::access_rules_ptr s3_rules();

@@ -167,6 +167,33 @@ task<expected<located>> locate(edge& e, object_key key) {
   }
 }
 
+std::optional<opened_object> held_here(edge& e, const object_key& key) {
+  auto* held = e.held(*key.bucket, key.name, e.env().steady_ns());
+  if (!held)
+    return {};
+  auto at = e.target()->locate(key);
+  if (!at)
+    return {};
+  held->lease->atime_ns.store(e.env().wall_ns(), std::memory_order_relaxed);
+  count(stat::lease_hit_n);
+  return opened_object{std::move(*at), held->lease, false};
+}
+
+task<expected<opened_object>> open_here(edge& e, object_key key) {
+  if (auto held = held_here(e, key))
+    co_return std::move(*held);
+  auto at = co_await locate(e, std::move(key));
+  if (!at)
+    co_return at.error();
+  open_object req{at->key, true};
+  auto lease
+    = co_await e.actors().ask(at->shard, shard_timeout, std::move(req));
+  if (!lease)
+    co_return lease.error();
+  count(stat::lease_miss_n);
+  co_return opened_object{std::move(*at), std::move(*lease), true};
+}
+
 task<expected<lom_ptr>>
 put_body(edge& e, exchange& x, const located& at, write_options& options,
          uint64_t size, body_filter* filter) {

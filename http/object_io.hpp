@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <span>
 
 namespace ais::http {
@@ -37,6 +38,19 @@ private:
 /// The place of an object of this target, where all there is of it is now;
 /// errors as edge::settle() and edge::place().
 task<expected<located>> locate(edge& e, object_key key);
+
+/// An object that is open, and where it is.
+struct opened_object {
+  located at;
+  lease_ptr lease;
+  bool asked = false; ///< the lease is new
+};
+
+/// The open version of an object of this target: by a lease that this thread
+/// has, else by the object's shard. Errors as locate() and open_object.
+task<expected<opened_object>> open_here(edge& e, object_key key);
+/// The same by a lease that this thread has; none: ask.
+std::optional<opened_object> held_here(edge& e, const object_key& key);
 
 /// What is done with a body between the socket and the object.
 class body_filter {

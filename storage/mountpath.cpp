@@ -1,6 +1,7 @@
 #include "storage/mountpath.hpp"
 
 #include "storage/base/crash.hpp"
+#include "storage/base/home.hpp"
 #include "storage/base/hrw.hpp"
 #include "storage/base/mutant.hpp"
 
@@ -108,7 +109,7 @@ check_object(const bucket_ref& b, std::string_view name,
     return with_context(decoded.error(), cname_of(b.bck, name));
   auto& attrs = decoded->attrs;
   auto named = decoded->long_name == kept_name(name);
-  auto same = attrs.bid == b.bid || AIS_MUTANT("incarnations-mixed");
+  auto same = attrs.bid == bid_of(b, name) || AIS_MUTANT("incarnations-mixed");
   if (!same || attrs.size_bytes != st.stamp.size_bytes || !named)
     return no_object(b.bck, name);
   attrs.atime_ns = st.atime_ns;
@@ -136,6 +137,12 @@ expected<durability> parse_durability(std::string_view x) {
 
 bucket_ref copies_of(const bucket_ref& b) {
   return {b.bck, b.bid, part::copies};
+}
+
+uint64_t bid_of(const bucket_ref& b, std::string_view name) {
+  auto former = b.bck.ns == versions_ns() ? parse_former_name(name)
+                                          : std::optional<former_name>{};
+  return former ? former->bid : b.bid;
 }
 
 // -- start
@@ -704,7 +711,7 @@ mountpath::commit(std::span<commit_item> items) {
       continue;
     auto& item = items[i];
     AIS_CRASH_POINT("put.rename");
-    auto path = place(item);
+    auto path = place(item.bucket, item.name, item.writer->path_);
     if (!path) {
       out[i] = path.error();
       if (item.durability == durability::sync)
@@ -738,24 +745,25 @@ mountpath::commit(std::span<commit_item> items) {
   return out;
 }
 
-expected<std::string> mountpath::place(const commit_item& item) {
-  auto& b = item.bucket;
-  auto path = plain_path(b, item.name);
-  if (hashed(item.name) && item.name.size() > max_attr_name)
-    if (auto ok = write_file(disk_, name_file(path), as_bytes(item.name)); !ok)
+expected<std::string>
+mountpath::place(const bucket_ref& b, const std::string& name,
+                 const std::string& work) {
+  auto path = plain_path(b, name);
+  if (hashed(name) && name.size() > max_attr_name)
+    if (auto ok = write_file(disk_, name_file(path), as_bytes(name)); !ok)
       return is(ok.error(), errc::not_found) ? no_bucket(b.bck) : ok.error();
   for (int i = 0; i < max_place_tries; ++i) {
     errc code = errc::none;
     {
       std::shared_lock guard{layout_};
       auto to = path;
-      auto done = disk_.rename(item.writer->path_, to);
+      auto done = disk_.rename(work, to);
       if (!done
           && (is(done.error(), errc::is_a_directory)
               || is(done.error(), errc::not_empty)
               || is(done.error(), errc::exists))) {
         to = join(path, self_name);
-        done = disk_.rename(item.writer->path_, to);
+        done = disk_.rename(work, to);
       }
       if (done)
         return to;
@@ -776,7 +784,7 @@ expected<std::string> mountpath::place(const commit_item& item) {
     if (auto ok = make_way(b, path); !ok)
       return ok.error();
   }
-  return fail(errc::busy, "cannot place " + cname_of(b.bck, item.name)
+  return fail(errc::busy, "cannot place " + cname_of(b.bck, name)
                             + ": its directory keeps changing; try again");
 }
 
@@ -1026,20 +1034,64 @@ expected<void> mountpath::rewrite(const bucket_ref& b, std::string_view name) {
   auto now = open_at(b, name, plain_path(b, name));
   if (!now)
     return now.error();
-  auto& attrs = (*now)->attrs;
-  auto writer = copy_work(b, attrs.cksum.type, **now);
+  return copy(**now, b, std::string{name}, durability::sync);
+}
+
+expected<void> mountpath::copy(object_reader& from, const bucket_ref& to,
+                               const std::string& to_name, durability d) {
+  auto& attrs = from.attrs;
+  auto writer = copy_work(to, attrs.cksum.type, from);
   if (!writer)
     return writer.error();
   if (auto ok = (*writer)->seal(); !ok)
     return ok;
   if ((*writer)->attrs().cksum != attrs.cksum)
     return fail(errc::corrupted, "BAD DATA CHECKSUM: the stored content of "
-                                   + cname_of(b.bck, name) + " is corrupted");
+                                   + cname_of(to.bck, to_name)
+                                   + " is corrupted");
   (*writer)->attrs() = attrs;
-  commit_item item{b, std::string{name}, std::move(*writer), durability::sync,
-                   true};
+  commit_item item{to, to_name, std::move(*writer), d, true};
   auto done = commit({&item, 1});
   return done[0] ? expected<void>{caf::unit} : done[0].error();
+}
+
+expected<void> mountpath::link(const bucket_ref& b, std::string_view name,
+                               const bucket_ref& to, const std::string& to_name,
+                               durability d) {
+  if (hashed(name) || hashed(to_name)) {
+    auto from = open_object(b, name);
+    return from ? copy(**from, to, to_name, d) : expected<void>{from.error()};
+  }
+  auto work = join(work_dir(to.bck), fresh_name());
+  {
+    std::shared_lock guard{layout_};
+    auto path = plain_path(b, name);
+    auto st = disk_.stat(path);
+    if (st && st->kind == entry_kind::dir)
+      path = join(path, self_name);
+    if (!st)
+      return is(st.error(), errc::not_found) ? no_object(b.bck, name)
+                                             : st.error();
+    if (auto ok = disk_.link(path, work); !ok)
+      return is(ok.error(), errc::not_found) ? no_bucket(to.bck) : ok;
+  }
+  AIS_CRASH_POINT("link.linked");
+  auto path = place(to, to_name, work);
+  // Where the file had the name already, renaming does nothing.
+  static_cast<void>(disk_.remove_file(work));
+  if (!path)
+    return path.error();
+  AIS_CRASH_POINT("link.placed");
+  if (d == durability::none)
+    return caf::unit;
+  auto dir = parent_of(*path);
+  auto failed = sync_dirs({dir});
+  AIS_CRASH_POINT("link.synced");
+  if (auto f = failed.find(dir); f != failed.end()) {
+    suspect(plain_path(to, to_name), doubt::name);
+    return f->second;
+  }
+  return caf::unit;
 }
 
 void mountpath::store_atime(const bucket_ref& b, std::string_view name,

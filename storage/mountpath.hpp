@@ -78,6 +78,10 @@ struct bucket_ref {
 /// The copies of the same bucket.
 bucket_ref copies_of(const bucket_ref& b);
 
+/// The bid that the attributes of an object have: the bucket's, or, of a former
+/// version, that of the bucket it was written to, which its name tells.
+uint64_t bid_of(const bucket_ref& b, std::string_view name);
+
 /// An open, immutable version of an object: its bytes stay readable after the
 /// object is replaced or removed. May be shared between threads.
 struct object_reader {
@@ -235,6 +239,13 @@ public:
   /// errc::bucket_not_found when the bucket was destroyed meanwhile.
   std::vector<expected<file_stamp>> commit(std::span<commit_item> items);
 
+  /// Gives an object another name in this or another bucket, beside its own;
+  /// what has that name is replaced. Both are the same file if the names allow
+  /// it, else the other is a copy. As durable as `d` when it returns.
+  expected<void>
+  link(const bucket_ref& b, std::string_view name, const bucket_ref& to,
+       const std::string& to_name, durability d);
+
   /// errc::object_not_found if absent. Empty parents are removed, too.
   expected<void>
   remove(const bucket_ref& b, std::string_view name, durability d);
@@ -279,8 +290,12 @@ private:
   copy_work(const bucket_ref& b, cksum_type type, object_reader& from);
   std::string work_dir(const bck& b) const;
   std::string fresh_name();
-  /// Puts a sealed work file in its place. @returns the path it has now.
-  expected<std::string> place(const commit_item& item);
+  /// Puts a work file in its place. @returns the path it has now.
+  expected<std::string>
+  place(const bucket_ref& b, const std::string& name, const std::string& work);
+  /// Writes the same content and attributes under a name, durably if `d` says.
+  expected<void> copy(object_reader& from, const bucket_ref& to,
+                      const std::string& to_name, durability d);
   expected<void> make_parents(const bucket_ref& b, const std::string& path);
   expected<void> make_way(const bucket_ref& b, const std::string& path);
   expected<void> convert(const bucket_ref& b, const std::string& path);

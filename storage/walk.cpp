@@ -122,8 +122,9 @@ private:
         continue;
       }
       auto decoded = decode_lom(*raw);
-      if (!decoded || decoded->attrs.bid != bucket_.bid)
+      if (!decoded)
         continue;
+      auto bid = decoded->attrs.bid;
       auto name
         = mp_.name_at(top_ + '/' + x.name, std::move(decoded->long_name));
       if (!name) {
@@ -131,6 +132,8 @@ private:
           return ok;
         continue;
       }
+      if (bid != bid_of(bucket_, *name))
+        continue;
       auto dir = shown_dir(*name);
       if (dir.empty()) {
         if (wanted(*name))

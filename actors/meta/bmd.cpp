@@ -1,6 +1,10 @@
 #include "actors/meta/bmd.hpp"
 
+#include "storage/base/home.hpp"
 #include "storage/base/mutant.hpp"
+
+#include <algorithm>
+#include <vector>
 
 namespace ais {
 
@@ -23,6 +27,8 @@ bucket_ptr make_bucket(const bck& b, bprops props) {
   out->durability = props.durability();
   out->versioned = props.versioned();
   out->copies = props.copies();
+  out->keeping
+    = storage::parse_keeping(props.values.text(storage::versioning_property));
   auto rules = props.values.text(storage::lifecycle_property);
   if (auto parsed = storage::parse_lifecycle(rules); parsed && !rules.empty())
     out->lifecycle
@@ -35,6 +41,57 @@ std::shared_ptr<bmd> successor(const bmd& x) {
   auto next = std::make_shared<bmd>(x);
   ++next->version;
   return next;
+}
+
+uint64_t next_bid(bmd& x) {
+  x.last_bid += !AIS_MUTANT("bid-twice");
+  return x.last_bid | own_bucket_bit;
+}
+
+/// Tells a bucket which one has the former versions of its objects.
+void find_versions(bmd& x, const bck& b) {
+  auto& known = x.buckets.at(b);
+  if (known->keeping == storage::keeping::off)
+    return;
+  auto there = x.buckets.find(storage::versions_of(known->ref).bck);
+  auto changed = std::make_shared<bucket>(*known);
+  changed->versions_bid = there == x.buckets.end() ? 0 : there->second->ref.bid;
+  known = std::move(changed);
+}
+
+/// Makes the bucket for former versions, if one is needed and is not there:
+/// its objects are kept as those of `b` are.
+void add_versions(bmd& x, const bck& b) {
+  auto& parent = *x.buckets.at(b);
+  auto name = storage::versions_of(parent.ref).bck;
+  if (parent.keeping == storage::keeping::off || x.buckets.count(name))
+    return;
+  auto props = *parent.props;
+  for (auto& p : {"s3.acl", "s3.cors", "s3.lifecycle", "s3.owner", "s3.policy",
+                  "s3.tags", "s3.versioning"})
+    static_cast<void>(props.values.set(p, ""));
+  static_cast<void>(props.values.set("versioning.enabled", "false"));
+  props.bid = next_bid(x);
+  x.buckets[name] = make_bucket(name, std::move(props));
+}
+
+/// The buckets that belong to `b`, unless another one of its name needs them.
+std::vector<bck> belongings(const bmd& x, const bck& b) {
+  auto named = [&](auto& y) {
+    return y.first.name == b.name && !of_others(y.first.ns) && y.first != b;
+  };
+  if (of_others(b.ns) || std::any_of(x.buckets.begin(), x.buckets.end(), named))
+    return {};
+  return {{provider::ais, uploads_ns(), b.name},
+          {provider::ais, versions_ns(), b.name}};
+}
+
+/// The bucket whose versions are in `b`; null: none.
+bucket_ptr whose_versions(const bmd& x, const bucket& b) {
+  for (auto& [name, value] : x.buckets)
+    if (value->versions_bid == b.ref.bid)
+      return value;
+  return nullptr;
 }
 
 } // namespace
@@ -51,17 +108,23 @@ expected<bmd_ptr> with_bucket(const bmd& x, const bck& b, bprops props) {
     return fail(errc::bucket_exists,
                 "bucket \"" + cname_of(b) + "\" already exists");
   auto next = successor(x);
-  next->last_bid += !AIS_MUTANT("bid-twice");
-  props.bid = next->last_bid | own_bucket_bit;
+  props.bid = next_bid(*next);
   next->buckets[b] = make_bucket(b, std::move(props));
   return bmd_ptr{next};
 }
 
 expected<bmd_ptr> without_bucket(const bmd& x, const bck& b) {
-  if (!x.buckets.count(b))
-    return no_bucket(b);
+  auto known = x.find(b);
+  if (!known)
+    return known.error();
+  if (auto parent = whose_versions(x, **known))
+    return fail(errc::conflict, cname_of(b) + " has the former versions of "
+                                  + cname_of(parent->ref.bck)
+                                  + ": it goes with that bucket");
   auto next = successor(x);
   next->buckets.erase(b);
+  for (auto& other : belongings(x, b))
+    next->buckets.erase(other);
   return bmd_ptr{next};
 }
 
@@ -72,6 +135,8 @@ expected<bmd_ptr> with_bucket_props(const bmd& x, const bck& b, bprops props) {
   auto next = successor(x);
   props.bid = (*known)->ref.bid;
   next->buckets[b] = make_bucket(b, std::move(props));
+  add_versions(*next, b);
+  find_versions(*next, b);
   return bmd_ptr{next};
 }
 
@@ -132,6 +197,8 @@ expected<bmd_ptr> parse_bmd(const json::value& v) {
       }
     }
   }
+  for (auto& [b, value] : out->buckets)
+    find_versions(*out, b);
   return bmd_ptr{out};
 }
 

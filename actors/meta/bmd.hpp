@@ -26,10 +26,13 @@ using bmd_ptr = std::shared_ptr<const bmd>;
 /// version. @returns errc::bucket_exists.
 expected<bmd_ptr> with_bucket(const bmd& x, const bck& b, bprops props);
 
-/// `x` without the bucket. @returns errc::bucket_not_found.
+/// `x` without the bucket, and without those that belong to it: for unfinished
+/// uploads, for former versions. @returns errc::bucket_not_found, conflict.
 expected<bmd_ptr> without_bucket(const bmd& x, const bck& b);
 
-/// `x` with other properties for the bucket. @returns errc::bucket_not_found.
+/// `x` with other properties for the bucket, and with a bucket for the former
+/// versions of its objects, if they are to be kept. @returns
+/// errc::bucket_not_found.
 expected<bmd_ptr> with_bucket_props(const bmd& x, const bck& b, bprops props);
 
 /// The client's BMD, plus "last_bid".

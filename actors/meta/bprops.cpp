@@ -1,5 +1,7 @@
 #include "actors/meta/bprops.hpp"
 
+#include "storage/versions.hpp"
+
 #include <array>
 
 namespace ais {
@@ -63,6 +65,7 @@ constexpr property table[] = {
   {"s3.policy", k::text, ""},       // see http/s3/policy.hpp
   {"s3.public_block", k::text, ""}, // see http/s3/public_block.hpp
   {"s3.tags", k::text, ""},         // see http/s3/tags.hpp
+  {"s3.versioning", k::text, ""},   // see storage/versions.hpp
   {"versioning.enabled", k::boolean, "true"},
   {"versioning.validate_warm_get", k::boolean, "false"},
   {"versioning.synchronize", k::boolean, "false"},
@@ -112,6 +115,10 @@ expected<void> check_rules(const property_set& x) {
     return fail(errc::invalid_argument,
                 "rate_limit.frontend.burst_size must not exceed half of"
                 " max_tokens");
+  auto keeping = x.text(storage::versioning_property);
+  if (keeping != to_string(storage::parse_keeping(keeping)))
+    return fail(errc::invalid_argument,
+                "s3.versioning must be Enabled, Suspended or empty");
   return caf::unit;
 }
 
@@ -191,8 +198,8 @@ bprops default_bprops(const cluster_config& config) {
 bprops with_defaults(const bprops& x, const cluster_config& config) {
   auto out = x;
   out.values = default_bprops(config).values;
-  for (auto* kept :
-       {"s3.acl", "s3.owner", "s3.ownership", "s3.policy", "s3.public_block"})
+  for (auto* kept : {"s3.acl", "s3.owner", "s3.ownership", "s3.policy",
+                     "s3.public_block", "s3.versioning"})
     static_cast<void>(out.values.set(kept, x.values.text(kept)));
   return out;
 }

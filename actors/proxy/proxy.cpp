@@ -353,6 +353,13 @@ struct proxy_state {
                   fail(errc::conflict, cname_of(req.from)
                                          + " is being renamed already, to "
                                          + props.renamed));
+    if ((*known)->keeping != storage::keeping::off)
+      return done(
+        answer,
+        fail(errc::conflict,
+             cname_of(req.from)
+               + " keeps former versions of its objects, which would"
+                 " not come along: copy what you need to a new bucket"));
     auto made = with_bucket(now, req.name, props);
     if (!made)
       return done(answer, made.error());
@@ -453,6 +460,10 @@ struct proxy_state {
     if (next) {
       auto& b = *(*next)->buckets.at(req.name);
       auto& now = *view.state->buckets->buckets.at(req.name);
+      if (b.versions_bid != 0 && now.versions_bid == 0)
+        return two_phase(begin_txn::op::create,
+                         *(*next)->buckets.at(storage::versions_of(b.ref).bck),
+                         *next, answer);
       if (b.copies > now.copies) // not every target may have as many disks
         return two_phase(begin_txn::op::change, b, *next, answer);
     }

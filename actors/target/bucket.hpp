@@ -3,7 +3,7 @@
 #pragma once
 
 #include "storage/lifecycle.hpp"
-#include "storage/mountpath.hpp"
+#include "storage/versions.hpp"
 
 #include <memory>
 
@@ -17,6 +17,9 @@ struct bucket {
   storage::durability durability = storage::durability::sync;
   bool versioned = true;
   unsigned copies = 1; ///< of each object, on as many mountpaths (mirror)
+  /// What becomes of versions that are replaced or deleted (S3).
+  storage::keeping keeping = storage::keeping::off;
+  uint64_t versions_bid = 0; ///< of the bucket that has them; 0: there is none
   /// When its objects go (S3); null: no rules.
   std::shared_ptr<const storage::lifecycle_rules> lifecycle;
   /// All properties; null only in tests of single actors.

@@ -30,8 +30,8 @@ cached_object& object_cache::insert(const object_key& key) {
   return x;
 }
 
-void object_cache::erase(const object_key& key) {
-  auto i = index_.find(key_of(key));
+void object_cache::erase(uint64_t bid, std::string_view name) {
+  auto i = index_.find(key_view{bid, name});
   if (i != index_.end())
     drop(i->second);
 }

@@ -40,7 +40,8 @@ public:
   cached_object* find(const object_key& key);
   /// The object, created empty if needed.
   cached_object& insert(const object_key& key);
-  void erase(const object_key& key);
+  void erase(const object_key& key) { erase(key.bucket->ref.bid, key.name); }
+  void erase(uint64_t bid, std::string_view name);
   /// Gives out `l` for `x`; revokes the oldest lease beyond the bound.
   void lend(cached_object& x, lease_ptr l);
   /// Revokes the lease of `x`, if one is out, keeping its access time.

@@ -15,9 +15,11 @@ constexpr auto shard_timeout = 60s;
 struct removal {
   bucket_ptr bucket;
   std::vector<std::string> names;
-  std::vector<std::string> etags; ///< of as many
-  std::vector<int64_t> sizes;     ///< the same
-  std::vector<int64_t> mtimes;    ///< the same
+  std::vector<std::string> etags;    ///< of as many
+  std::vector<int64_t> sizes;        ///< the same
+  std::vector<int64_t> mtimes;       ///< the same
+  std::vector<std::string> versions; ///< the same
+  std::vector<std::string> marks;    ///< the same
   size_t next = 0;
   size_t under_way = 0;
   removed_objects out;
@@ -55,6 +57,10 @@ struct remover_state {
     job->sizes.resize(job->names.size(), -1);
     job->mtimes = std::move(req.mtimes);
     job->mtimes.resize(job->names.size(), -1);
+    job->versions = std::move(req.versions);
+    job->versions.resize(job->names.size());
+    job->marks = std::move(req.marks);
+    job->marks.resize(job->names.size());
     job->answer = self->make_response_promise<removed_objects>();
     auto answer = job->answer;
     ++requests;
@@ -92,6 +98,8 @@ struct remover_state {
       req.if_size = static_cast<uint64_t>(job->sizes[i]);
     if (job->mtimes[i] >= 0)
       req.if_mtime_s = job->mtimes[i];
+    req.version = job->versions[i];
+    req.mark = job->marks[i];
     ask<ack>(
       self, at.shard, shard_timeout, std::move(req),
       [this, job, i](ack) { done(job, job->names[i], leased()); },

@@ -26,6 +26,10 @@ struct remove_objects {
   /// time [s]); -1, or missing: any.
   std::vector<int64_t> sizes = {};
   std::vector<int64_t> mtimes = {};
+  /// By name, where versions are kept; see delete_object. Empty, or missing:
+  /// none is named.
+  std::vector<std::string> versions = {};
+  std::vector<std::string> marks = {};
 };
 
 /// An object that is still there, as far as is known.
@@ -41,7 +45,8 @@ struct removed_objects {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, remove_objects& x) {
-  return f(x.bucket, x.bid, x.names, x.etags, x.sizes, x.mtimes);
+  return f(x.bucket, x.bid, x.names, x.etags, x.sizes, x.mtimes, x.versions,
+           x.marks);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, unremoved& x) {

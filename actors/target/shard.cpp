@@ -64,6 +64,7 @@ public:
   expected<put_begun> begin(const begin_put& req);
   caf::result<lom_ptr> commit(const commit_put& req);
   caf::result<ack> remove(const delete_object& req);
+  expected<found_version> find(const find_version& req);
   caf::result<lom_ptr> change(const set_custom& req);
   expected<append_begun> append(const begin_append& req);
   void append_done(const end_append& req);
@@ -85,6 +86,7 @@ private:
     object_key key;
     promise answer;
     bool replaces_copied = false; ///< leave_copies() is due
+    bool is_null = false; ///< of its versions no other one may be "null"
   };
   /// A write under write_if that has begun.
   struct arrival {
@@ -140,6 +142,28 @@ private:
              const storage::writer_ptr& writer, const expected<lom_ptr>& known,
              bool replaces_copied, promise answer);
   expected<ack> remove_now(const delete_object& req);
+  /// Whether a deletion may be carried out on what there is (null: nothing).
+  expected<void>
+  check_removal(const delete_object& req, const expected<lom_ptr>& known);
+  expected<void> remove_object(const object_key& key);
+
+  /// Makes what a write replaces a former version, if it is to be kept.
+  expected<void> keep_replaced(const object_key& key, const lom_ptr& known);
+  /// All former versions of the object, newest first; errc::not_ready while
+  /// some may be elsewhere.
+  expected<std::vector<storage::kept_version>>
+  former_versions(const object_key& key, const lom_ptr& present);
+  /// Removes the former versions that are "null", but for one.
+  void drop_null_versions(const object_key& key, std::string_view but);
+  expected<void>
+  drop_version(const object_key& key, const storage::kept_version& x);
+  expected<void> promote(const object_key& key, const storage::kept_version& x,
+                         uint64_t generation);
+  /// Deletions where versions are kept.
+  expected<ack> retire(const delete_object& req, const expected<lom_ptr>& known,
+                       uint64_t generation);
+  expected<ack> remove_version(const delete_object& req, const lom_ptr& known,
+                               uint64_t generation);
   expected<lom_ptr> change_now(const set_custom& req);
   /// Stores other attributes of the object's same content.
   expected<void> replace_attrs(const object_key& key, const storage::lom& next,
@@ -414,7 +438,8 @@ expected<put_begun> shard_state::begin(const begin_put& req) {
     return ok.error();
   auto attrs = known ? *known : nullptr;
   auto& expect = req.options.expected;
-  if (attrs && expect && !req.options.skip_vc
+  auto keeps = req.key.bucket->keeping != storage::keeping::off;
+  if (attrs && expect && !req.options.skip_vc && !keeps
       && expect->type == req.key.bucket->cksum
       && expect->type != storage::cksum_type::none && *expect == attrs->cksum)
     return put_begun{nullptr, attrs};
@@ -585,12 +610,22 @@ void shard_state::join_group(const object_key& key,
   // Again: it may have changed since the write began.
   if (auto ok = admit(key, options, writer, known); !ok)
     return refuse(ok.error());
+  auto is_new = !options.moved && !options.restores;
+  if (is_new && known)
+    if (auto ok = keep_replaced(key, *known); !ok)
+      return refuse(ok.error());
   auto& attrs = writer->attrs();
   attrs.generation = options.moved ? options.moved->generation : *generation;
   attrs.volume = options.moved ? options.moved->volume : volume_version();
-  attrs.bid = key.bucket->ref.bid;
+  attrs.bid = storage::bid_of(key.bucket->ref, key.name);
   attrs.custom = options.custom;
   attrs.copies = options.restores ? 1 : 0;
+  auto keeping = key.bucket->keeping;
+  if (is_new)
+    attrs.custom.erase(storage::version_key);
+  if (is_new && keeping == storage::keeping::enabled)
+    attrs.custom[storage::version_key] = storage::make_version_id(
+      config_.env.wall_ns(), config_.env.random(), false);
   if (options.moved)
     attrs.version = options.moved->version;
   else if (key.bucket->versioned && !options.skip_vc)
@@ -602,7 +637,8 @@ void shard_state::join_group(const object_key& key,
     attrs.atime_ns = options.moved->atime_ns;
     attrs.mtime_ns = options.moved->mtime_ns;
   }
-  group_.push_back({key, answer, replaces_copied});
+  group_.push_back({key, answer, replaces_copied,
+                    is_new && keeping == storage::keeping::suspended});
   auto durability
     = options.durable ? storage::durability::sync : key.bucket->durability;
   items_.push_back(
@@ -636,7 +672,7 @@ void shard_state::flush_group() {
     return;
   auto results = mp().commit(items);
   for (size_t i = 0; i < group.size(); ++i) {
-    auto& [key, answer, replaces_copied] = group[i];
+    auto& [key, answer, replaces_copied, is_null] = group[i];
     if (replaces_copied)
       leave_copies(key);
     if (!results[i]) {
@@ -658,6 +694,8 @@ void shard_state::flush_group() {
     entry.stamp = *results[i];
     entry.verified = true;
     answer.deliver(entry.attrs);
+    if (is_null)
+      drop_null_versions(key, {});
     if (!replaces_copied)
       mirror(key);
   }
@@ -689,26 +727,45 @@ expected<ack> shard_state::remove_now(const delete_object& req) {
   auto known = current(req.key);
   if (!known && known.error() != errc::corrupted)
     return known.error();
+  auto keeps = req.key.bucket->keeping != storage::keeping::off && !given;
+  if (keeps && !req.version.empty())
+    return remove_version(req, known ? *known : nullptr, *mine);
   if (known && !*known) {
     decide(req.key, errc::conflict);
-    return denial(req.key, not_found(req.key));
+    auto why = denial(req.key, not_found(req.key));
+    if (!keeps || req.mark.empty() || why != errc::object_not_found)
+      return why;
   }
+  if (auto ok = check_removal(req, known); !ok)
+    return ok.error();
+  if (keeps)
+    return retire(req, known, *mine);
+  if (auto ok = remove_object(req.key); !ok)
+    return ok.error();
+  return ack{};
+}
+
+expected<void> shard_state::check_removal(const delete_object& req,
+                                          const expected<lom_ptr>& known) {
   write_options wanted;
   wanted.if_match = req.if_match;
   if (auto ok = check_conditions(wanted, req.key, known); !ok)
-    return ok.error();
+    return ok;
+  if (known && !*known)
+    return caf::unit;
   if (auto ok = check_deletion(req, known); !ok)
-    return ok.error();
+    return ok;
   if (req.if_same && !AIS_MUTANT("deleted-blindly"))
-    if (auto ok = same_as(req.key, *req.if_same); !ok)
-      return ok.error();
-  auto removed = mp().remove(req.key.bucket->ref, req.key.name,
-                             req.key.bucket->durability);
-  cache_->erase(req.key);
-  if (!removed)
-    return removed.error();
-  decide(req.key, errc::conflict);
-  return ack{};
+    return same_as(req.key, *req.if_same);
+  return caf::unit;
+}
+
+expected<void> shard_state::remove_object(const object_key& key) {
+  auto removed = mp().remove(key.bucket->ref, key.name, key.bucket->durability);
+  cache_->erase(key);
+  if (removed)
+    decide(key, errc::conflict);
+  return removed;
 }
 
 // The lease keeps its file open: no other file can have that inode meanwhile.
@@ -771,6 +828,160 @@ shard_state::replace_attrs(const object_key& key, const storage::lom& next,
   if (auto opened = open_current(key); opened && verified)
     opened->first->verified = true;
   return caf::unit;
+}
+
+// -- versions
+// --------------------------------------------------------------------------
+
+expected<void>
+shard_state::keep_replaced(const object_key& key, const lom_ptr& known) {
+  auto& b = *key.bucket;
+  if (!known || b.keeping == storage::keeping::off)
+    return caf::unit;
+  auto replaced = b.keeping == storage::keeping::suspended
+                  && storage::is_null_version(storage::version_id(*known));
+  if (replaced)
+    return caf::unit;
+  return storage::keep_version(mp(), b.ref, key.name, *known, b.durability);
+}
+
+expected<std::vector<storage::kept_version>>
+shard_state::former_versions(const object_key& key, const lom_ptr& present) {
+  if (map_ && view_ && may_be_elsewhere(**map_, **view_, key))
+    return fail(errc::not_ready,
+                "former versions of " + cname_of(key)
+                  + " may be on their way here: try again when no objects"
+                    " move");
+  auto all = storage::kept_versions(mp(), key.bucket->ref, key.name);
+  if (all && present)
+    std::erase_if(*all, [id = storage::version_id(*present)](auto& x) {
+      return x.id == id;
+    });
+  return all;
+}
+
+expected<void> shard_state::drop_version(const object_key& key,
+                                         const storage::kept_version& x) {
+  auto& b = *key.bucket;
+  auto gone = storage::drop_version(mp(), b.ref, x, b.durability);
+  cache_->erase(b.versions_bid, x.name);
+  return gone;
+}
+
+// What is left after a failure is removed with the next one.
+void shard_state::drop_null_versions(const object_key& key,
+                                     std::string_view but) {
+  auto all = former_versions(key, nullptr);
+  if (!all)
+    return report(all.error());
+  for (auto& x : *all)
+    if (storage::is_null_version(x.id) && x.id != but)
+      if (auto ok = drop_version(key, x); !ok)
+        return report(ok.error());
+}
+
+expected<void>
+shard_state::promote(const object_key& key, const storage::kept_version& x,
+                     uint64_t generation) {
+  auto& b = *key.bucket;
+  auto attrs = x.attrs;
+  attrs.generation = generation;
+  attrs.volume = volume_version();
+  attrs.copies = 0;
+  auto done = storage::promote_version(mp(), b.ref, key.name, x,
+                                       std::move(attrs), b.durability);
+  cache_->erase(key);
+  cache_->erase(b.versions_bid, x.name);
+  if (done)
+    decide(key, errc::conflict);
+  return done;
+}
+
+expected<ack>
+shard_state::retire(const delete_object& req, const expected<lom_ptr>& known,
+                    uint64_t generation) {
+  auto& key = req.key;
+  auto& b = *key.bucket;
+  if (known)
+    if (auto ok = keep_replaced(key, *known); !ok)
+      return ok.error();
+  storage::lom like;
+  like.generation = generation;
+  like.volume = volume_version();
+  like.mtime_ns = config_.env.wall_ns();
+  auto null = b.keeping == storage::keeping::suspended;
+  auto id
+    = null ? storage::null_version_id(like.mtime_ns, true)
+      : !req.mark.empty()
+        ? req.mark
+        : storage::make_version_id(like.mtime_ns, config_.env.random(), true);
+  auto marked
+    = storage::add_mark(mp(), b.ref, key.name, id, like, b.durability);
+  if (!marked)
+    return marked.error();
+  if (!known || *known) // what is damaged goes, too
+    if (auto ok = remove_object(key); !ok)
+      return ok.error();
+  if (null)
+    drop_null_versions(key, id);
+  return ack{};
+}
+
+expected<ack>
+shard_state::remove_version(const delete_object& req, const lom_ptr& known,
+                            uint64_t generation) {
+  auto& key = req.key;
+  auto all = former_versions(key, known);
+  if (!all)
+    return all.error();
+  auto is_it = [&](std::string_view id) {
+    return storage::shown_version(id) == req.version;
+  };
+  auto object_at = [&](size_t i) {
+    return i < all->size() && !storage::is_mark((*all)[i].id);
+  };
+  if (known && is_it(storage::version_id(*known))) {
+    if (auto ok = check_removal(req, known); !ok)
+      return ok.error();
+    auto done = object_at(0) ? promote(key, all->front(), generation)
+                             : remove_object(key);
+    return done ? expected<ack>{ack{}} : done.error();
+  }
+  auto it = std::find_if(all->begin(), all->end(),
+                         [&](auto& x) { return is_it(x.id); });
+  if (it == all->end())
+    return not_found(key);
+  // A mark that hid the object: the object is there again, before the mark
+  // goes.
+  if (!known && it == all->begin() && storage::is_mark(it->id) && object_at(1))
+    if (auto ok = promote(key, (*all)[1], generation); !ok)
+      return ok.error();
+  auto done = drop_version(key, *it);
+  return done ? expected<ack>{ack{}} : done.error();
+}
+
+expected<found_version> shard_state::find(const find_version& req) {
+  auto& key = req.key;
+  if (auto mine = owned(key); !mine)
+    return mine.error();
+  auto known = current(key);
+  if (!known)
+    return known.error();
+  auto is_it = [&](std::string_view id) {
+    return storage::shown_version(id) == req.version;
+  };
+  if (*known && is_it(storage::version_id(**known)))
+    return found_version{true, {}};
+  if (req.version != "null")
+    return found_version{
+      false, storage::version_name(key.bucket->ref, key.name, req.version)};
+  auto all = former_versions(key, *known);
+  if (!all)
+    return all.error();
+  for (auto& x : *all)
+    if (is_it(x.id))
+      return found_version{false, x.name};
+  return not_found(key);
 }
 
 // -- copies
@@ -1130,6 +1341,7 @@ shard(shard_impl::stateful_pointer<shard_state> self, shard_config config) {
     [&st](const begin_put& x) { return to_result(st, st.begin(x)); },
     [&st](const commit_put& x) { return st.commit(x); },
     [&st](const delete_object& x) { return st.remove(x); },
+    [&st](const find_version& x) { return to_result(st, st.find(x)); },
     [&st](const set_custom& x) { return st.change(x); },
     [&st](const begin_append& x) { return to_result(st, st.append(x)); },
     [&st](const end_append& x) { st.append_done(x); },

@@ -30,6 +30,11 @@
 // lease from which more could be made is revoked. So a copy is never older than
 // its object, and where a copy is left, the object it was made of was not
 // deleted.
+//
+// Versions. Where a bucket keeps former versions (storage/versions.hpp), what a
+// write replaces or a deletion removes is kept, durably, before it is replaced
+// or removed; a deletion leaves a mark. Both are on this mountpath, so all of
+// it is one step of this shard.
 #pragma once
 
 #include "actors/base/board.hpp"
@@ -170,6 +175,23 @@ struct delete_object {
   /// Only one of that size [bytes], or last changed then: Unix time [s].
   std::optional<uint64_t> if_size = {};
   std::optional<int64_t> if_mtime_s = {};
+  /// Where versions are kept: this one goes for good, and no other ("null": the
+  /// one without an id); if it was the present one, the one before it is.
+  std::string version = {};
+  /// Else: the id of the mark that the deletion leaves behind, though there be
+  /// nothing to delete. Empty: the shard makes one, if there is something.
+  std::string mark = {};
+};
+
+/// Asks which object a version of an object is.
+struct find_version {
+  object_key key;
+  std::string version; ///< its id, or "null"
+};
+
+struct found_version {
+  bool present = false; ///< it is the object itself
+  std::string name;     ///< else: in the bucket of former versions
 };
 
 /// Changes custom metadata in place.
@@ -271,6 +293,8 @@ using shard_actor = caf::typed_actor<
   // Returns when the object is gone; errc::conflict if it is another one,
   // precondition_failed if its tag is none of those named.
   caf::replies_to<delete_object>::with<ack>,
+  // errc::object_not_found; not_ready: versions may be elsewhere.
+  caf::replies_to<find_version>::with<found_version>,
   caf::replies_to<set_custom>::with<lom_ptr>,
   // errc::not_found for an unknown handle, busy while another request has it,
   // too_many_requests at max_open_appends.
@@ -322,6 +346,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::begin_put)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::put_begun)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::commit_put)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::delete_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::find_version)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::found_version)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::set_custom)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::begin_append)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::append_begun)

@@ -797,7 +797,7 @@ target(extended::stateful_pointer<target_state> self, target_config config,
 namespace {
 
 uint64_t digest_of(const object_key& x) {
-  return placement_digest(uname_of(x.bucket->ref.bck, x.name));
+  return disk_digest(x.bucket->ref.bck, x.name);
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "http/s3/list.hpp"
 #include "http/s3/metadata.hpp"
 #include "http/s3/permit.hpp"
+#include "http/s3/versions.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
 #include "http/tokens.hpp"
@@ -30,7 +31,7 @@ acl_owner owner_of(const bucket& b) {
 
 /// Whether a bucket is one the caller is told of.
 bool shown_to(const context& c, const bck& b, const bucket& value) {
-  if (b.name.front() == '.' || b.ns == uploads_ns())
+  if (b.name.front() == '.' || of_others(b.ns))
     return false;
   if (c.who.key && !c.who.key->covers(b.name))
     return false;
@@ -219,21 +220,19 @@ task<> delete_bucket(context& c) {
       bucket_not_empty, "the bucket has objects: delete them first", {}};
     co_return co_await reply_fault(c, std::move(why));
   }
+  auto former = co_await any_version(c, **b);
+  if (!former || *former) {
+    fault why{bucket_not_empty,
+              "the bucket has former versions or marks of deletions: delete"
+              " them first",
+              {}};
+    co_return co_await reply_fault(c, former ? std::move(why) : former.why());
+  }
   destroy_bucket msg{(*b)->ref.bck};
   auto done = co_await c.e.actors().ask(c.e.node().proxy, proxy_timeout,
                                         std::move(msg));
   if (!done)
     co_return co_await reply_fault(c, fault_of(done.error()));
-  // Uploads that were never completed go with it.
-  bck uploads{provider::ais, uploads_ns(), (*b)->ref.bck.name};
-  if (c.e.buckets().find(uploads)) {
-    destroy_bucket rest{uploads};
-    done = co_await c.e.actors().ask(c.e.node().proxy, proxy_timeout,
-                                     std::move(rest));
-    if (!done && done.error() != errc::bucket_not_found)
-      warn(c, "the uploads to " + c.bucket
-                + " are left: " + message_of(done.error()));
-  }
   co_await reply_empty(c, 204);
 }
 
@@ -243,14 +242,6 @@ task<> get_location(context& c) {
     co_return co_await reply_fault(c, b.why());
   // Empty: us-east-1.
   co_await reply_xml(c, xml_writer{"LocationConstraint"}.finish());
-}
-
-task<> get_versioning(context& c) {
-  auto b = bucket_for(c, access::head_bucket);
-  if (!b)
-    co_return co_await reply_fault(c, b.why());
-  // Versions are counted, former ones are not kept: never enabled.
-  co_await reply_xml(c, xml_writer{"VersioningConfiguration"}.finish());
 }
 
 // -- listing
@@ -373,26 +364,6 @@ std::string list_v2(const context& c, const acl_owner& owner,
   return xml.finish();
 }
 
-std::string list_v0(const context& c, const acl_owner& owner,
-                    const list_query& q, const list_page& page, bool more) {
-  xml_writer xml{"ListVersionsResult"};
-  add_query(xml, c, q);
-  xml.text("KeyMarker", q.shown(q.after)).text("VersionIdMarker", "");
-  xml.flag("IsTruncated", more);
-  if (more)
-    xml.text("NextKeyMarker", q.shown(page.last()))
-      .text("NextVersionIdMarker", "null");
-  for (auto& x : page.keys()) {
-    xml.open("Version").text("Key", q.shown(x.name));
-    xml.text("VersionId", "null").flag("IsLatest", true);
-    add_attributes(xml, x);
-    add_owner(xml, owner);
-    xml.close();
-  }
-  add_prefixes(xml, q, page);
-  return xml.finish();
-}
-
 } // namespace
 
 task<> list_objects(context& c) {
@@ -406,14 +377,6 @@ task<> list_objects(context& c) {
   co_await answer_list(c, version, write);
 }
 
-task<> list_versions(context& c) {
-  auto write = [&](const acl_owner& owner, const list_query& q,
-                   const list_page& page, bool more) {
-    return list_v0(c, owner, q, page, more);
-  };
-  co_await answer_list(c, 0, write);
-}
-
 // -- deleting many
 // -----------------------------------------------------------------------
 
@@ -425,6 +388,8 @@ struct doomed {
   std::string etag;
   std::optional<uint64_t> size = {};   ///< [bytes]
   std::optional<int64_t> mtime_s = {}; ///< Unix time [s]
+  std::optional<std::string> version = {};
+  removal what = {};
 };
 
 /// As messages have them.
@@ -438,7 +403,7 @@ task<std::map<std::string, fault>>
 remove_all(context& c, const bucket& b, const std::vector<doomed>& keys) {
   std::map<std::string, fault> failed;
   std::map<std::string, remove_objects> by_owner;
-  for (auto& [key, etag, size, mtime_s] : keys) {
+  for (auto& [key, etag, size, mtime_s, version, what] : keys) {
     auto* owner = owner_of(c.e.map(), home_digest(b.ref.bck, key));
     if (judge(c, to_delete, &b, c.bucket, key) != ruling::allow)
       failed.emplace(key, not_allowed(c));
@@ -453,6 +418,8 @@ remove_all(context& c, const bucket& b, const std::vector<doomed>& keys) {
       req.etags.push_back(etag);
       req.sizes.push_back(or_any(size));
       req.mtimes.push_back(or_any(mtime_s));
+      req.versions.push_back(what.version);
+      req.marks.push_back(what.mark);
     }
   }
   std::vector<question<gate_actor, remove_objects>> all;
@@ -493,7 +460,6 @@ task<> delete_objects(context& c) {
   auto top = (*doc)->document_element();
   std::vector<doomed> keys;
   auto empty = false;
-  auto versions = false;
   for (auto& x : top.children()) {
     if (local_name(x) != "Object")
       continue;
@@ -505,13 +471,13 @@ task<> delete_objects(context& c) {
     if (!ok)
       co_return co_await reply_fault(c, ok.why());
     empty = empty || keys.back().key.empty();
-    auto version = child_text(x, "VersionId");
-    versions = versions || (!version.empty() && version != "null");
-  }
-  if (versions) {
-    fault why{
-      no_such_version, "objects have no other versions than \"null\" here", {}};
-    co_return co_await reply_fault(c, std::move(why));
+    auto& version = keys.back().version;
+    if (auto text = child_text(x, "VersionId"); !text.empty())
+      version = std::move(text);
+    auto what = removal_of(c, **b, version);
+    if (!what)
+      co_return co_await reply_fault(c, what.why());
+    keys.back().what = std::move(*what);
   }
   if (keys.empty() || empty || keys.size() > max_deletes) {
     fault why{
@@ -521,15 +487,19 @@ task<> delete_objects(context& c) {
   auto quiet = child_text(top, "Quiet") == "true";
   auto failed = co_await remove_all(c, **b, keys);
   xml_writer xml{"DeleteResult"};
-  for (auto& [key, etag, size, mtime_s] : keys) {
-    if (auto why = failed.find(key); why != failed.end())
-      xml.open("Error")
-        .text("Key", key)
-        .text("Code", why->second.code.name)
-        .text("Message", why->second.message)
-        .close();
-    else if (!quiet)
-      xml.open("Deleted").text("Key", key).close();
+  for (auto& x : keys) {
+    auto why = failed.find(x.key);
+    if (why == failed.end() && quiet)
+      continue;
+    xml.open(why == failed.end() ? "Deleted" : "Error").text("Key", x.key);
+    if (x.version)
+      xml.text("VersionId", *x.version);
+    if (why == failed.end())
+      add_removal(xml, **b, x.what);
+    else
+      xml.text("Code", why->second.code.name)
+        .text("Message", why->second.message);
+    xml.close();
   }
   co_await reply_xml(c, xml.finish());
 }

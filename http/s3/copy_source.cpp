@@ -20,10 +20,11 @@ std::optional<uint64_t> parse_offset(std::string_view x) {
 } // namespace
 
 outcome<source_name> parse_copy_source(std::string_view raw) {
-  auto mark = raw.find("?versionId=");
-  if (mark != std::string_view::npos && raw.substr(mark + 11) != "null")
-    return fault{
-      no_such_version, "objects have no other versions than \"null\" here", {}};
+  constexpr std::string_view with = "?versionId=";
+  auto mark = raw.find(with);
+  std::optional<std::string> version;
+  if (mark != std::string_view::npos)
+    version = raw.substr(mark + with.size());
   auto text = percent_decode(raw.substr(0, mark));
   if (!text)
     return fault{invalid_argument, message_of(text.error()), {}};
@@ -36,7 +37,7 @@ outcome<source_name> parse_copy_source(std::string_view raw) {
                  "x-amz-copy-source must be <bucket>/<key>, URL-encoded",
                  {}};
   return source_name{std::string{name.substr(0, slash)},
-                     std::string{name.substr(slash + 1)}};
+                     std::string{name.substr(slash + 1)}, std::move(version)};
 }
 
 outcome<std::optional<byte_range>> parse_copy_range(std::string_view header) {

@@ -12,14 +12,15 @@
 
 namespace ais::http::s3 {
 
-/// What x-amz-copy-source names: bucket and key.
+/// What x-amz-copy-source names: bucket, key, and perhaps a version.
 struct source_name {
   std::string bucket;
   std::string key;
+  std::optional<std::string> version = {};
 };
 
-/// Reads "<bucket>/<key>", URL-encoded. @returns invalid_argument,
-/// no_such_version.
+/// Reads "<bucket>/<key>", URL-encoded, and "?versionId=<id>".
+/// @returns invalid_argument.
 outcome<source_name> parse_copy_source(std::string_view header);
 
 /// Reads "bytes=<first>-<last>", both needed; none if the header is empty.

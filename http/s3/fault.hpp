@@ -33,6 +33,8 @@ inline constexpr fault_code bucket_not_empty{"BucketNotEmpty", 409};
 inline constexpr fault_code conflict{"OperationAborted", 409};
 inline constexpr fault_code entity_too_large{"EntityTooLarge", 400};
 inline constexpr fault_code entity_too_small{"EntityTooSmall", 400};
+inline constexpr fault_code illegal_versioning{
+  "IllegalVersioningConfigurationException", 400};
 inline constexpr fault_code incomplete_body{"IncompleteBody", 400};
 inline constexpr fault_code internal_error{"InternalError", 500};
 inline constexpr fault_code invalid_access_key{"InvalidAccessKeyId", 403};

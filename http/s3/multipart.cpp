@@ -16,6 +16,7 @@
 #include "http/s3/permit.hpp"
 #include "http/s3/upload.hpp"
 #include "http/s3/uploads.hpp"
+#include "http/s3/versions.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
 #include "http/tokens.hpp"
@@ -523,7 +524,9 @@ task<> reply_completed(context& c, const storage::lom& x) {
   for (auto a : algorithms)
     if (auto sum = sum_of(x, a); !sum.empty())
       xml.text(element_of(a), sum).text("ChecksumType", checksum_kind(sum));
-  co_await reply_xml(c, xml.finish());
+  header_list headers;
+  add_version(c, headers, x);
+  co_await reply_xml(c, xml.finish(), std::move(headers));
 }
 
 /// The object, if it is what this upload was completed to, by these parts.

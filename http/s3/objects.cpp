@@ -7,6 +7,7 @@
 #include "http/s3/service.hpp"
 #include "http/s3/tags.hpp"
 #include "http/s3/upload.hpp"
+#include "http/s3/versions.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
 #include "http/tokens.hpp"
@@ -109,10 +110,30 @@ outcome<wanted_bytes> wanted_of(const context& c, const storage::lom& x) {
   return wanted_bytes{*parsed, true, {}, 0};
 }
 
-/// The version of an object to read.
-task<expected<lease_ptr>> open_lease(context& c, const located& at) {
-  open_object req{at.key, true};
-  co_return co_await c.e.actors().ask(at.shard, shard_timeout, std::move(req));
+/// The object of the request, by a lease that this thread has.
+std::optional<opened_object> held_object(context& c) {
+  auto b = bucket_for(c, access::get);
+  if (!b || wanted_version(c))
+    return {};
+  return held_here(c.e, {*b, c.key});
+}
+
+/// Opens the object, or the version of it, that the request wants.
+task<outcome<opened_object>> open_wanted(context& c, error& missing) {
+  if (auto held = held_object(c))
+    co_return std::move(*held);
+  auto at = co_await object_for(c, access::get);
+  if (!at)
+    co_return at.why();
+  open_object req{at->key, true};
+  auto lease
+    = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
+  if (!lease) {
+    missing = lease.error();
+    co_return fault_of(missing);
+  }
+  count(stat::lease_miss_n);
+  co_return opened_object{std::move(*at), std::move(*lease), true};
 }
 
 void add_part_checksum(header_list& out, const object_part& part,
@@ -134,6 +155,7 @@ shown(const context& c, const storage::lom& x, const wanted_bytes& wanted) {
   auto sums = wants_checksums(c);
   auto whole = wanted.range.length == x.size_bytes && !wanted.part;
   add_metadata(out, x, sums && whole);
+  add_version(c, out, x);
   if (sums && wanted.part)
     add_part_checksum(out, *wanted.part, x);
   add_expiration(c, out, x);
@@ -155,17 +177,16 @@ shown(const context& c, const storage::lom& x, const wanted_bytes& wanted) {
 
 task<> get_object(context& c) {
   op_stats stats{stat::get_n, stat::get_ns_total, stat::err_get_n};
-  auto at = co_await object_for(c, access::get);
-  if (!at) {
+  error missing;
+  auto opened = co_await open_wanted(c, missing);
+  if (!opened) {
     stats.bad();
-    co_return co_await reply_fault(c, at.why());
+    if (missing)
+      co_return co_await reply_missing(c, missing);
+    co_return co_await reply_fault(c, opened.why());
   }
-  auto lease = co_await open_lease(c, *at);
-  if (!lease) {
-    stats.bad();
-    co_return co_await reply_fault(c, fault_of(lease.error()));
-  }
-  auto& attrs = (*lease)->object->attrs;
+  auto& [at, lease, asked] = *opened;
+  auto& attrs = lease->object->attrs;
   if (auto ok = still_allowed(c, attrs); !ok) {
     stats.bad();
     co_return co_await reply_fault(c, ok.why());
@@ -185,11 +206,13 @@ task<> get_object(context& c) {
   auto begun = co_await c.x.begin(status, headers, range.length);
   if (!begun)
     co_return stats.bad();
-  auto sent = co_await send_object(c.e, c.x, *at, *lease, range);
+  auto sent = co_await send_object(c.e, c.x, at, lease, range);
   if (!sent) {
     c.x.abort();
     co_return stats.bad();
   }
+  if (asked)
+    c.e.keep(at, lease);
   count(stat::get_size, range.length);
   stats.ok();
 }
@@ -206,7 +229,7 @@ task<> head_object(context& c) {
     = co_await c.e.actors().ask(at->shard, shard_timeout, std::move(req));
   if (!attrs) {
     stats.bad();
-    co_return co_await reply_fault(c, fault_of(attrs.error()));
+    co_return co_await reply_missing(c, attrs.error());
   }
   stats.ok();
   if (auto ok = still_allowed(c, **attrs); !ok)
@@ -387,6 +410,7 @@ task<> put_object(context& c) {
   stats.ok();
   count(stat::put_size, (*stored)->size_bytes);
   header_list headers{{"ETag", quoted(etag_of(**stored))}};
+  add_version(c, headers, **stored);
   add_checksums(headers, **stored);
   add_expiration(c, headers, **stored);
   co_await reply_empty(c, 200, std::move(headers));
@@ -397,12 +421,21 @@ task<> put_object(context& c) {
 
 namespace {
 
-/// The source of a copy: an object of this node.
-task<outcome<located>> source_here(context& c) {
-  auto key = copy_source(c);
-  if (!key)
-    co_return key.why();
-  co_return co_await object_named(c, key->bucket, std::move(key->name));
+/// The source of a copy: an object of this node, or a former version of it.
+struct local_source {
+  copied from;
+  located at;
+};
+
+task<outcome<local_source>> source_here(context& c) {
+  auto from = copy_source(c);
+  if (!from)
+    co_return from.why();
+  auto at = co_await version_named(c, from->key.bucket, from->key.name,
+                                   from->version);
+  if (!at)
+    co_return at.why();
+  co_return local_source{std::move(*from), std::move(*at)};
 }
 
 /// Where it is copied to: perhaps another node.
@@ -416,15 +449,16 @@ outcome<object_key> copy_destination(context& c) {
 }
 
 /// Copies, if the source is what the conditions want.
-task<outcome<lom_ptr>> copy_if(context& c, const located& from, object_key to,
-                               bool replace, storage::custom_map custom) {
-  open_object open{from.key, false};
+task<outcome<lom_ptr>>
+copy_if(context& c, const local_source& from, object_key to, bool replace,
+        storage::custom_map custom) {
+  open_object open{from.at.key, false};
   auto source
-    = co_await c.e.actors().ask(from.shard, shard_timeout, std::move(open));
+    = co_await c.e.actors().ask(from.at.shard, shard_timeout, std::move(open));
   if (!source && source.error() != errc::object_not_found)
     co_return fault_of(source.error());
   auto allowed
-    = may_copy(c, from.key, source ? &(*source)->object->attrs : nullptr);
+    = may_copy(c, from.from.key, source ? &(*source)->object->attrs : nullptr);
   if (!allowed)
     co_return allowed.why();
   auto& attrs = (*source)->object->attrs;
@@ -442,7 +476,7 @@ task<outcome<lom_ptr>> copy_if(context& c, const located& from, object_key to,
     if (!own && (!goes || storage::of_content(key)))
       custom[key] = value;
   }
-  ais::copy_object req{from.key, std::move(to), false, *source,
+  ais::copy_object req{from.at.key, std::move(to), false, *source,
                        std::move(custom)};
   auto done = co_await ask_mover(c.e, std::move(req));
   if (!done)
@@ -474,8 +508,8 @@ task<> copy_object(context& c) {
   } else if (!directive.empty() && !replace && directive != "COPY") {
     why = {
       invalid_argument, "x-amz-metadata-directive must be COPY or REPLACE", {}};
-  } else if (!replace && from->key.bucket->ref.bid == to->bucket->ref.bid
-             && from->key.name == to->name) {
+  } else if (!replace && from->at.key.bucket->ref.bid == to->bucket->ref.bid
+             && from->at.key.name == to->name) {
     why = {invalid_request,
            "copying an object to itself needs"
            " x-amz-metadata-directive: REPLACE",
@@ -488,7 +522,11 @@ task<> copy_object(context& c) {
       xml_writer xml{"CopyObjectResult"};
       xml.text("LastModified", format_xml_time((*done)->mtime_ns))
         .text("ETag", quoted(etag_of(**done)));
-      co_return co_await reply_xml(c, xml.finish());
+      header_list headers;
+      add_version(c, headers, **done);
+      if (auto& version = from->from.version)
+        headers.emplace_back("x-amz-copy-source-version-id", *version);
+      co_return co_await reply_xml(c, xml.finish(), std::move(headers));
     }
     why = done.why();
   }
@@ -501,12 +539,24 @@ task<> copy_object(context& c) {
 
 task<> delete_object(context& c) {
   op_stats stats{stat::del_n, stat::head_ns_total, stat::err_del_n};
-  auto at = co_await object_for(c, access::delete_object);
+  auto b = bucket_for(c, access::delete_object);
+  if (!b) {
+    stats.bad();
+    co_return co_await reply_fault(c, b.why());
+  }
+  auto at = co_await object_named(c, *b, c.key);
   if (!at) {
     stats.bad();
     co_return co_await reply_fault(c, at.why());
   }
   ais::delete_object req{at->key};
+  auto what = removal_of(c, **b, wanted_version(c));
+  if (!what) {
+    stats.bad();
+    co_return co_await reply_fault(c, what.why());
+  }
+  req.version = what->version;
+  req.mark = what->mark;
   req.if_match = parse_tags(c.req.find("if-match"));
   auto ok = read_conditions(c.req.find("x-amz-if-match-size"),
                             c.req.find("x-amz-if-match-last-modified-time"),
@@ -523,7 +573,9 @@ task<> delete_object(context& c) {
   }
   if (gone)
     count(stat::del_n);
-  co_await reply_empty(c, 204);
+  header_list headers;
+  add_removal(headers, **b, *what);
+  co_await reply_empty(c, 204, std::move(headers));
 }
 
 } // namespace ais::http::s3

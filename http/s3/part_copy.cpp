@@ -6,6 +6,7 @@
 #include "http/s3/metadata.hpp"
 #include "http/s3/permit.hpp"
 #include "http/s3/uploads.hpp"
+#include "http/s3/versions.hpp"
 #include "http/s3/when.hpp"
 #include "http/s3/xml.hpp"
 
@@ -45,11 +46,12 @@ struct open_source {
   byte_range range;
 };
 
-task<outcome<open_source>> open_here(context& c, object_key key) {
+task<outcome<open_source>> open_here(context& c, copied from) {
   auto range = parse_copy_range(c.req.find("x-amz-copy-source-range"));
   if (!range)
     co_return range.why();
-  auto at = co_await object_named(c, key.bucket, std::move(key.name));
+  auto at
+    = co_await version_named(c, from.key.bucket, from.key.name, from.version);
   if (!at)
     co_return at.why();
   open_object req{at->key, true};
@@ -58,7 +60,7 @@ task<outcome<open_source>> open_here(context& c, object_key key) {
   if (!lease && lease.error() != errc::object_not_found)
     co_return fault_of(lease.error());
   auto allowed
-    = may_copy(c, at->key, lease ? &(*lease)->object->attrs : nullptr);
+    = may_copy(c, from.key, lease ? &(*lease)->object->attrs : nullptr);
   if (!allowed)
     co_return allowed.why();
   auto& attrs = (*lease)->object->attrs;
@@ -73,7 +75,8 @@ task<outcome<open_source>> open_here(context& c, object_key key) {
 
 /// Hands the bytes of the source to `take`, from here or from its owner.
 /// @returns false if the owner refused: that is answered already.
-task<outcome<bool>> read_source(context& c, object_key key, piece_sink take) {
+task<outcome<bool>> read_source(context& c, copied from, piece_sink take) {
+  auto& key = from.key;
   if (auto owner = c.e.other_owner(key.bucket->ref.bck, key.name)) {
     header_list more;
     more.emplace_back(part_source_header, "1");
@@ -85,7 +88,7 @@ task<outcome<bool>> read_source(context& c, object_key key, piece_sink take) {
       co_return fault_of(with_context(done.error(), name_of(*owner)));
     co_return *done;
   }
-  auto source = co_await open_here(c, std::move(key));
+  auto source = co_await open_here(c, std::move(from));
   if (!source)
     co_return source.why();
   auto done = co_await read_object(c.e, c.x, source->at, source->lease,
@@ -96,8 +99,8 @@ task<outcome<bool>> read_source(context& c, object_key key, piece_sink take) {
 }
 
 /// Answers with the bytes of the source, for who asks in the name of a client.
-task<> send_source(context& c, object_key key) {
-  auto source = co_await open_here(c, std::move(key));
+task<> send_source(context& c, copied from) {
+  auto source = co_await open_here(c, std::move(from));
   if (!source)
     co_return co_await reply_fault(c, source.why());
   header_list none;
@@ -124,11 +127,11 @@ std::string copied_xml(const storage::lom& x) {
 } // namespace
 
 task<> copy_part(context& c) {
-  auto key = copy_source(c);
+  auto from = copy_source(c);
   auto range = parse_copy_range(c.req.find("x-amz-copy-source-range"));
   auto number = part_number(c);
-  if (!key || !range || !number)
-    co_return co_await reply_fault(c, !key     ? key.why()
+  if (!from || !range || !number)
+    co_return co_await reply_fault(c, !from    ? from.why()
                                       : !range ? range.why()
                                                : number.why());
   if (c.req.has_body()) {
@@ -139,7 +142,7 @@ task<> copy_part(context& c) {
     co_return co_await reply_fault(c, std::move(why));
   }
   if (!c.req.find(part_source_header).empty())
-    co_return co_await send_source(c, std::move(*key));
+    co_return co_await send_source(c, std::move(*from));
   auto up = co_await find_upload(c, access::put);
   if (!up)
     co_return co_await reply_fault(c, up.why());
@@ -157,7 +160,7 @@ task<> copy_part(context& c) {
     sums.update(x);
     return begun->writer->append(x);
   };
-  auto copied = co_await read_source(c, std::move(*key), take);
+  auto copied = co_await read_source(c, std::move(*from), take);
   if (!copied)
     co_return co_await reply_fault(c, copied.why());
   if (!*copied)

@@ -1,6 +1,7 @@
 #include "http/s3/permit.hpp"
 
 #include "http/s3/policy_facts.hpp"
+#include "http/s3/versions.hpp"
 #include "storage/base/mac.hpp"
 
 #include <charconv>
@@ -152,7 +153,7 @@ task<checked> judge_object(context& c) {
   auto b = find_bucket(c.e, c.bucket);
   if (!b)
     co_return b.why();
-  auto at = co_await object_named(c, *b, c.key);
+  auto at = co_await version_named(c, *b, c.key, wanted_version(c));
   if (!at)
     co_return at.why();
   ais::head_object req{at->key, false};
@@ -169,6 +170,12 @@ task<checked> judge_object(context& c) {
 }
 
 checked still_allowed(context& c, const storage::lom& object) {
+  auto version = wanted_version(c);
+  if (version
+      && storage::shown_version(storage::version_id(object)) != *version)
+    return fault{service_unavailable,
+                 "another version was written meanwhile: try again",
+                 {}};
   if (!c.by_object)
     return std::monostate{};
   auto b = find_bucket(c.e, c.bucket);

@@ -6,6 +6,7 @@
 #include "http/s3/permit.hpp"
 #include "http/s3/sigv2.hpp"
 #include "http/s3/upload.hpp"
+#include "http/s3/versions.hpp"
 #include "http/s3/virtual_host.hpp"
 #include "http/s3/xml.hpp"
 #include "storage/base/home.hpp"
@@ -99,6 +100,8 @@ constexpr operation operations[] = {
    "versioning",
    {"s3:GetBucketVersioning", read, p::none, false},
    get_versioning},
+  {"PUT", kind::bucket, "versioning", reserved("s3:PutBucketVersioning"),
+   put_versioning},
   {"GET", kind::bucket, "versions", listing("s3:ListBucketVersions"),
    list_versions},
   {"GET",
@@ -490,7 +493,7 @@ outcome<bucket_ptr> find_bucket(edge& e, std::string_view name) {
   auto found = e.buckets().find(b);
   if (!found)
     for (auto& [x, value] : e.buckets().buckets)
-      if (x.name == name && x.ns != uploads_ns()) {
+      if (x.name == name && !of_others(x.ns)) {
         if (found)
           return fault{no_such_bucket,
                        "several buckets have this name: S3 cannot tell them"
@@ -573,7 +576,7 @@ task<outcome<located>> object_named(context& c, bucket_ptr b, std::string key) {
   co_return std::move(*at);
 }
 
-outcome<object_key> copy_source(context& c) {
+outcome<copied> copy_source(context& c) {
   auto name = parse_copy_source(c.req.find("x-amz-copy-source"));
   if (!name)
     return name.why();
@@ -585,17 +588,14 @@ outcome<object_key> copy_source(context& c) {
     return b.why();
   if (auto ok = check_key(name->key); !ok)
     return ok.why();
-  return object_key{*b, std::move(name->key)};
+  return copied{{*b, std::move(name->key)}, std::move(name->version)};
 }
 
 task<outcome<located>> object_for(context& c, access wanted) {
   auto b = bucket_for(c, wanted);
   if (!b)
     co_return b.why();
-  if (auto version = c.q.find("versionId"); version && *version != "null")
-    co_return fault{
-      no_such_version, "objects have no other versions than \"null\" here", {}};
-  co_return co_await object_named(c, *b, c.key);
+  co_return co_await version_named(c, *b, c.key, wanted_version(c));
 }
 
 task<outcome<lom_ptr>> attributes_for(context& c) {
@@ -681,13 +681,16 @@ void warn(const context& c, const std::string& line) {
   log_warning("S3: " + line, {{"request", c.id}});
 }
 
-task<> reply_fault(context& c, fault why) {
+task<> reply_fault(context& c, fault why, header_list headers) {
   // Which keys there are is for those who may list them.
   if (why.code.name == no_such_key.name && c.what && c.what->of_object)
     if (auto b = find_bucket(c.e, c.bucket))
       why = missing_key(c, b->get(), c.bucket, c.key);
+  if (why.code.name == no_such_key.name && wanted_version(c))
+    why = {no_such_version, "the key has no such version", {}};
   reply r;
   r.status = why.code.status;
+  r.headers = std::move(headers);
   add_common(c, r.headers);
   r.headers.emplace_back("Content-Type", "application/xml");
   if (!why.endpoint.empty())

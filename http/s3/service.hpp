@@ -77,7 +77,11 @@ task<outcome<lom_ptr>> attributes_for(context& c);
 task<outcome<located>> object_named(context& c, bucket_ptr b, std::string key);
 /// The source of a copy, wherever it is, unless it is clear that it must not be
 /// read; see may_copy().
-outcome<object_key> copy_source(context& c);
+struct copied {
+  object_key key;
+  std::optional<std::string> version;
+};
+outcome<copied> copy_source(context& c);
 /// Finds out who asks, and what the operator lets him. `path` is raw.
 checked authenticate(context& c, std::string_view path);
 /// What the request's headers bring beside the bytes: metadata, tags, list.
@@ -102,7 +106,7 @@ task<outcome<std::string>> read_body(context& c, bool checksums = true);
 /// with that status.
 task<> set_bucket_text(context& c, std::string_view name, std::string value,
                        int status = 204);
-task<> reply_fault(context& c, fault why);
+task<> reply_fault(context& c, fault why, header_list headers = {});
 task<> reply_xml(context& c, std::string xml, header_list headers = {},
                  int status = 200);
 /// A reply without content.
@@ -127,6 +131,7 @@ task<> head_bucket(context& c);
 task<> delete_bucket(context& c);
 task<> get_location(context& c);
 task<> get_versioning(context& c);
+task<> put_versioning(context& c);
 task<> get_acl(context& c);
 task<> put_acl(context& c);
 task<> get_policy(context& c);

@@ -122,24 +122,22 @@ task<> get(edge& e, call& c) {
                           " available in this version");
       co_return co_await fail_with(e, c, std::move(why));
     }
-  auto at = co_await locate(e, c, access::get);
-  if (!at) {
+  auto key = e.object_of(c, access::get);
+  if (!key) {
     stats.bad();
-    co_return co_await fail_with(e, c, at.error());
+    co_return co_await fail_with(e, c, key.error());
   }
-  open_object req{at->key, true};
-  auto lease
-    = co_await e.actors().ask(at->shard, shard_timeout, std::move(req));
-  if (!lease) {
+  auto opened = co_await open_here(e, std::move(*key));
+  if (!opened) {
     stats.bad();
-    co_return co_await fail_with(e, c, lease.error());
+    co_return co_await fail_with(e, c, opened.error());
   }
-  count(stat::lease_miss_n);
-  auto& object = *(*lease)->object;
+  auto& [at, lease, asked] = *opened;
+  auto& object = *lease->object;
   auto& attrs = object.attrs;
   header_list headers{{"Content-Type", "application/octet-stream"}};
   add_attrs(headers, attrs);
-  headers.emplace_back("Ais-Atime", std::to_string((*lease)->atime_ns.load()));
+  headers.emplace_back("Ais-Atime", std::to_string(lease->atime_ns.load()));
   byte_range range{0, attrs.size_bytes};
   auto status = 200;
   if (auto header = c.req.find("range"); !header.empty()) {
@@ -159,18 +157,16 @@ task<> get(edge& e, call& c) {
                            + std::to_string(range.offset + range.length - 1)
                            + '/' + std::to_string(attrs.size_bytes));
   }
-  auto verified = (*lease)->verified.load();
   auto begun = co_await c.x.begin(status, headers, range.length);
   if (!begun)
     co_return stats.bad();
-  auto sent = co_await send_object(e, c.x, *at, *lease, range);
+  auto sent = co_await send_object(e, c.x, at, lease, range);
   if (!sent) {
     c.x.abort();
     co_return stats.bad();
   }
-  if (verified && !(*lease)->over() && object.content->native_handle() >= 0)
-    e.leases().put(
-      {at->key.bucket->ref.bid, at->key.name, *lease, object_head(attrs)});
+  if (asked)
+    e.keep(at, lease);
   count(stat::get_size, range.length);
   stats.ok();
 }

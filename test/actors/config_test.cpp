@@ -210,7 +210,7 @@ TEST_CASE("bprops: the default bucket is AIStore's", "[actors][bprops]") {
  "lru":{"dont_evict_time":"2h0m","capacity_upd_time":"10m","batch_size":32768,"enabled":false},
  "access":"18446744073709551615","features":"0","bid":"9223372036854775809","created":"1795225489058836806",
  "versioning":{"enabled":true,"validate_warm_get":false,"synchronize":false},
- "s3":{"acl":"","cors":"","lifecycle":"","owner":"","ownership":"","policy":"","public_block":"","tags":""},"durability":"sync"})");
+ "s3":{"acl":"","cors":"","lifecycle":"","owner":"","ownership":"","policy":"","public_block":"","tags":"","versioning":""},"durability":"sync"})");
   REQUIRE(golden);
   CHECK(json::value(to_json(props, b)) == *golden);
   auto back = parse_bprops(to_json(props, b));

@@ -39,8 +39,21 @@ def get(node, name, bck="b"):
     return r.content if r.ok else r.status_code
 
 
-def works(node):
-    """The operations of this test, each with what it may leave behind."""
+def versioned_put(node, name, content):
+    """The id of the new version."""
+    r = requests.put(f"{node.url}/s3/v/{name}", data=content, timeout=30)
+    assert r.ok, r.text
+    return r.headers["x-amz-version-id"]
+
+
+def get_version(node, name, version):
+    r = requests.get(f"{node.url}/s3/v/{name}?versionId={version}", timeout=30)
+    return r.content if r.ok else r.status_code
+
+
+def works(node, covered):
+    """The operations of this test, each with what it may leave behind. `covered`:
+    the version that goes for good."""
     yield "put", lambda: put(node, "fresh", NEW)
     yield "overwrite", lambda: put(node, "there", NEW)
     yield "convert", lambda: put(node, "there/below", NEW)
@@ -49,6 +62,10 @@ def works(node):
     ).status_code
     yield "delete", lambda: requests.delete(
         f"{node.url}/v1/objects/b/doomed", timeout=30
+    ).status_code
+    yield "replace", lambda: put(node, "kept", NEW, "v")
+    yield "uncover", lambda: requests.delete(
+        f"{node.url}/s3/v/covered?versionId={covered}", timeout=30
     ).status_code
     yield "create", lambda: bucket(node, "made").status_code
     yield "destroy", lambda: bucket(
@@ -75,20 +92,30 @@ def test_kill_at(fresh_node, point):
     for name in ("there", "doomed", "bystander"):
         assert put(node, name, OLD) == 200
     assert put(node, "o", OLD, "doomed") == 200
+    assert bucket(node, "v").ok
+    r = requests.put(
+        f"{node.url}/s3/v?versioning",
+        data="<VersioningConfiguration><Status>Enabled</Status>"
+        "</VersioningConfiguration>",
+        timeout=30,
+    )
+    assert r.ok, r.text
+    first = {name: versioned_put(node, name, OLD) for name in ("kept", "covered")}
+    covered = versioned_put(node, "covered", NEW)
     assert node.stop() == 0
 
-    # Start-up saves the new epoch and its first state, and looks at both buckets:
-    # let that pass.
+    # Start-up saves the new epoch and its first state, and looks at all buckets
+    # (that of former versions is one): let that pass.
     startup = 2 if point.startswith("meta.") else 0
-    startup = 2 if point.startswith("bucket.create.") else startup
+    startup = 4 if point.startswith("bucket.create.") else startup
     node.start(env={"AIS_CRASH_AT": f"{point}:{startup + 1}"})
     acked = {}
-    for name, work in works(node):
+    for name, work in works(node, covered):
         try:
-            acked[name] = work() == 200
+            acked[name] = work() in (200, 204)
         except requests.RequestException:
             break
-    assert len(acked) < 7, f"{point} was never reached"
+    assert len(acked) < 9, f"{point} was never reached"
     assert node.process.wait(timeout=30) == -9
 
     node.start()
@@ -110,6 +137,14 @@ def test_kill_at(fresh_node, point):
         assert "doomed" not in buckets
     if "doomed" in buckets:
         assert get(node, "o", "doomed") == OLD
+    kept = get(node, "kept", "v")
+    assert kept == NEW if acked.get("replace") else kept in (OLD, NEW)
+    seen = get(node, "covered", "v")
+    assert seen == OLD if acked.get("uncover") else seen in (OLD, NEW)
+    for name, version in first.items():
+        assert get_version(node, name, version) == OLD, name
+    if seen == OLD:
+        assert get_version(node, "covered", covered) == 404
     assert node.work_files() == []
     # Whatever was there before, the node is fully usable.
     assert put(node, "after", NEW) == 200 and get(node, "after") == NEW
