@@ -110,6 +110,8 @@ expected<bmd_ptr> with_bucket(const bmd& x, const bck& b, bprops props) {
   auto next = successor(x);
   props.bid = next_bid(*next);
   next->buckets[b] = make_bucket(b, std::move(props));
+  add_versions(*next, b);
+  find_versions(*next, b);
   return bmd_ptr{next};
 }
 

@@ -49,7 +49,7 @@ struct client {
 class scenario {
 public:
   explicit scenario(const scenario_options& how)
-    : c_(how.seed), w_(c_.w), nemesis_(c_) {
+    : versioned_(how.seed % 4 == 3), c_(how.seed), w_(c_.w), nemesis_(c_) {
     w_.on_trace = how.on_trace;
     nemesis_.on_kill = [this](node_t id) {
       std::erase_if(leases_, [&](auto& x) { return x.first.first == id; });
@@ -107,10 +107,14 @@ private:
               true});
     if (!run_until(start_limit, [&] { return c_.healthy(); }))
       return fail_with("the cluster did not start");
+    json::object props;
+    if (mirrored_)
+      props["mirror"] = {{"enabled", true}};
+    if (versioned_)
+      props["s3"] = {{"versioning", "Enabled"}};
     auto made = c_.ask_now<ack>(
       0, c_.handles(0).proxy,
-      create_bucket{named("data"),
-                    mirrored_ ? R"({"mirror":{"enabled":true}})" : ""});
+      create_bucket{named("data"), props.empty() ? "" : to_text(props)});
     if (!made)
       fail_with("the first bucket: " + message_of(made.error()));
   }
@@ -173,6 +177,47 @@ private:
       if (!linearizable(ops))
         return fail_with("no order explains object " + std::to_string(key)
                          + ":\n" + to_string(ops));
+    for (auto& [key, ids] : versions_)
+      for (auto& [id, value] : ids)
+        judge_version(key, id, value);
+  }
+
+  /// Each version that was acknowledged is there, whatever came after it.
+  void judge_version(int key, const std::string& id, int value) {
+    auto wrong = [&](const std::string& why) {
+      if (!breach_)
+        fail_with("version " + id + " of object " + std::to_string(key)
+                  + " was acknowledged, and is not there: " + why);
+    };
+    expected<place> at{error{}};
+    run_until(heal_limit,
+              [&] { return bool(at = route(0, object_name(key), "data")); });
+    if (!at)
+      return wrong(message_of(at.error()));
+    if (auto ok = settle_now(*at); !ok)
+      return wrong(message_of(ok.error()));
+    auto found = c_.ask_now<found_version>(at->node, at->shard,
+                                           find_version{at->key, id});
+    if (!found)
+      return wrong(message_of(found.error()));
+    auto& boards = c_.boards(at->node);
+    if (!found->present) {
+      auto former = boards.buckets->read()->find(
+        storage::versions_of(at->key.bucket->ref).bck);
+      if (!former)
+        return wrong(message_of(former.error()));
+      at->key = {*former, found->name};
+      if (auto ok = settle_now(*at); !ok)
+        return wrong(message_of(ok.error()));
+    }
+    auto opened
+      = c_.ask_now<lease_ptr>(at->node, at->shard, open_object{at->key, true});
+    if (!opened && opened.error() == errc::corrupted)
+      return; // a disk damaged it, and that is what clients are told
+    if (!opened)
+      return wrong(message_of(opened.error()));
+    if (value_in(**opened) != value)
+      wrong("it is another one");
   }
 
   /// Each value of a knob is set once: one that was replaced stays away.
@@ -628,6 +673,14 @@ private:
                 });
   }
 
+  expected<ack> settle_now(const place& at) {
+    auto& boards = c_.boards(at.node);
+    if (!may_be_elsewhere(*boards.map->read(), *boards.target->read(), at.key))
+      return ack{};
+    return c_.ask_now<ack>(at.node, c_.handles(at.node).settler,
+                           settle_object{at.key});
+  }
+
   void write(node_t id, int key, int value, std::function<void()> then) {
     auto at = route(id, object_name(key), "data");
     if (!at || history_[key].size() >= max_key_operations)
@@ -666,7 +719,11 @@ private:
     req.key = at->key;
     req.content = std::make_shared<storage::bytes>(content_of(value));
     c_.ask<lom_ptr>(at->node, at->shard, std::move(req),
-                    [done](const expected<lom_ptr>& x) { done(bool(x)); });
+                    [=, this, n = at->node](const expected<lom_ptr>& x) {
+                      if (x && versioned_ && may_answer(n))
+                        versions_[key][storage::version_id(**x)] = value;
+                      done(bool(x));
+                    });
   }
 
   storage::bytes content_of(int value) {
@@ -760,6 +817,13 @@ private:
     auto at = route(id, object_name(key), "data");
     if (!at)
       return then();
+    // A lease of the same map that is still good serves without asking anybody.
+    auto& held = leases_[{at->node, key}];
+    if (held.it && !held.it->over() && held.it->verified
+        && held.map == c_.boards(at->node).map->read()) {
+      finish_read(*at, key, w_.now().count(), *held.it);
+      return then();
+    }
     settle(*at, [this, at = *at, key, then](bool here) {
       if (here)
         read_at(at, key, then);
@@ -771,19 +835,13 @@ private:
   void read_at(const place& where, int key, std::function<void()> then) {
     auto* at = &where;
     auto from = w_.now().count();
-    // A lease that is still good serves without asking the shard.
-    auto& held = leases_[{at->node, key}];
-    if (held && !held->over() && held->verified) {
-      finish_read(*at, key, from, *held);
-      return then();
-    }
     ++open_;
     c_.ask<lease_ptr>(
       at->node, at->shard, open_object{at->key, true},
       [this, at = *at, key, from, then](const expected<lease_ptr>& x) {
         --open_;
         if (x) {
-          leases_[{at.node, key}] = *x;
+          leases_[{at.node, key}] = {*x, c_.boards(at.node).map->read()};
           finish_read(at, key, from, **x);
         } else if (x.error() == errc::object_not_found) {
           note_read(key, absent, from);
@@ -920,7 +978,11 @@ private:
   std::map<int, std::vector<operation>> history_;
   std::vector<vague_copy> vague_;
   std::map<std::string, int> sums_; ///< value by checksum of its content
-  std::map<std::pair<node_t, int>, lease_ptr> leases_;
+  struct held_lease {
+    lease_ptr it;
+    smap_ptr map;
+  };
+  std::map<std::pair<node_t, int>, held_lease> leases_;
   std::map<node_t, std::shared_ptr<const sync_view>> seen_;
   std::map<node_t, stamp> shown_;
   std::map<uint64_t, node_t> primaries_; ///< by epoch
@@ -932,7 +994,9 @@ private:
   size_t open_ = 0;
   int last_value_ = 0;
   size_t knob_turns_ = 0;
-  bool mirrored_ = false; ///< the bucket "data"
+  std::map<int, std::map<std::string, int>> versions_; ///< value by id, of keys
+  bool mirrored_ = false;                              ///< the bucket "data"
+  bool versioned_; ///< the same: it keeps former versions
   bool peaceful_ = false;
   bool mending_ = false;
   std::set<std::pair<node_t, uint64_t>> mended_; ///< by version of the volume
