@@ -178,13 +178,9 @@ struct mover_state {
     auto owner = owner_id(job->what.to);
     if (owner.empty())
       return end(job, fail(errc::not_ready, "the cluster has no target"));
-    send_object req{owner,
-                    job->source,
-                    job->what.to,
-                    stream_write::copy,
-                    write_if::always,
-                    false,
-                    job->what.custom};
+    send_object req{
+      owner,          job->source, job->what.to,    stream_write::copy,
+      condition(job), false,       job->what.custom};
     ask<sent_object>(
       self, caf::actor_cast<mover_actor>(self), copy_timeout, std::move(req),
       [this, job](sent_object& x) {
@@ -194,8 +190,21 @@ struct mover_state {
         if (e == errc::bad_checksum)
           suspect(job, e);
         else
-          end(job, e);
+          not_copied(job, e);
       });
+  }
+
+  static write_if condition(const copying_ptr& job) {
+    return job->what.unless_there && !AIS_MUTANT("renamed-over")
+             ? write_if::absent
+             : write_if::always;
+  }
+
+  void not_copied(const copying_ptr& job, const error& e) {
+    if (e != errc::exists || condition(job) != write_if::absent)
+      return end(job, e);
+    auto& attrs = job->source->object->attrs;
+    copied(job, std::make_shared<const storage::lom>(attrs));
   }
 
   /// What arrived was not what the attributes say: perhaps it is not what is on
@@ -214,13 +223,17 @@ struct mover_state {
     write_options options;
     options.custom = job->what.custom.value_or(attrs.custom);
     options.durable = job->what.rename;
-    auto begin = [this, job, to = *to, options, size = attrs.size_bytes] {
+    options.when = condition(job);
+    auto no = [this, job](const error& e) {
+      not_copied(job, e);
+    };
+    auto begin = [this, job, to = *to, options, no, size = attrs.size_bytes] {
       ask<put_begun>(
         self, to.shard, shard_timeout, begin_put{to.key, options, size},
         [this, job, to, options](put_begun& x) {
           fill_here(job, to, options, x.writer);
         },
-        failing(job));
+        no);
     };
     settle(to->key, begin, failing(job));
   }
@@ -235,7 +248,8 @@ struct mover_state {
       [this, job, to, options, writer](ack) {
         ask<lom_ptr>(
           self, to.shard, shard_timeout, commit_put{to.key, options, writer},
-          [this, job](lom_ptr& x) { copied(job, x); }, failing(job));
+          [this, job](lom_ptr& x) { copied(job, x); },
+          [this, job](const error& e) { not_copied(job, e); });
       },
       [this, job](const error& e) {
         if (e == errc::corrupted)

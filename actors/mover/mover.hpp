@@ -40,6 +40,8 @@ struct copy_object {
   lease_ptr source = nullptr; ///< of `from`: this version; null: the current
   /// Instead of the source's metadata.
   std::optional<storage::custom_map> custom = {};
+  /// What is at `to` already stays, and counts as the copy: it is newer.
+  bool unless_there = false;
 };
 
 /// Sends an open object to another target.

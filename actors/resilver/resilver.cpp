@@ -176,9 +176,17 @@ struct resilver_state {
   }
 
   void not_stored(const moving_ptr& job, const error& e) {
-    if (e == errc::exists) // what is there is not older
-      return remove(job);
-    again(job, e);
+    if (e != errc::exists)
+      return again(job, e);
+    // What is there is not older: the same, or written while this one was out.
+    ask<lom_ptr>(
+      self, job->to.shard, shard_timeout, head_object{job->to.key},
+      [this, job](const lom_ptr& x) {
+        auto where = storage::order_of(*x, job->source->object->attrs);
+        auto same = where == storage::order::same;
+        remove(job, same ? given_to::mountpath : given_to::newer);
+      },
+      [this, job](const error& why) { again(job, why); });
   }
 
   /// The object has changed meanwhile, or its source has: looks once more.
@@ -188,11 +196,11 @@ struct resilver_state {
     next(job);
   }
 
-  void remove(const moving_ptr& job) {
+  void remove(const moving_ptr& job, given_to now = given_to::mountpath) {
     auto& from = job->from.back();
     ask<ack>(
       self, from.shard, shard_timeout,
-      delete_object{from.key, job->source, given_to::mountpath},
+      delete_object{from.key, job->source, now},
       [this, job](ack) {
         AIS_CRASH_POINT("resilver.source_gone");
         job->from.pop_back();

@@ -39,9 +39,9 @@ constexpr auto check_again = 1s;
 /// Between checks that were passed, while operations fail.
 constexpr int64_t check_pause_ns = 5'000'000'000;
 
-using mountpath_impl = mountpath_actor::extend<
-  caf::reacts_to<atom::next>, caf::reacts_to<atom::tick>,
-  caf::reacts_to<atom::flush>, caf::reacts_to<look_for_space>>;
+using mountpath_impl = mountpath_actor::extend<caf::reacts_to<atom::next>,
+                                               caf::reacts_to<atom::flush>,
+                                               caf::reacts_to<look_for_space>>;
 
 struct mountpath_state {
   static inline const char* name = "mountpath";
@@ -53,6 +53,7 @@ struct mountpath_state {
   std::vector<io_actor> io;
   bool sweeping = false;
   bool suspected = false; ///< a second check is due
+  int64_t ticked_ns = 0;  ///< when the shards were told to flush
   int64_t passed_ns = 0;  ///< the last check
   std::vector<caf::typed_response_promise<ack>> emptied; ///< wait for it
 
@@ -73,7 +74,7 @@ struct mountpath_state {
          config.node_id, config.view, caf::actor_cast<disk_keeper>(self)}));
     for (size_t i = 0; i < config.io_actors; ++i)
       io.push_back(spawn_io(sys, config.env));
-    self->delayed_send(self, shard_tick, atom::tick_v);
+    ticked_ns = config.env.steady_ns();
     measure();
     sweep_later();
     return std::make_shared<const mountpath_handles>(
@@ -94,9 +95,20 @@ struct mountpath_state {
                 + " takes no more content: " + percent);
     if (was_full && !space.full())
       log_info("mountpath " + config.root + " takes content again: " + percent);
+    tick_shards();
     auto near = space.used() + near_percent > limits.out_of_space;
+    // Short: the message keeps us, and our thread, when we have stopped.
     self->delayed_send(self, near ? space_pause_near : space_pause,
                        look_for_space{});
+  }
+
+  void tick_shards() {
+    auto now = config.env.steady_ns();
+    if (now - ticked_ns < std::chrono::nanoseconds{shard_tick}.count())
+      return;
+    ticked_ns = now;
+    for (auto& x : shards)
+      caf::anon_send(x, atom::tick_v);
   }
 
   expected<void> reconcile_with(const reconcile& req) {
@@ -259,11 +271,6 @@ mountpath(mountpath_impl::stateful_pointer<mountpath_state> self,
     [&st](atom::sweep) { return st.sweep_all(); },
     [&st](atom::next) { st.sweep(); },
     [&st](const look_for_space&) { st.measure(); },
-    [&st, self](atom::tick) {
-      for (auto& x : st.shards)
-        caf::anon_send(x, atom::tick_v);
-      self->delayed_send(self, shard_tick, atom::tick_v);
-    },
   };
 }
 

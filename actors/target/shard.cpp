@@ -611,7 +611,12 @@ void shard_state::join_group(const object_key& key,
   if (auto ok = admit(key, options, writer, known); !ok)
     return refuse(ok.error());
   auto is_new = !options.moved && !options.restores;
-  if (is_new && known)
+  // What is moved here may be newer than what this mountpath had when it went
+  // out of use, or the same.
+  auto same
+    = options.moved && known && *known
+      && storage::version_id(**known) == storage::version_id(*options.moved);
+  if (known && !same && !options.restores)
     if (auto ok = keep_replaced(key, *known); !ok)
       return refuse(ok.error());
   auto& attrs = writer->attrs();
@@ -704,7 +709,7 @@ void shard_state::flush_group() {
 /// What is deleted must not come back with a disk: not here, and not after
 /// another target has taken it and deleted it there.
 expected<void> shard_state::may_leave(const delete_object& req) {
-  if (req.given == given_to::mountpath)
+  if (req.given == given_to::mountpath || req.given == given_to::newer)
     return caf::unit;
   return all_at_hand(req.key);
 }
@@ -740,6 +745,9 @@ expected<ack> shard_state::remove_now(const delete_object& req) {
     return ok.error();
   if (keeps)
     return retire(req, known, *mine);
+  if (known && req.given == given_to::newer)
+    if (auto ok = keep_replaced(req.key, *known); !ok)
+      return ok.error();
   if (auto ok = remove_object(req.key); !ok)
     return ok.error();
   return ack{};
@@ -836,7 +844,8 @@ shard_state::replace_attrs(const object_key& key, const storage::lom& next,
 expected<void>
 shard_state::keep_replaced(const object_key& key, const lom_ptr& known) {
   auto& b = *key.bucket;
-  if (!known || b.keeping == storage::keeping::off)
+  if (!known || b.keeping == storage::keeping::off
+      || AIS_MUTANT("replaced-not-kept"))
     return caf::unit;
   auto replaced = b.keeping == storage::keeping::suspended
                   && storage::is_null_version(storage::version_id(*known));

@@ -159,8 +159,10 @@ struct commit_put {
   storage::writer_ptr writer;
 };
 
-/// Who has an object now that is to be removed.
-enum class given_to : uint8_t { nobody, mountpath, target };
+/// Who has an object now that is to be removed. `newer`: another mountpath has
+/// a later version, written while this one was out of use: where versions are
+/// kept, this one becomes a former version.
+enum class given_to : uint8_t { nobody, mountpath, newer, target };
 
 struct delete_object {
   object_key key;

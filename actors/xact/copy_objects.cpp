@@ -58,6 +58,9 @@ spawn_copy_objects(caf::actor_system& sys, const xact_order& order) {
           return done(fail(errc::bucket_not_found,
                            "bucket \"" + cname_of(how.to) + "\" is gone"));
         copy_object req{x.key, {*to, name_of_copy(how, x.key.name)}, rename};
+        // The bucket that is renamed takes no changes: what is in the new one
+        // was written later.
+        req.unless_there = rename;
         if (auto ok = check_object_name(req.to.name); !ok)
           return done(with_context(ok.error(), "the copy of " + x.key.name));
         ask<lom_ptr>(

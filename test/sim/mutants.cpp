@@ -48,6 +48,8 @@ constexpr auto table = std::to_array<mutant_info>({
   {"left-behind-denied", "what a disabled mountpath may have is not denied"},
   {"copies-kept", "copies go before their object changes"},
   {"copies-come-back", "a mountpath that was out brings no copies back"},
+  {"renamed-over", "a renamed bucket brings no object over a later one"},
+  {"replaced-not-kept", "what is replaced or deleted becomes a former version"},
   {"corrupt-served", "what is served has the stored checksum"},
   {"bucket-no-sync", "a bucket's directories are synced"},
   {"incarnations-mixed", "objects of a destroyed bucket stay gone"},

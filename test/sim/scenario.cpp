@@ -177,9 +177,55 @@ private:
       if (!linearizable(ops))
         return fail_with("no order explains object " + std::to_string(key)
                          + ":\n" + to_string(ops));
+    for (auto& x : clients_)
+      for (auto& [to, from] : came_from_)
+        if (auto e = x.buckets.find(to); e != x.buckets.end())
+          judge_renamed(x, to, e->second);
     for (auto& [key, ids] : versions_)
       for (auto& [id, value] : ids)
         judge_version(key, id, value);
+  }
+
+  /// The object of a bucket that was renamed is in it, or where it came from.
+  void
+  judge_renamed(const client& x, const std::string& to, const expectation& e) {
+    auto object = x.objects.find(to);
+    if (!e.sure() || e.known == 0 || object == x.objects.end())
+      return;
+    auto& wanted = object->second;
+    for (auto at = to;; at = came_from_[at]) {
+      auto value = own_of(at);
+      if (!value)
+        return; // damaged, and nobody is told otherwise
+      if (*value != absent || !came_from_.count(at)) {
+        if (*value != wanted.known
+            && (*value == absent || !wanted.maybe.count(*value)))
+          fail_with("the object of bucket " + to
+                    + " was lost on the way: it is " + std::to_string(*value)
+                    + ", acknowledged was " + std::to_string(wanted.known));
+        return;
+      }
+    }
+  }
+
+  /// The value of a bucket's own object; none if it cannot be told.
+  std::optional<int> own_of(const std::string& bucket) {
+    expected<place> at{error{}};
+    run_until(heal_limit, [&] {
+      at = route(0, "own", bucket);
+      return at || at.error() == errc::bucket_not_found;
+    });
+    if (!at)
+      return at.error() == errc::bucket_not_found ? std::optional{absent}
+                                                  : std::nullopt;
+    if (!settle_now(*at))
+      return {};
+    auto opened
+      = c_.ask_now<lease_ptr>(at->node, at->shard, open_object{at->key, true});
+    if (opened)
+      return value_in(**opened);
+    return opened.error() == errc::object_not_found ? std::optional{absent}
+                                                    : std::nullopt;
   }
 
   /// Each version that was acknowledged is there, whatever came after it.
@@ -212,7 +258,9 @@ private:
     }
     auto opened
       = c_.ask_now<lease_ptr>(at->node, at->shard, open_object{at->key, true});
-    if (!opened && opened.error() == errc::corrupted)
+    if (!opened
+        && (opened.error() == errc::corrupted
+            || opened.error() == errc::bad_checksum))
       return; // a disk damaged it, and that is what clients are told
     if (!opened)
       return wrong(message_of(opened.error()));
@@ -342,7 +390,7 @@ private:
     auto again = [this, k] {
       next_operation(k);
     };
-    switch (w_.pick(0, 18)) {
+    switch (w_.pick(0, 19)) {
       case 0:
         return make_bucket(k, id);
       case 1:
@@ -369,6 +417,8 @@ private:
       case 14:
       case 15:
         return copy(id, pick_key(), pick_key(), true, again);
+      case 16:
+        return rename_bucket(k, id);
       default:
         return read(id, pick_key(), again);
     }
@@ -422,12 +472,39 @@ private:
     change(id, destroy_bucket{named(name)},
            [this, k, name](const expected<ack>& x) {
              settle(clients_[k].buckets[name], 0, x);
-             if (x)
+             if (x) {
                clients_[k].objects.erase(name);
-             else if (x.error() == errc::bucket_not_found)
+               came_from_.erase(name);
+             } else if (x.error() == errc::bucket_not_found)
                fail_with("bucket " + name + " was lost");
              next_operation(k);
            });
+  }
+
+  /// Its object comes along, some time: until then it is under the old name. (A
+  /// renaming that is given up leaves both buckets with what they have.)
+  void rename_bucket(size_t k, node_t id) {
+    auto& me = clients_[k];
+    auto from = some_bucket(me, k, true);
+    if (from.empty() || !me.objects[from].sure())
+      return next_operation(k);
+    auto to = "c" + std::to_string(k) + "-" + std::to_string(me.next_bucket++);
+    me.buckets[to];
+    create_bucket req{named(to), ""};
+    req.from = named(from);
+    change(id, std::move(req), [this, k, from, to](const expected<ack>& x) {
+      auto& it = clients_[k];
+      settle(it.buckets[to], 1, x);
+      it.buckets[from].maybe.insert(0);
+      it.objects[to] = it.objects[from];
+      it.objects[to].maybe.insert(absent);
+      it.objects[from].maybe.insert(absent);
+      came_from_[to] = from;
+      nemesis_.counts["a bucket gets another name"] += bool(x);
+      if (!x && x.error() == errc::bucket_not_found)
+        fail_with("bucket " + from + " was lost");
+      next_operation(k);
+    });
   }
 
   // -- members
@@ -994,6 +1071,7 @@ private:
   size_t open_ = 0;
   int last_value_ = 0;
   size_t knob_turns_ = 0;
+  std::map<std::string, std::string> came_from_;       ///< of renamed buckets
   std::map<int, std::map<std::string, int>> versions_; ///< value by id, of keys
   bool mirrored_ = false;                              ///< the bucket "data"
   bool versioned_; ///< the same: it keeps former versions

@@ -52,6 +52,7 @@ class Thrash:
         # These are not killed: their memory is watched.
         self.spared = [self.cluster.proxies[-1], self.cluster.targets[-1]]
         self.memory = {node: [] for node in self.spared}
+        self.threads = {}
 
     def make_target(self, name):
         node = self.cluster.make(name, "target")
@@ -293,10 +294,15 @@ class Thrash:
         return True
 
     def note_memory(self):
+        """Of the same threads each time: those of a mountpath that has left are
+        there for some seconds."""
         for node, seen in self.memory.items():
-            text = pathlib.Path(f"/proc/{node.process.pid}/status").read_text()
-            line = next(x for x in text.splitlines() if x.startswith("RssAnon"))
-            seen.append(int(line.split()[1]))
+            threads, deadline = status(node, "Threads"), time.monotonic() + 20
+            self.threads.setdefault(node, threads)
+            while threads > self.threads[node] and time.monotonic() < deadline:
+                time.sleep(0.5)
+                threads = status(node, "Threads")
+            seen.append(status(node, "RssAnon"))
 
     def growth(self):
         """Of the spared processes, between the first and the last third."""
@@ -306,6 +312,13 @@ class Thrash:
             before = statistics.median(seen[:third])
             worst = max(worst, statistics.median(seen[-third:]) / before - 1)
         return worst
+
+
+def status(node, name):
+    """A number of what the kernel tells of a process; sizes in KiB."""
+    text = pathlib.Path(f"/proc/{node.process.pid}/status").read_text()
+    line = next(x for x in text.splitlines() if x.startswith(name))
+    return int(line.split()[1])
 
 
 def health(node):
@@ -344,7 +357,14 @@ def run(args, dir):
             acked += writers.acked
             rounds += 1
             thrash.note_memory()
-            print(f"\nround {rounds}: well after {took:.1f} s, {acked} writes kept")
+            memory = ", ".join(
+                f"{node.dir.name} {seen[-1] // 1024} MiB"
+                for node, seen in thrash.memory.items()
+            )
+            print(
+                f"\nround {rounds}: well after {took:.1f} s, {acked} writes kept,"
+                f" memory: {memory}"
+            )
         growth = thrash.growth()
         for name, n in sorted(thrash.counts.items()):
             print(f"  {name:<20} {n}")
