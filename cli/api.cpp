@@ -1,8 +1,10 @@
 #include "cli/api.hpp"
 
+#include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "cli/settings.hpp"
 #include "http/url.hpp"
+#include "storage/base/words.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -92,10 +94,22 @@ failure unreachable(const std::string& endpoint, const error& why) {
     return failure(fmt::format(
       "AIStore cannot be reached at {}: {}\nMake sure that environment"
       " 'AIS_ENDPOINT' has the address of any AIS gateway (proxy).\nFor"
-      " defaults, see CLI config at {} or run `ais config cli show`.",
+      " defaults, see CLI config at {} or run `ais config cli show`.\n(Tip: no"
+      " node there yet? 'ais quickstart' starts one on this machine)",
       endpoint, text, settings::path()));
   }
+  if (endpoint.starts_with("https:"))
+    text = fmt::format("{}: https is not available in this version, set"
+                       " AIS_ENDPOINT to an address with http://",
+                       endpoint);
   return failure(text);
+}
+
+void list_query::set_sizes(const arguments& a) {
+  limit = a.number("limit", 0);
+  page_size = a.number("page-size", 0);
+  if (a.has("max-pages") && limit == 0)
+    limit = a.number("max-pages", 0) * (page_size ? page_size : 10'000);
 }
 
 // -- the cluster --------------------------------------------------------------
@@ -332,9 +346,28 @@ json::object api::bucket_props(const bck& b) {
     throw failure(fmt::format("{} does not answer as AIStore does", endpoint_));
   } catch (const refusal& e) {
     if (e.status() == 404)
-      throw failure(fmt::format("bucket \"{}\" does not exist", cname_of(b)));
+      throw no_such_bucket(b);
     throw;
   }
+}
+
+failure api::no_such_bucket(const bck& b) {
+  auto text = fmt::format("bucket \"{}\" does not exist", cname_of(b));
+  if (b.remote())
+    return failure(fmt::format("{}: this cluster has no remote backends (its"
+                               " own buckets are ais://NAME)",
+                               text));
+  std::vector<std::string> names;
+  try {
+    for (auto& known : buckets({{"presence", "2"}, {"provider", "ais"}}))
+      names.push_back(known.name);
+  } catch (const failure&) {
+    // The hint is left out: what failed is known.
+  }
+  auto near = nearest(b.name, names);
+  return failure(
+    near.empty() ? text
+                 : fmt::format("{} (did you mean \"ais://{}\"?)", text, near));
 }
 
 bool api::bucket_exists(const bck& b) {

@@ -15,6 +15,7 @@
 
 namespace ais::cli {
 
+class arguments;
 class settings;
 
 using query_list = std::vector<std::pair<std::string, std::string>>;
@@ -82,6 +83,9 @@ struct list_query {
   uint64_t flags = 0;     ///< api-data 3.2
   uint64_t page_size = 0; ///< 0: as the server likes
   uint64_t limit = 0;     ///< 0: none
+
+  /// By --limit, --page-size and --max-pages.
+  void set_sizes(const arguments& a);
 };
 
 // -- the cluster --------------------------------------------------------------
@@ -126,6 +130,8 @@ public:
   /// The properties. @throws failure "does not exist"
   json::object bucket_props(const bck& b);
   bool bucket_exists(const bck& b);
+  /// That it does not exist, with which one may have been meant.
+  failure no_such_bucket(const bck& b);
   query_list bucket_query(const bck& b) const;
   std::string bucket_path(const bck& b) const;
   std::string

@@ -76,8 +76,7 @@ bool destroy(context& x, const bck& b, const arguments& a) {
     say(fmt::format("\"{}\" destroyed", cname_of(b)));
   } catch (const refusal& e) {
     auto gone = e.status() == 404;
-    auto text = gone ? fmt::format("bucket \"{}\" does not exist", cname_of(b))
-                     : std::string{e.what()};
+    std::string text{gone ? x.cluster().no_such_bucket(b).what() : e.what()};
     if (a.has("ignore-error")) {
       warn(text);
       return true;
@@ -382,8 +381,7 @@ void summary(context& x, const arguments& a) {
     all = summarise(x.cluster(), u, prefix);
   } catch (const refusal& e) {
     if (e.status() == 404 && !u.query())
-      throw failure(
-        fmt::format("bucket \"{}\" does not exist", cname_of(u.bucket)));
+      throw x.cluster().no_such_bucket(u.bucket);
     throw;
   }
   if (a.has("json"))
@@ -566,7 +564,7 @@ command bucket_commands() {
                 later("evict", "ais bucket evict BUCKET[/PREFIX]"
                                " [--keep-md]"),
                 later("prefetch", "ais bucket prefetch BUCKET[/PREFIX]"),
-                later("validate", "ais bucket validate [BUCKET[/PREFIX]]"),
+                bucket_validate(),
                 later("archive", "ais bucket archive SRC_BUCKET"
                                  " DST_BUCKET/SHARD"),
                 later("etl", "ais bucket etl NAME SRC_BUCKET DST_BUCKET"),

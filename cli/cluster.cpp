@@ -358,27 +358,26 @@ command cluster_commands() {
   command rebalance_c;
   rebalance_c.name = "rebalance";
   rebalance_c.summary = "move objects to where they belong";
-  rebalance_c.children = {show_rebalance("show"), start_rebalance("start"),
-                          later("stop", "ais cluster rebalance stop")};
+  rebalance_c.children
+    = {show_rebalance("show"), start_rebalance("start"), stop_rebalance()};
   command c;
   c.name = "cluster";
   c.summary = "show nodes, add and remove them, choose the primary, collect"
               " logs";
-  c.children
-    = {show_cluster("show"),
-       primary_c,
-       membership_commands(),
-       rebalance_c,
-       shutdown_c,
-       decommission_c,
-       log_download(),
-       reset_c,
-       lcache_c,
-       later("remote-attach", "ais cluster remote-attach ALIAS=URL"),
-       later("remote-detach", "ais cluster remote-detach ALIAS|UUID"),
-       later("dashboard", "ais cluster dashboard [--refresh DURATION]"),
-       later("reload-backend-creds",
-             "ais cluster reload-backend-creds [PROVIDER]")};
+  c.children = {show_cluster("show"),
+                dashboard(),
+                primary_c,
+                membership_commands(),
+                rebalance_c,
+                shutdown_c,
+                decommission_c,
+                log_download(),
+                reset_c,
+                lcache_c,
+                later("remote-attach", "ais cluster remote-attach ALIAS=URL"),
+                later("remote-detach", "ais cluster remote-detach ALIAS|UUID"),
+                later("reload-backend-creds",
+                      "ais cluster reload-backend-creds [PROVIDER]")};
   return c;
 }
 

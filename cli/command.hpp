@@ -67,8 +67,9 @@ enum class operand {
   alias,         ///< a name of one
   command_words, ///< words of other commands
   job,
-  mountpath, ///< t[ID]=/path
-  shell      ///< bash, zsh, fish
+  mountpath,  ///< t[ID]=/path
+  access_key, ///< of the S3 API
+  shell       ///< bash, zsh, fish
 };
 
 using handler = void (*)(context&, const arguments&);

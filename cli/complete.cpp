@@ -2,9 +2,11 @@
 
 #include "cli/context.hpp"
 #include "cli/props.hpp"
+#include "cli/s3_keys.hpp"
 #include "storage/base/names.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <set>
 #include <sstream>
@@ -351,6 +353,14 @@ of_operand(operand kind, const typed& t, source& from, const settings& config) {
       return from.jobs();
     case operand::mountpath:
       return from.mountpaths(t.at.name(), t.current);
+    case operand::access_key: {
+      candidates out;
+      auto all = ask_keys(from.cluster(), "GET");
+      if (auto* list = all.if_array())
+        for (auto& key : *list)
+          out.push_back(text_at(key.as_object(), "access_key"));
+      return out;
+    }
     case operand::shell:
       return {"bash", "zsh", "fish"};
   }
@@ -403,6 +413,27 @@ candidates all_candidates(const typed& t, const std::vector<flag>& flags,
   auto more = of_operand(kind, t, from, config);
   out.insert(out.end(), more.begin(), more.end());
   return out;
+}
+
+/// Calls `f` with the command and every candidate that fits.
+void offer(
+  const std::vector<std::string>& words,
+  const std::function<void(const command& at, const std::string&)>& f) {
+  try {
+    auto config = settings::load();
+    std::vector<flag> flags;
+    auto t = read_words(words, config, flags);
+    source from{config};
+    std::set<std::string> seen;
+    for (auto& x : all_candidates(t, flags, from, config)) {
+      auto fits = x.compare(0, t.current.size(), t.current) == 0;
+      if ((fits || x == ":files") && seen.insert(x).second)
+        f(t.at.what(), x);
+    }
+  } catch (const std::exception& e) {
+    report_error(e.what());
+  }
+  flush_output();
 }
 
 constexpr const char* bash_script = R"(# Completion of ais for bash.
@@ -482,21 +513,23 @@ complete -c ais -f -a '(__ais_complete)'
 } // namespace
 
 int complete(const std::vector<std::string>& words) {
-  try {
-    auto config = settings::load();
-    std::vector<flag> flags;
-    auto t = read_words(words, config, flags);
-    source from{config};
-    std::set<std::string> seen;
-    for (auto& x : all_candidates(t, flags, from, config)) {
-      auto fits = x.compare(0, t.current.size(), t.current) == 0;
-      if ((fits || x == ":files") && seen.insert(x).second)
-        say(x);
-    }
-  } catch (const std::exception& e) {
-    report_error(e.what());
-  }
-  flush_output();
+  offer(words, [](auto&, auto& x) { say(x); });
+  return 0;
+}
+
+int complete_for_aistore(std::vector<std::string> words) {
+  words.pop_back();
+  if (words.empty() || !words.back().starts_with('-'))
+    words.emplace_back(); // the word at the cursor is kept from us
+  auto* hack = std::getenv("_CLI_ZSH_AUTOCOMPLETE_HACK");
+  auto described = hack && std::string_view{hack} == "1";
+  offer(words, [&](auto& at, auto& x) {
+    auto* child = described ? at.find(x) : nullptr;
+    if (child)
+      say(x + ':' + child->summary);
+    else if (x != ":files") // shells think of them by themselves
+      say(x);
+  });
   return 0;
 }
 

@@ -48,6 +48,10 @@ inline constexpr flag workers{"num-workers", "", number, "N",
                               "objects at once [10, at most twice the CPUs]"};
 inline constexpr flag limit{"limit", "", number, "N",
                             "at most that many objects"};
+inline constexpr flag page_size{"page-size", "", number, "N",
+                                "names in each request"};
+inline constexpr flag max_pages{"max-pages", "", number, "N",
+                                "at most that many pages"};
 inline constexpr flag ignore_error{"ignore-error", "", nothing, "",
                                    "go on with the others after a failure"};
 inline constexpr flag cont_on_err{
@@ -62,6 +66,9 @@ inline constexpr flag regex{"regex", "", text, "REGEX",
 inline constexpr flag skip_lookup{
   "skip-lookup", "", nothing, "",
   "accepted for compatibility: nothing is looked up elsewhere"};
+inline constexpr flag ignored_latest{
+  "latest", "", nothing, "",
+  "accepted for compatibility: what is read is always the latest"};
 inline constexpr flag ignored_workers{
   "num-workers", "", number, "N",
   "accepted for compatibility: targets know how many they need"};

@@ -121,6 +121,12 @@ void stop_jobs(context& x, const arguments& a) {
   }
 }
 
+void end_rebalance(context& x, const arguments& a) {
+  auto named = a;
+  named.operands = {"rebalance"};
+  stop_jobs(x, named);
+}
+
 using clock = std::chrono::steady_clock;
 constexpr auto poll_pause = std::chrono::milliseconds{500};
 /// A job that was just started may not be known to a target yet.
@@ -207,6 +213,18 @@ private:
   std::unique_ptr<meter> shown_;
 };
 
+using namespace flags;
+
+constexpr flag non_verbose{"non-verbose", "nv", value_kind::nothing, "",
+                           "print the job's ID only"};
+
+constexpr flag ignored_force{"force", "f", value_kind::nothing, "",
+                             "accepted for compatibility"};
+constexpr flag ignored_yes{"yes", "y", value_kind::nothing, "",
+                           "accepted for compatibility: nothing is asked"};
+
+} // namespace
+
 void wait_for_jobs(context& x, const arguments& a) {
   auto which = chosen_job(x, a.operands);
   auto all = job_wait{x, a, which}.run();
@@ -215,13 +233,6 @@ void wait_for_jobs(context& x, const arguments& a) {
                            which.quoted_kind()));
   say("Done.");
 }
-
-using namespace flags;
-
-constexpr flag non_verbose{"non-verbose", "nv", value_kind::nothing, "",
-                           "print the job's ID only"};
-
-} // namespace
 
 std::string start_job(context& x, const char* kind, const std::string& node) {
   return x.cluster().act(
@@ -253,6 +264,15 @@ command start_rebalance(const char* name) {
   return c;
 }
 
+command stop_rebalance() {
+  command c;
+  c.name = "stop";
+  c.summary = "say whether one runs: none can be stopped before its end";
+  c.run = end_rebalance;
+  c.flags = {ignored_force, ignored_yes};
+  return c;
+}
+
 command start_resilver(const char* name) {
   command c;
   c.name = name;
@@ -272,8 +292,15 @@ command start_cleanup(const char* name) {
   c.summary = "remove trash, unfinished writes and buckets that do not exist"
               " from the disks";
   c.run = begin_cleanup;
-  c.flags
-    = {wait_flag, timeout_flag, job_progress_flag, redraw_flag, non_verbose};
+  c.flags = {wait_flag,
+             timeout_flag,
+             job_progress_flag,
+             redraw_flag,
+             non_verbose,
+             {"force", "f", value_kind::nothing, "",
+              "accepted for compatibility: it runs during a rebalance, too"},
+             {"keep-misplaced", "", value_kind::nothing, "",
+              "accepted for compatibility: objects are never removed"}};
   c.refreshes_itself = true;
   return c;
 }
@@ -316,6 +343,10 @@ command job_commands() {
        start_resilver("resilver"),
        start_cleanup("cleanup"),
        later("lru", "ais job start lru [BUCKET...]"),
+       later("ec-encode", "ais job start ec-encode BUCKET -d N -p N"),
+       later("etl", "ais job start etl NAME"),
+       later("rechunk", "ais job start rechunk BUCKET --chunk-size SIZE"),
+       later("warm-up-metadata", "ais job start warm-up-metadata BUCKET"),
        renamed(bucket_copy(), "copy-bck"),
        renamed(bucket_move(), "move-bck"),
        start_mirror("mirror"),
@@ -331,9 +362,8 @@ command job_commands() {
     = {{"all", "", value_kind::nothing, "",
         "all that run, but rebalance and resilver"},
        {"regex", "", value_kind::text, "REGEX", "those whose names match"},
-       {"force", "f", value_kind::nothing, "", "accepted for compatibility"},
-       {"yes", "y", value_kind::nothing, "",
-        "accepted for compatibility: nothing is asked"}};
+       ignored_force,
+       ignored_yes};
   stop_c.exclusive = {{"all", "regex"}};
   stop_c.run = stop_jobs;
   stop_c.operands = {operand::job};

@@ -20,6 +20,10 @@ start_job(context& x, const char* kind, const std::string& node = {});
 /// @throws failure when it failed somewhere, was stopped, or runs still.
 job_totals wait_for_job(context& x, const arguments& a, const std::string& id);
 
+/// Waits for the jobs that the operands name, all that run without any.
+/// @throws failure when one of them failed.
+void wait_for_jobs(context& x, const arguments& a);
+
 /// Whether the options say so; --progress does, too.
 inline bool waits(const arguments& a) {
   return a.has("wait") || a.has("progress");

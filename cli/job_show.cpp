@@ -1,10 +1,13 @@
 // ais show job, show rebalance: what the cluster works on.
 // Source: cli.md 4.6.
+#include "cli/job.hpp"
 #include "cli/regex.hpp"
 #include "cli/snaps.hpp"
+#include "storage/base/units.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fstream>
 #include <map>
 #include <regex>
 
@@ -137,7 +140,7 @@ void print_job(context& x, const arguments& a, const std::vector<snap>& snaps) {
     out.add(row_of(x, a, s, shape));
   if (a.has("filter"))
     filter(a.get("filter"), out);
-  else
+  else if (!a.has("no-footers"))
     add_total(x, snaps, shape, out);
   out.drop_if_all("BUCKET", "");
   out.drop_if_all("PROGRESS", "");
@@ -153,6 +156,19 @@ json::value json_of(const std::vector<snap>& snaps) {
     list.get_array().push_back(s.said);
   }
   return out;
+}
+
+/// Appends what is known of the jobs to a file: a line of JSON each time.
+void log_jobs(const std::string& path, const std::vector<snap>& snaps) {
+  json::object line{{"time", format_rfc3339(now_ns())}};
+  line["jobs"] = json_of(snaps);
+  std::ofstream to{path, std::ios::app};
+  to << to_text(line) << '\n';
+  to.close();
+  if (!to)
+    throw failure(fmt::format("cannot write {}: check its directory and"
+                              " permissions",
+                              path));
 }
 
 void print_jobs(context& x, const arguments& a, std::vector<snap> snaps) {
@@ -182,9 +198,13 @@ void print_jobs(context& x, const arguments& a, std::vector<snap> snaps) {
 }
 
 void show(context& x, const arguments& a) {
+  if (a.has("progress"))
+    return wait_for_jobs(x, a);
   auto which = chosen_job(x, a.operands);
   auto snaps = query_jobs(x, which, !a.has("all"));
   keep_matching(a, snaps);
+  if (a.has("log"))
+    log_jobs(a.get("log"), snaps);
   if (!snaps.empty() || a.has("json"))
     return print_jobs(x, a, std::move(snaps));
   if (a.has("all"))
@@ -226,7 +246,7 @@ void rebalance(context& x, const arguments& a) {
   out.drop_if_all("PROGRESS", "");
   out.print(headers(a));
   for (auto& [job, sum] : totals)
-    if (sum.first > 0)
+    if (sum.first > 0 && !a.has("no-footers"))
       say(fmt::format("{}: {} migrated (total size {})", job,
                       counted(sum.first, "object"), x.units.bytes(sum.second)));
 }
@@ -254,11 +274,18 @@ command show_jobs(const char* name) {
        {"filter", "", value_kind::text, "COLUMN=REGEX",
         "only rows that match in that column"},
        {"regex", "", value_kind::text, "REGEX", "only jobs whose names match"},
+       {"log", "", value_kind::text, "FILE",
+        "append what is shown to this file, too: a line of JSON each time"},
+       {"progress", "", value_kind::nothing, "",
+        "wait until they have ended, and show how far they are"},
        json,
        no_headers,
+       no_footers,
        verbose,
        refresh,
        count};
+  for (auto other : {"all", "filter", "json", "log", "refresh", "regex", "top"})
+    c.exclusive.push_back({"progress", other});
   c.more = "Operands may stand in any order.";
   c.examples = {"ais show job", "ais show job rebalance --all",
                 "ais show job copy-bucket ais://data --refresh 2s"};
@@ -272,7 +299,7 @@ command show_rebalance(const char* name) {
   c.usage = "[REBALANCE_ID]";
   c.run = rebalance;
   c.operands = {operand::job};
-  c.flags = {all_jobs, date_time, json, no_headers, refresh, count};
+  c.flags = {all_jobs, date_time, json, no_headers, no_footers, refresh, count};
   return c;
 }
 

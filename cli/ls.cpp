@@ -210,6 +210,8 @@ public:
       return false;
     return !names_ || names_->count(o.name) > 0;
   }
+  /// Whether there is a name it does not take.
+  bool chooses() const { return regex_ || names_; }
   /// What all names it takes begin with.
   const std::string& prefix() const { return prefix_; }
 
@@ -234,10 +236,7 @@ view view_of(const arguments& a, const uri& u, const filter& wanted) {
   if (!q.prefix.empty() && q.prefix.back() == '*')
     q.prefix.pop_back();
   q.start_after = a.get("start-after");
-  q.limit = a.number("limit", 0);
-  q.page_size = a.number("page-size", 0);
-  if (a.has("max-pages") && q.limit == 0)
-    q.limit = a.number("max-pages", 0) * (q.page_size ? q.page_size : 10'000);
+  q.set_sizes(a);
   auto text = a.get("props");
   if (text == "all") {
     text = all_props;
@@ -360,8 +359,7 @@ void list_objects(context& x, const arguments& a, const uri& u) {
     });
   } catch (const refusal& e) {
     if (e.status() == 404)
-      throw failure(
-        fmt::format("bucket \"{}\" does not exist", cname_of(u.bucket)));
+      throw x.cluster().no_such_bucket(u.bucket);
     throw;
   }
   auto elapsed = x.units.duration(clock::now() - start);
@@ -371,7 +369,14 @@ void list_objects(context& x, const arguments& a, const uri& u) {
       entries.push_back(json_of(o));
     return say_json(entries);
   }
-  if (a.has("count-only")) {
+  if (count == 0 && !a.has("count-only") && headers(a)) {
+    auto& prefix = v.query.prefix;
+    note(fmt::format("no objects in {}{}", cname_of(u.bucket),
+                     wanted.chooses() ? " that match"
+                     : prefix.empty()
+                       ? ""
+                       : fmt::format(" that begin with \"{}\"", prefix)));
+  } else if (a.has("count-only")) {
     say(fmt::format("Listed {} names in {}", with_commas(count), elapsed));
   } else {
     if (!a.has("paged"))
@@ -433,8 +438,8 @@ command bucket_ls() {
     {"show-unmatched", "", value_kind::nothing, "",
      "with --regex or --template: list the others, too"},
     limit,
-    {"page-size", "", value_kind::number, "N", "names in each request"},
-    {"max-pages", "", value_kind::number, "N", "at most that many pages"},
+    page_size,
+    max_pages,
     {"paged", "", value_kind::nothing, "", "print page by page"},
     {"start-after", "", value_kind::text, "NAME",
      "only names behind this one, in their order"},

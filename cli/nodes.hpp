@@ -33,6 +33,10 @@ struct node_status {
   const json::object& tracker() const { return object_at(said, "tracker"); }
 };
 
+/// The block "Cluster:" below nodes: how many, how full, how well.
+void say_cluster_summary(context& x, const std::vector<node_status>& proxies,
+                         const std::vector<node_status>& targets);
+
 /// Asks nodes, all at once. Warns (once) about versions that do not fit ours.
 std::vector<node_status>
 ask_nodes(context& x, const std::vector<node_info>& nodes);

@@ -53,7 +53,7 @@ void remove(context& x, const arguments& a) {
     = a.has("list") || a.has("template") || a.has("prefix") || a.has("all");
   auto failed = false;
   for (auto& text : a.operands) {
-    auto u = parse_bucket(text);
+    auto u = parse_objects(text);
     if (u.object.empty() && !many)
       throw misuse(fmt::format("\"{}\": missing object name (to remove many,"
                                " use --prefix, --list, --template or --all)",

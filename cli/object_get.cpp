@@ -84,6 +84,56 @@ void check_cached(context& x, const uri& u) {
   say(fmt::format("Cached: {}", there));
 }
 
+constexpr uint64_t default_part = 64 << 20;
+
+/// Reads an object by several ranges at once. @returns bytes. @throws failure
+/// when a part failed, or the object changed meanwhile.
+uint64_t get_parts(context& x, const arguments& a, const uri& u, new_file& file,
+                   meter& shown) {
+  auto part = default_part;
+  if (a.has("chunk-size"))
+    part = must(x.units.parse_bytes(a.get("chunk-size")));
+  if (part == 0)
+    throw misuse("--chunk-size must be at least 1");
+  http::client_request req;
+  req.method = "HEAD";
+  req.url = x.cluster().object_url(u.bucket, u.object,
+                                   {{"props", "size,checksum,version"}});
+  fetch_options common;
+  uint64_t size = 0;
+  try {
+    auto reply = x.cluster().call(std::move(req));
+    auto length = std::string{reply.find("Content-Length")};
+    size = std::strtoull(length.c_str(), nullptr, 10);
+    common.same_as = identity_of(reply.headers);
+  } catch (const refusal& e) {
+    throw object_failure(e, u.bucket, u.object);
+  }
+  if (!common.same_as->known())
+    throw failure(fmt::format("{} has neither checksum nor version: parts of"
+                              " it cannot be told from those of another; get"
+                              " it without --mpd",
+                              cname_of(u.bucket, u.object)));
+  common.shown = &shown;
+  shown.expect_bytes(size);
+  auto parts = (size + part - 1) / part;
+  auto failed = in_parallel(
+    x.config, worker_count(a), parts, [&](api& cluster, uint64_t i) {
+      auto options = common;
+      auto at = options.offset = i * part;
+      options.length = std::min(part, size - at);
+      fetch_object(cluster, u.bucket, u.object, options, [&](auto data) {
+        auto ok = file.write_at(at, data);
+        at += data.size();
+        return ok;
+      });
+    });
+  if (failed > 0)
+    throw failure(
+      fmt::format("{} of {} failed", failed, counted(parts, "part")));
+  return size;
+}
+
 void get_one(context& x, const arguments& a, const uri& u) {
   auto name = u.object;
   auto out = a.operands.size() > 1 ? a.operands[1] : base_name(name);
@@ -113,8 +163,12 @@ void get_one(context& x, const arguments& a, const uri& u) {
   meter shown{x, a, "Downloaded", 1, 0};
   options.shown = &shown;
   options.alone = true;
-  auto n = fetch_object(x.cluster(), u.bucket, name, options,
-                        [&](auto data) { return file.write(data); });
+  uint64_t n = 0;
+  if (a.has("mpd") && file.regular())
+    n = get_parts(x, a, u, file, shown);
+  else
+    n = fetch_object(x.cluster(), u.bucket, name, options,
+                     [&](auto data) { return file.write(data); });
   file.commit();
   shown.add_one();
   shown.finish();
@@ -194,12 +248,19 @@ void get_many(context& x, const arguments& a, const uri& u,
 }
 
 void get(context& x, const arguments& a) {
-  auto u = parse_bucket(a.operands[0]);
+  auto& first = a.operands[0];
+  if (a.operands.size() > 1 && first.find("://") == first.npos
+      && a.operands[1].find("://") != first.npos)
+    throw misuse(fmt::format("the object comes first: ais get {} {}",
+                             a.operands[1], first));
+  auto u = parse_objects(first);
   auto many = a.has("prefix") || a.has("list") || a.has("template");
   if (u.object.empty() && !many)
     throw misuse(fmt::format("\"{}\": missing object name (to get many, use"
                              " --prefix, --list or --template)",
                              a.operands[0]));
+  if (many && a.has("mpd"))
+    throw misuse("--mpd is for one object: many are read at once anyway");
   if (many && (a.has("offset") || a.has("length") || a.has("check-cached")))
     throw misuse("--offset, --length and --check-cached are for one object");
   if (a.has("check-cached"))
@@ -222,23 +283,34 @@ command object_get() {
   c.run = get;
   c.operands = {operand::object, operand::file};
   c.refreshes_itself = true;
-  c.flags = {{"offset", "", value_kind::size, "SIZE", "read from there on"},
-             {"length", "", value_kind::size, "SIZE", "read that many bytes"},
-             {"checksum", "", value_kind::nothing, "",
-              "compare what comes with the object's checksum"},
-             {"check-cached", "", value_kind::nothing, "",
-              "only say whether it is in the cluster"},
-             prefix,
-             list,
-             name_template,
-             limit,
-             workers,
-             non_recursive,
-             progress,
-             {"refresh", "", value_kind::duration, "DURATION",
-              "with --progress: how often to show it"},
-             yes};
-  c.exclusive = {{"prefix", "list", "template"}};
+  c.flags
+    = {{"offset", "", value_kind::size, "SIZE", "read from there on"},
+       {"length", "", value_kind::size, "SIZE", "read that many bytes"},
+       {"checksum", "", value_kind::nothing, "",
+        "compare what comes with the object's checksum"},
+       {"check-cached", "", value_kind::nothing, "",
+        "only say whether it is in the cluster"},
+       {"mpd", "", value_kind::nothing, "",
+        "read one object by several ranges at once, into a file"},
+       {"chunk-size", "", value_kind::size, "SIZE",
+        "with --mpd: of each range [64MiB]"},
+       {"cached", "", value_kind::nothing, "",
+        "of many, only those in the cluster; of ais buckets, that is all"},
+       ignored_latest,
+       prefix,
+       list,
+       name_template,
+       limit,
+       workers,
+       non_recursive,
+       progress,
+       {"refresh", "", value_kind::duration, "DURATION",
+        "with --progress: how often to show it"},
+       yes};
+  c.exclusive = {{"prefix", "list", "template"},
+                 {"mpd", "offset"},
+                 {"mpd", "length"},
+                 {"mpd", "checksum"}};
   c.examples = {"ais get ais://b/x.jpg",
                 "ais get ais://b/x.jpg /tmp/y.jpg",
                 "ais get ais://b/x.jpg - | file -",

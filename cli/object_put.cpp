@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr size_t append_piece = 8 << 20;
+constexpr size_t max_append_piece = 1 << 30;
 
 struct upload {
   std::string path; ///< absolute
@@ -149,6 +150,12 @@ void put_file(api& cluster, const bck& b, const upload& u,
       mine.headers = computed_checksum(u.path, *options.compute);
     file_body body{u.path, shown};
     put_body(cluster, b, u.object, body, mine);
+  } catch (const refusal& e) {
+    auto missing = e.what_it_said().tcode == "ErrBckNotFound";
+    throw failure(fmt::format(
+      "failed to PUT {} => {}: {}{}", u.path, cname_of(b, u.object), e.what(),
+      missing ? fmt::format("\n(Tip: 'ais create {}' makes it)", cname_of(b))
+              : ""));
   } catch (const failure& e) {
     throw failure(fmt::format("failed to PUT {} => {}: {}", u.path,
                               cname_of(b, u.object), e.what()));
@@ -300,13 +307,25 @@ void say_totals(const context& x, const std::vector<upload>& files) {
   out.print(true);
 }
 
+/// Rather than one failure for each of many files.
+void check_bucket(context& x, const bck& b) {
+  try {
+    x.cluster().bucket_props(b);
+  } catch (const refusal&) {
+    // It is there; whether it may be written is seen later.
+  }
+}
+
 void put_many(context& x, const arguments& a, const uri& to, const plan& p) {
   auto target
     = cname_of(to.bucket) + (to.object.empty() ? "" : '/' + to.object);
   if (p.files.empty()) {
-    say("No files to upload.");
+    say(a.has("recursive") || p.how.empty()
+          ? "No files to upload."
+          : "No files to upload (with those of subdirectories: -r).");
     return;
   }
+  check_bucket(x, to.bucket);
   if (!to.object.empty() && to.object.back() != '/')
     note(
       fmt::format("names begin with \"{}\" as it is, e.g. \"{}\": end it with"
@@ -346,8 +365,9 @@ void show_plan(const uri& to, const plan& p) {
 
 /// Appends a body to an object (new or not), piece by piece.
 uint64_t append_body(api& cluster, const bck& b, const std::string& object,
-                     http::body_source& body, std::string& handle) {
-  std::string piece(append_piece, '\0');
+                     http::body_source& body, std::string& handle,
+                     size_t piece_bytes = append_piece) {
+  std::string piece(piece_bytes, '\0');
   uint64_t sent = 0;
   for (;;) {
     size_t filled = 0;
@@ -384,13 +404,18 @@ void flush_append(api& cluster, const bck& b, const std::string& object,
 void append(context& x, const arguments& a, const uri& to) {
   if (to.object.empty() || a.operands.size() != 2)
     throw misuse("--append takes one source and BUCKET/OBJECT");
+  auto piece = append_piece;
+  if (a.has("chunk-size"))
+    piece = must(x.units.parse_bytes(a.get("chunk-size")));
+  if (piece == 0 || piece > max_append_piece)
+    throw misuse("--chunk-size must be 1 to 1GiB");
   std::string handle;
   std::unique_ptr<http::body_source> body;
   if (a.operands[0] == "-")
     body = std::make_unique<stdin_body>();
   else
     body = std::make_unique<file_body>(a.operands[0]);
-  auto n = append_body(x.cluster(), to.bucket, to.object, *body, handle);
+  auto n = append_body(x.cluster(), to.bucket, to.object, *body, handle, piece);
   flush_append(x.cluster(), to.bucket, to.object, handle);
   say(fmt::format("APPEND {} => {}", x.units.bytes(n),
                   cname_of(to.bucket, to.object)));
@@ -398,8 +423,26 @@ void append(context& x, const arguments& a, const uri& to) {
 
 // -- put, concat --------------------------------------------------------------
 
+/// Where to: the last operand. @throws misuse if that is no bucket, with what
+/// may have been meant.
+uri destination_of(const arguments& a) {
+  auto& last = a.operands.back();
+  auto bucket = [](auto& text) {
+    return text.find("://") != text.npos;
+  };
+  std::error_code ec;
+  if (!bucket(last) && a.operands.size() > 1 && bucket(a.operands[0]))
+    throw misuse(
+      fmt::format("the bucket comes last: ais put {} {}", last, a.operands[0]));
+  if (!bucket(last) && (a.operands.size() == 1 || fs::exists(last, ec)))
+    throw misuse(fmt::format("missing \"BUCKET\" argument (for example: ais put"
+                             " {} ais://BUCKET)",
+                             last));
+  return parse_bucket(last);
+}
+
 void put(context& x, const arguments& a) {
-  auto to = parse_bucket(a.operands.back());
+  auto to = destination_of(a);
   if (a.has("append"))
     return append(x, a, to);
   if (a.operands.size() == 2 && a.operands[0] == "-") {
@@ -502,6 +545,9 @@ command object_put() {
        progress,
        {"refresh", "", value_kind::duration, "DURATION",
         "with --progress: how often to show it"},
+       {"chunk-size", "", value_kind::size, "SIZE",
+        "with --append: bytes in each request [8MiB]; what is not appended is"
+        " one request"},
        yes};
   c.exclusive = {{"list", "template", "append"},
                  {"compute-checksum", "md5", "sha256", "sha512", "crc32c",

@@ -150,6 +150,12 @@ void say_json(const json::value& x) {
 
 // -- quantities ---------------------------------------------------------------
 
+int64_t now_ns() {
+  using namespace std::chrono;
+  auto t = system_clock::now().time_since_epoch();
+  return duration_cast<nanoseconds>(t).count();
+}
+
 expected<unit_system> parse_units(std::string_view x) {
   if (x.empty() || x == "iec")
     return unit_system::iec;

@@ -52,6 +52,9 @@ void say_json(const json::value& x);
 
 // -- quantities ---------------------------------------------------------------
 
+/// Now [Unix time, ns].
+int64_t now_ns();
+
 enum class unit_system { iec, si, raw };
 
 /// @returns errc::invalid_argument naming the three.

@@ -36,6 +36,38 @@ std::string long_form(const flag& f) {
   return "--" + std::string{f.name};
 }
 
+/// Options of AIStore's own ais, and why they are not here.
+constexpr std::pair<std::string_view, std::string_view> absent_flags[] = {
+  {"archive", "it reads archives"},
+  {"archpath", "it reads archives"},
+  {"archregx", "it reads archives"},
+  {"archmode", "it reads archives"},
+  {"archmime", "it reads archives"},
+  {"extract", "it reads archives"},
+  {"add", "it is for remote buckets"},
+  {"blob-download", "it is for remote buckets"},
+  {"check-versions", "it is for remote buckets"},
+  {"diff", "it is for remote buckets"},
+  {"inventory", "it is for remote buckets"},
+  {"inv-name", "it is for remote buckets"},
+};
+
+std::string
+unknown_flag(const std::vector<flag>& flags, std::string_view name) {
+  auto text = fmt::format("flag provided but not defined: -{}", name);
+  for (auto& [absent, why] : absent_flags)
+    if (name == absent)
+      return fmt::format("--{} is not available in this version: {}", name,
+                         why);
+  std::vector<std::string> known;
+  for (auto& f : flags)
+    known.push_back(std::string{f.name});
+  // Two letters are near to anything.
+  auto near = name.size() < 3 ? std::string{} : nearest(name, known);
+  return near.empty() ? text
+                      : fmt::format("{} (did you mean --{}?)", text, near);
+}
+
 /// Rewrites "-name", "-n", "-nr", "--name=value" as "--name" and "value".
 std::vector<std::string> normalised(const std::vector<flag>& flags,
                                     const std::vector<std::string>& words) {
@@ -61,8 +93,7 @@ std::vector<std::string> normalised(const std::vector<flag>& flags,
       continue;
     }
     if (!f)
-      throw misuse(
-        fmt::format("flag provided but not defined: -{}", name.substr(0, eq)));
+      throw misuse(unknown_flag(flags, name.substr(0, eq)));
     out.push_back(long_form(*f));
     if (eq == name.npos) {
       value_next = f->kind != value_kind::nothing;
@@ -124,8 +155,12 @@ void check_operands(const command& c, const arguments& args) {
   auto n = want.least - got.size();
   for (size_t i = got.size(); i < want.least; ++i)
     missing += (missing.empty() ? "" : ", ") + want.names[i];
-  throw misuse(n == 1 ? fmt::format("missing \"{}\" argument", missing)
-                      : fmt::format("missing arguments \"{}\"", missing));
+  auto nodes = missing.starts_with("NODE") || missing.starts_with("TARGET")
+               || missing.starts_with("PROXY");
+  auto tip = nodes ? " ('ais show cluster' lists nodes)" : "";
+  throw misuse(n == 1
+                 ? fmt::format("missing \"{}\" argument{}", missing, tip)
+                 : fmt::format("missing arguments \"{}\"{}", missing, tip));
 }
 
 } // namespace

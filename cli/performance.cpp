@@ -108,8 +108,9 @@ struct column {
   bool adds_up = true; ///< a total over nodes makes sense
 };
 
-void print_columns(const arguments& a, const sample& s,
-                   std::vector<column> columns) {
+/// The columns that are asked for, and that say something.
+std::vector<column>
+chosen_of(const arguments& a, const sample& s, std::vector<column> columns) {
   std::stable_sort(columns.begin(), columns.end(),
                    [](auto& p, auto& q) { return p.error < q.error; });
   if (a.has("regex")) {
@@ -125,16 +126,22 @@ void print_columns(const arguments& a, const sample& s,
           return false;
       return true;
     });
-  if (a.has("json")) {
-    json::object out;
-    for (size_t i = 0; i < s.nodes.size(); ++i) {
-      json::object row;
-      for (auto& c : columns)
-        row[c.name] = c.value(i);
-      out[s.nodes[i].node.id] = std::move(row);
-    }
-    return say_json(out);
+  return columns;
+}
+
+json::object json_of(const sample& s, const std::vector<column>& columns) {
+  json::object out;
+  for (size_t i = 0; i < s.nodes.size(); ++i) {
+    json::object row;
+    for (auto& c : columns)
+      row[c.name] = c.value(i);
+    out[s.nodes[i].node.id] = std::move(row);
   }
+  return out;
+}
+
+void print_columns(const arguments& a, const sample& s,
+                   const std::vector<column>& columns) {
   std::vector<std::string> header{"TARGET"};
   for (auto& c : columns)
     header.push_back(c.name);
@@ -166,7 +173,7 @@ void print_columns(const arguments& a, const sample& s,
   }
   if (columns.empty())
     totals.emplace_back("(idle)", colour::green);
-  if (s.nodes.size() > 1 || columns.empty())
+  if ((s.nodes.size() > 1 || columns.empty()) && !a.has("no-footers"))
     out.add(std::move(totals));
   if (all_online && !columns.empty())
     out.drop("STATUS");
@@ -175,8 +182,8 @@ void print_columns(const arguments& a, const sample& s,
 
 // -- totals -------------------------------------------------------------------
 
-void print_counters(context& x, const arguments& a, const sample& s,
-                    const kinds& known) {
+std::vector<column> counter_columns(context& x, const arguments& a,
+                                    const sample& s, const kinds& known) {
   std::vector<column> columns;
   for (auto& entry : known) {
     auto& metric = entry.first;
@@ -214,7 +221,7 @@ void print_counters(context& x, const arguments& a, const sample& s,
     }
     columns.push_back(std::move(c));
   }
-  print_columns(a, s, std::move(columns));
+  return columns;
 }
 
 // -- rates --------------------------------------------------------------------
@@ -228,8 +235,8 @@ double growth(const sample& before, const sample& now, size_t i,
   return is > was ? static_cast<double>(is - was) : 0; // it may be reset
 }
 
-void print_throughput(context& x, const arguments& a, const sample& before,
-                      const sample& now, const kinds& known) {
+std::vector<column> throughput_columns(context& x, const sample& before,
+                                       const sample& now, const kinds& known) {
   auto seconds = std::chrono::duration<double>(now.when - before.when).count();
   std::vector<column> columns;
   for (auto& entry : known) {
@@ -248,11 +255,11 @@ void print_throughput(context& x, const arguments& a, const sample& before,
     };
     columns.push_back(std::move(c));
   }
-  print_columns(a, now, std::move(columns));
+  return columns;
 }
 
-void print_latency(context& x, const arguments& a, const sample& before,
-                   const sample& now, const kinds& known) {
+std::vector<column> latency_columns(context& x, const sample& before,
+                                    const sample& now, const kinds& known) {
   std::vector<column> columns;
   for (auto& entry : known) {
     auto& metric = entry.first;
@@ -274,7 +281,7 @@ void print_latency(context& x, const arguments& a, const sample& before,
     };
     columns.push_back(std::move(c));
   }
-  print_columns(a, now, std::move(columns));
+  return columns;
 }
 
 // -- commands -----------------------------------------------------------------
@@ -317,23 +324,33 @@ void show(context& x, const arguments& a, what w) {
     if (rates || i > 0)
       std::this_thread::sleep_for(pause);
     auto now = rates || i > 0 ? take_sample(x, a) : before;
+    std::vector<std::pair<const char*, std::vector<column>>> views;
     auto all = w == what::everything;
+    if (all || w == what::counters)
+      views.emplace_back("counters", counter_columns(x, a, now, known));
+    if (w == what::intra_data)
+      views.emplace_back("intra-data",
+                         counter_columns(x, a, now, of_streams(known)));
+    if (all || w == what::throughput)
+      views.emplace_back("throughput",
+                         throughput_columns(x, before, now, known));
+    if (all || w == what::latency)
+      views.emplace_back("latency", latency_columns(x, before, now, known));
+    json::object raw;
     if (i > 0)
       say("----------------");
-    if (all)
-      caption("counters");
-    if (all || w == what::counters)
-      print_counters(x, a, now, known);
-    if (w == what::intra_data)
-      print_counters(x, a, now, of_streams(known));
-    if (all)
-      caption("throughput");
-    if (all || w == what::throughput)
-      print_throughput(x, a, before, now, known);
-    if (all)
-      caption("latency");
-    if (all || w == what::latency)
-      print_latency(x, a, before, now, known);
+    for (auto& [name, columns] : views) {
+      columns = chosen_of(a, now, std::move(columns));
+      if (a.has("json")) {
+        raw[name] = json_of(now, columns);
+        continue;
+      }
+      if (all)
+        caption(name);
+      print_columns(a, now, columns);
+    }
+    if (a.has("json"))
+      say_json(all ? json::value(raw) : raw.begin()->value());
     flush_output();
     before = std::move(now);
   }
@@ -369,6 +386,7 @@ command view(const char* name, const char* summary, handler run) {
              regex,
              json,
              no_headers,
+             no_footers,
              {"average-size", "", value_kind::nothing, "",
               "average sizes instead of their sums"},
              {"all-columns", "", value_kind::nothing, "",

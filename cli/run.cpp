@@ -136,6 +136,8 @@ int run(const std::vector<std::string>& args) {
   try {
     if (!args.empty() && args[0] == "__complete")
       return complete({args.begin() + 1, args.end()});
+    if (!args.empty() && args.back() == "--generate-bash-completion")
+      return complete_for_aistore(args);
     if (!args.empty() && args[0] == "__reference") {
       say_raw(reference());
       return 0;

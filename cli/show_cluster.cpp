@@ -146,63 +146,6 @@ std::string rebalance_text(const std::vector<node_status>& targets) {
   return "-";
 }
 
-void summary_block(context& x, const std::vector<node_status>& proxies,
-                   const std::vector<node_status>& targets) {
-  auto& map = x.cluster().map();
-  uint64_t used = 0, avail = 0;
-  std::set<std::string> file_systems, disks;
-  for (auto& n : targets) {
-    for (auto& m : object_at(n.capacity(), "mountpaths")) {
-      auto* cdf = m.value().if_object();
-      if (!cdf)
-        continue;
-      auto host = n.node.url.substr(0, n.node.url.rfind(':'));
-      for (auto& d : array_at(*cdf, "disks"))
-        disks.insert(host + ' ' + plain_text(d));
-      // Mountpaths that share a file system share its space.
-      auto id = host + ' ' + text_at(object_at(*cdf, "fs"), "FsID");
-      if (!file_systems.insert(id).second)
-        continue;
-      used += number_at(*cdf, "used");
-      avail += number_at(*cdf, "avail");
-    }
-  }
-  auto electable = std::none_of(proxies.begin(), proxies.end(),
-                                [](auto& n) { return n.node.non_electable(); });
-  std::string version, deployment;
-  for (auto* list : {&proxies, &targets})
-    for (auto& n : *list)
-      if (n.online() && version.empty()) {
-        version = version_of(n);
-        deployment = text_at(n.said, "deployment");
-      }
-  auto config = x.cluster().get("/v1/cluster", {{"what", "cluster_config"}});
-  auto& auth = object_at(config.as_object(), "auth");
-  auto* required = auth.if_contains("client_auth_required");
-  auto secured = required && required->is_bool() && required->get_bool();
-  say_caption("Cluster:");
-  auto line = [](const char* name, const std::string& value) {
-    say(fmt::format("   {:<16} {}", std::string{name} + ':', value));
-  };
-  line("CLI Endpoint", x.cluster().endpoint());
-  line("Proxies", count_text(proxies, electable ? " (all electable)" : ""));
-  line("Targets", count_text(targets, "")
-                    + fmt::format(" ({})", disks.size() == 1
-                                             ? "one disk"
-                                             : counted(disks.size(), "disk")));
-  if (used + avail > 0)
-    line("Capacity",
-         fmt::format("used {} ({}%), available {}", x.units.bytes(used, 0),
-                     used * 100 / (used + avail), x.units.bytes(avail, 0)));
-  line("Cluster Map", fmt::format("version {}, UUID {}, primary {}",
-                                  map.version, map.uuid, map.primary().name()));
-  line("Deployment", deployment.empty() ? "-" : deployment);
-  line("Status", status_text(proxies, targets));
-  line("Rebalance", rebalance_text(targets));
-  line("Authentication", secured ? "enabled" : "disabled");
-  line("Version", version.empty() ? "-" : version);
-}
-
 json::object status_json(const std::vector<node_status>& nodes) {
   json::object out;
   for (auto& n : nodes) {
@@ -240,7 +183,7 @@ void show_nodes(context& x, const arguments& a, bool proxies, bool targets,
     nodes_table(x, t, true, a.has("verbose")).print(headers(a));
   if (with_summary) {
     say("");
-    summary_block(x, p, t);
+    say_cluster_summary(x, p, t);
   }
 }
 
@@ -451,6 +394,63 @@ command part(const char* name, const char* summary, handler run,
 }
 
 } // namespace
+
+void say_cluster_summary(context& x, const std::vector<node_status>& proxies,
+                         const std::vector<node_status>& targets) {
+  auto& map = x.cluster().map();
+  uint64_t used = 0, avail = 0;
+  std::set<std::string> file_systems, disks;
+  for (auto& n : targets) {
+    for (auto& m : object_at(n.capacity(), "mountpaths")) {
+      auto* cdf = m.value().if_object();
+      if (!cdf)
+        continue;
+      auto host = n.node.url.substr(0, n.node.url.rfind(':'));
+      for (auto& d : array_at(*cdf, "disks"))
+        disks.insert(host + ' ' + plain_text(d));
+      // Mountpaths that share a file system share its space.
+      auto id = host + ' ' + text_at(object_at(*cdf, "fs"), "FsID");
+      if (!file_systems.insert(id).second)
+        continue;
+      used += number_at(*cdf, "used");
+      avail += number_at(*cdf, "avail");
+    }
+  }
+  auto electable = std::none_of(proxies.begin(), proxies.end(),
+                                [](auto& n) { return n.node.non_electable(); });
+  std::string version, deployment;
+  for (auto* list : {&proxies, &targets})
+    for (auto& n : *list)
+      if (n.online() && version.empty()) {
+        version = version_of(n);
+        deployment = text_at(n.said, "deployment");
+      }
+  auto config = x.cluster().get("/v1/cluster", {{"what", "cluster_config"}});
+  auto& auth = object_at(config.as_object(), "auth");
+  auto* required = auth.if_contains("client_auth_required");
+  auto secured = required && required->is_bool() && required->get_bool();
+  say_caption("Cluster:");
+  auto line = [](const char* name, const std::string& value) {
+    say(fmt::format("   {:<16} {}", std::string{name} + ':', value));
+  };
+  line("CLI Endpoint", x.cluster().endpoint());
+  line("Proxies", count_text(proxies, electable ? " (all electable)" : ""));
+  line("Targets", count_text(targets, "")
+                    + fmt::format(" ({})", disks.size() == 1
+                                             ? "one disk"
+                                             : counted(disks.size(), "disk")));
+  if (used + avail > 0)
+    line("Capacity",
+         fmt::format("used {} ({}%), available {}", x.units.bytes(used, 0),
+                     used * 100 / (used + avail), x.units.bytes(avail, 0)));
+  line("Cluster Map", fmt::format("version {}, UUID {}, primary {}",
+                                  map.version, map.uuid, map.primary().name()));
+  line("Deployment", deployment.empty() ? "-" : deployment);
+  line("Status", status_text(proxies, targets));
+  line("Rebalance", rebalance_text(targets));
+  line("Authentication", secured ? "enabled" : "disabled");
+  line("Version", version.empty() ? "-" : version);
+}
 
 command show_cluster(const char* name) {
   auto c

@@ -167,22 +167,28 @@ command storage_disk(const char* name) {
   return c;
 }
 
+command show_storage() {
+  auto c = storage_disk("storage");
+  auto mountpaths = mountpath_commands();
+  mountpaths.children.clear();
+  c.children
+    = {storage_disk("disk"), mountpaths, storage_capacity(), bucket_summary()};
+  return c;
+}
+
 command storage_commands() {
   command c;
   c.name = "storage";
   c.summary = "show disks and capacity; change mountpaths";
-  c.children = {storage_disk("disk"),
-                mountpath_commands(),
-                storage_capacity(),
-                bucket_summary(),
-                start_cleanup("cleanup"),
-                later("validate", "ais storage validate [BUCKET[/PREFIX]]"),
-                start_resilver("resilver")};
+  c.children
+    = {storage_disk("disk"),      mountpath_commands(),     storage_capacity(),
+       bucket_summary(),          start_cleanup("cleanup"), bucket_validate(),
+       start_resilver("resilver")};
   // As 'ais storage show capacity', too.
   command show_c;
   show_c.name = "show";
-  show_c.summary = "show disks or capacity";
-  show_c.children = {storage_disk("disk"), storage_capacity()};
+  show_c.summary = "show disks, mountpaths or capacity";
+  show_c.children = show_storage().children;
   c.children.insert(c.children.begin(), show_c);
   return c;
 }

@@ -27,14 +27,17 @@ const std::vector<std::vector<std::string>>& synonyms() {
     {"mountpath", "disk", "filesystem", "mount", "umount"},
     {"job", "batch", "xaction", "task"},
     {"archive", "tar", "zip", "tgz", "shard"},
-    {"create", "make", "new", "mb"},
+    {"create", "make", "new", "mb", "mkdir"},
     {"show", "status", "info", "display", "get-info"},
-    {"cluster", "nodes", "membership"},
+    {"cluster", "nodes", "node", "membership"},
     {"config", "configuration", "settings", "conf"},
     {"props", "properties", "attributes"},
     {"performance", "perf", "stats", "statistics", "throughput", "latency"},
     {"log", "logs", "trace-log"},
     {"trace", "requests", "access-log"},
+    {"doctor", "health", "check", "diagnose"},
+    {"validate", "scrub", "fsck", "verify"},
+    {"keys", "users", "credentials", "access-keys"},
     {"top", "monitor", "watch"},
     {"set-primary", "primary", "leader"},
     {"start-maintenance", "maintenance", "drain"},
@@ -111,6 +114,9 @@ std::string guess(const place& at, const std::vector<std::string>& words,
     if (auto there = locate(turned); there.used > 1)
       return there.name();
   }
+  // Values are set where they belong.
+  if (at.name() == "ais config" && typed == "set")
+    return "ais config cluster";
   std::vector<std::string> known;
   for (auto& child : at.what().children)
     if (child.shown())
@@ -130,10 +136,20 @@ std::string guess(const place& at, const std::vector<std::string>& words,
             there.used == 2 && there.what().shown())
           return there.name();
     }
+    for (auto& meant : meanings_of(typed))
+      for (auto& noun : known)
+        if (auto there = locate({noun, meant});
+            there.used == 2 && there.what().shown())
+          return there.name();
     for (auto& [name, target] : aliases)
       if (alias_works(target))
         known.push_back(name);
   }
+  // Most nouns have "show" where others have "ls".
+  for (auto& meant : meanings_of(typed))
+    if ((meant == "ls" || meant == "get") && at.path.size() > 1
+        && at.what().find("show"))
+      return at.name() + " show";
   auto near = nearest(typed, known);
   if (near.empty())
     return {};

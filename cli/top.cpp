@@ -1,5 +1,5 @@
 // ais top: nodes, rates and jobs, drawn again and again.
-#include "cli/nodes.hpp"
+#include "cli/rates.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -59,75 +59,10 @@ char key_within(std::chrono::nanoseconds time) {
   return ::read(STDIN_FILENO, &c, 1) == 1 ? c : 'q';
 }
 
-struct sample {
-  clock::time_point when;
-  std::vector<node_status> nodes;
-  std::map<std::string, uint64_t> busiest; ///< disk of a target [%], by its id
-};
-
-/// How much of the time the busiest disk of a target is. Best effort: a number
-/// among others.
-uint64_t busiest_disk(api& cluster, const node_info& target) {
-  uint64_t out = 0;
-  try {
-    auto said = cluster.node_query(target, "disk");
-    if (auto* o = said.if_object())
-      for (auto& m : object_at(*o, "AllDiskStats"))
-        if (auto* disk = m.value().if_object())
-          out = std::max(out, number_at(*disk, "Util"));
-  } catch (const failure&) {
-  }
-  return out;
-}
-
-sample take(context& x) {
-  sample out;
-  out.nodes = ask_nodes(x, x.cluster().map(true).all());
-  out.when = clock::now();
-  for (auto& n : out.nodes)
-    if (n.node.target && n.online())
-      out.busiest[n.node.id] = busiest_disk(x.cluster(), n.node);
-  return out;
-}
-
 std::string disk_text(const sample& s, const node_status& n) {
   auto i = s.busiest.find(n.node.id);
   return i == s.busiest.end() ? "-" : std::to_string(i->second) + '%';
 }
-
-/// Growth of a metric per second since the sample before.
-class rates {
-public:
-  rates(const sample& before, const sample& now)
-    : before_(before),
-      seconds_(std::max(
-        std::chrono::duration<double>(now.when - before.when).count(), 0.001)) {
-  }
-
-  double of(const node_status& n, std::string_view metric) const {
-    for (auto& old : before_.nodes)
-      if (old.node.id == n.node.id) {
-        auto was = number_at(old.tracker(), metric);
-        auto is = number_at(n.tracker(), metric);
-        return is > was ? static_cast<double>(is - was) / seconds_ : 0;
-      }
-    return 0;
-  }
-
-  double errors(const node_status& n) const {
-    double out = 0;
-    for (auto& m : n.tracker()) {
-      std::string_view name{m.key().data(), m.key().size()};
-      if (name.substr(0, 4) == "err.")
-        out += of(n, name);
-    }
-    return out;
-  }
-
-private:
-  const sample& before_;
-  double seconds_;
-};
 
 std::string per_second(double x) {
   return x > 0 ? fmt::format("{:.{}f}", x, x < 10 ? 1 : 0) : "-";
@@ -135,16 +70,6 @@ std::string per_second(double x) {
 
 std::string rate(const context& x, double bytes) {
   return bytes > 0 ? x.units.rate(bytes) : "-";
-}
-
-std::vector<std::string> running_jobs(context& x) {
-  json::value query = json::object{{"kind", ""}};
-  auto jobs = x.cluster().get("/v1/cluster", {{"what", "running_all"}}, query);
-  std::vector<std::string> out;
-  if (auto* list = jobs.if_array())
-    for (auto& j : *list)
-      out.push_back(plain_text(j));
-  return out;
 }
 
 /// A line for programs: rates per second.
@@ -234,13 +159,13 @@ void top(context& x, const arguments& a) {
   auto pause
     = std::max<std::chrono::nanoseconds>(a.duration("refresh", 2s), 1s);
   auto times = a.number("count", UINT64_MAX);
-  auto before = take(x);
+  auto before = take_sample(x);
   auto live
     = stdout_is_terminal() && ::isatty(STDIN_FILENO) == 1 && !a.has("json");
   if (!live) {
     for (uint64_t i = 0; i < times; ++i) {
       ::poll(nullptr, 0, static_cast<int>(pause / 1ms));
-      auto now = take(x);
+      auto now = take_sample(x);
       (a.has("json") ? draw_json : draw)(x, before, now);
       flush_output();
       before = std::move(now);
@@ -251,7 +176,7 @@ void top(context& x, const arguments& a) {
   std::signal(SIGTERM, interrupt);
   screen on;
   for (uint64_t i = 0; i < times; ++i) {
-    auto now = take(x);
+    auto now = take_sample(x);
     say_raw("\033[H\033[2J");
     draw(x, before, now);
     say(painted("\nq quits", colour::cyan));

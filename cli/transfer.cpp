@@ -246,14 +246,23 @@ new_file::~new_file() {
 }
 
 expected<void> new_file::write(std::span<const char> data) {
+  auto ok = write_at(at_, data);
+  at_ += data.size();
+  return ok;
+}
+
+expected<void> new_file::write_at(uint64_t offset, std::span<const char> data) {
   while (!data.empty()) {
-    auto n = ::write(fd_, data.data(), data.size());
+    auto place = static_cast<off_t>(offset);
+    auto n = plain_ ? ::write(fd_, data.data(), data.size())
+                    : ::pwrite(fd_, data.data(), data.size(), place);
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
       return fail(errno == ENOSPC ? errc::no_space : errc::io_error,
                   fmt::format("cannot write {}: {}", path_, why(errno)));
     data = data.subspan(static_cast<size_t>(n));
+    offset += static_cast<uint64_t>(n);
   }
   return caf::unit;
 }
@@ -332,23 +341,18 @@ object_failure(const refusal& e, const bck& b, const std::string& object) {
   return e;
 }
 
-namespace {
-
-/// What must stay the same for a broken read to go on.
-struct identity {
-  std::string checksum;
-  std::string version;
-  bool operator==(const identity&) const = default;
-};
-
-} // namespace
+identity identity_of(const http::header_list& h) {
+  return {std::string{http::find_header(h, "Ais-Checksum-Value")},
+          std::string{http::find_header(h, "Ais-Version")}};
+}
 
 uint64_t
 fetch_object(api& cluster, const bck& b, const std::string& object,
              const fetch_options& options,
              const std::function<expected<void>(std::span<const char>)>& sink) {
   uint64_t got = 0;
-  std::optional<identity> first;
+  auto first = options.same_as;
+  auto seen = false;
   std::optional<storage::hasher> hash;
   std::string wanted;
   auto ranged = options.offset > 0 || options.length > 0;
@@ -363,10 +367,9 @@ fetch_object(api& cluster, const bck& b, const std::string& object,
                    "bytes={}-{}", from, options.offset + options.length - 1)
                                     : fmt::format("bytes={}-", from));
     req.on_head = [&](int status, const http::header_list& h) {
-      identity now{std::string{http::find_header(h, "Ais-Checksum-Value")},
-                   std::string{http::find_header(h, "Ais-Version")}};
+      auto now = identity_of(h);
       changed = (first && *first != now) || (got > 0 && status != 206);
-      if (first)
+      if (std::exchange(seen, true))
         return;
       first = now;
       if (options.alone && options.shown) {
@@ -446,7 +449,8 @@ selection select_objects(context& x, const arguments& a, const uri& u) {
   if (!q.prefix.empty() && q.prefix.back() == '*')
     q.prefix.pop_back();
   q.limit = a.number("limit", 0);
-  q.flags = 32 | (a.has("non-recursive") ? 2048 | 8192 : 0);
+  q.flags = 32 | (a.has("non-recursive") ? 2048 | 8192 : 0)
+            | (a.has("cached") ? 1 : 0);
   try {
     x.cluster().list(u.bucket, q, [&](auto page) {
       for (auto& o : page)
@@ -456,8 +460,7 @@ selection select_objects(context& x, const arguments& a, const uri& u) {
     });
   } catch (const refusal& e) {
     if (e.status() == 404)
-      throw failure(
-        fmt::format("bucket \"{}\" does not exist", cname_of(u.bucket)));
+      throw x.cluster().no_such_bucket(u.bucket);
     throw;
   }
   out.listed = true;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -106,6 +107,9 @@ public:
   new_file& operator=(const new_file&) = delete;
 
   expected<void> write(std::span<const char> data);
+  /// At a place of its own; several threads may. @pre regular()
+  expected<void> write_at(uint64_t offset, std::span<const char> data);
+  bool regular() const { return !plain_; }
   /// Gives it its name. @throws failure
   void commit();
 
@@ -113,6 +117,7 @@ private:
   std::string path_;
   std::string aside_; ///< its name until then, if it needs one
   int fd_ = -1;
+  uint64_t at_ = 0;    ///< where write() goes on
   bool plain_ = false; ///< not a regular file
 };
 
@@ -138,11 +143,21 @@ private:
 
 // -- objects ------------------------------------------------------------------
 
+/// What stays the same as long as an object does.
+struct identity {
+  std::string checksum;
+  std::string version;
+  bool operator==(const identity&) const = default;
+  bool known() const { return !checksum.empty() || !version.empty(); }
+};
+
 struct fetch_options {
   uint64_t offset = 0;
   uint64_t length = 0; ///< 0: to the end
   bool verify = false; ///< compare with the object's checksum
   bool alone = false;  ///< all that is shown
+  /// Only of this object; one that has changed is a failure.
+  std::optional<identity> same_as;
   meter* shown = nullptr;
 };
 
@@ -152,6 +167,9 @@ uint64_t
 fetch_object(api& cluster, const bck& b, const std::string& object,
              const fetch_options& options,
              const std::function<expected<void>(std::span<const char>)>& sink);
+
+/// By the headers of a GET or HEAD.
+identity identity_of(const http::header_list& h);
 
 /// A refusal in the words for objects: not found, or as it is.
 failure

@@ -15,15 +15,18 @@ command show_commands() {
                 object_show("object"),
                 show_cluster("cluster"),
                 config_show("config"),
-                storage_disk("storage"),
+                show_storage(),
                 performance_commands(),
                 show_jobs("job"),
                 show_rebalance("rebalance"),
                 log_show("log"),
+                dashboard(),
                 later("remote-cluster", "ais show remote-cluster"),
+                later("remote", "ais show remote-cluster"),
                 later("etl", "ais show etl [NAME...]"),
                 later("auth", "ais show auth user|role|cluster"),
-                later("dashboard", "ais show dashboard [--refresh DURATION]")};
+                later("tls", "ais show tls [NODE]"),
+                later("nbi", "ais show nbi [BUCKET]")};
   return c;
 }
 
@@ -95,6 +98,7 @@ command root() {
                             " ais cluster remote-attach|remote-detach"),
     later("ml", "ais ml get-batch|lhotse-get-batch"),
     later("nbi", "ais nbi create|show|rm BUCKET"),
+    s3_commands(),
     alias_commands(),
     doctor_command(),
     quickstart_command(),

@@ -92,8 +92,17 @@ bck parse_bare_bucket(std::string_view text) {
   return out.bucket;
 }
 
+uri parse_objects(std::string_view text) {
+  if (text.find("://") == text.npos && text.find(':') == text.npos)
+    throw failure(fmt::format(
+      "\"{}\" does not say in which bucket (did you mean \"ais://{}{}\"?)",
+      text, text.find('/') == text.npos ? "BUCKET/" : "",
+      without_slashes(text)));
+  return parse_bucket(text);
+}
+
 uri parse_object(std::string_view text) {
-  auto out = parse_bucket(text);
+  auto out = parse_objects(text);
   if (out.object.empty())
     throw misuse(fmt::format("\"{}\": missing object name", text));
   return out;

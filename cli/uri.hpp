@@ -27,6 +27,8 @@ uri parse_uri(std::string_view text);
 uri parse_bucket(std::string_view text);
 /// A bucket and nothing behind it.
 bck parse_bare_bucket(std::string_view text);
+/// A bucket with objects: BUCKET/OBJECT, or BUCKET where options choose them.
+uri parse_objects(std::string_view text);
 /// A bucket and an object.
 uri parse_object(std::string_view text);
 

@@ -12,7 +12,6 @@ namespace ais::http::s3 {
 
 namespace {
 
-constexpr std::string_view method_name = "AWS4-HMAC-SHA256";
 constexpr size_t max_signed_headers = 100;
 
 /// Splits at `by`.
@@ -89,7 +88,7 @@ outcome<std::optional<claim>> from_query(const signed_request& x) {
     if (x.q.get(name).empty())
       return malformed(c, "query-string authentication needs the parameter "
                             + std::string{name});
-  if (x.q.get("X-Amz-Algorithm") != method_name)
+  if (x.q.get("X-Amz-Algorithm") != sigv4_name)
     return malformed(c, "X-Amz-Algorithm must be AWS4-HMAC-SHA256");
   if (auto ok = read_credential(c, x.q.get("X-Amz-Credential")); !ok)
     return ok.why();
@@ -119,12 +118,12 @@ outcome<std::optional<claim>> from_query(const signed_request& x) {
 outcome<std::optional<claim>>
 from_header(const signed_request& x, std::string_view header) {
   claim c;
-  if (header.substr(0, method_name.size()) != method_name)
+  if (header.substr(0, sigv4_name.size()) != sigv4_name)
     return fault{invalid_request,
                  "this authorization mechanism is not supported: use"
                  " AWS4-HMAC-SHA256 (signature version 4)",
                  {}};
-  header.remove_prefix(method_name.size());
+  header.remove_prefix(sigv4_name.size());
   std::string_view credential, names, signature;
   for (auto part : split(header, ',')) {
     part = trim(part);
@@ -257,13 +256,18 @@ std::string canonical_request(const claim& c, const signed_request& x) {
   return out;
 }
 
+std::string
+signature_of(const claim& c, const signed_request& x, std::string_view key) {
+  auto text = std::string{sigv4_name} + '\n' + c.time + '\n' + c.scope + '\n'
+              + to_hex(sha256(canonical_request(c, x)));
+  return to_hex(raw_hmac(key, text));
+}
+
 checked check_claim(const claim& c, const signed_request& x,
                     std::string_view key, int64_t now_seconds) {
   if (auto ok = check_time(c, now_seconds); !ok)
     return ok;
-  auto text = std::string{method_name} + '\n' + c.time + '\n' + c.scope + '\n'
-              + to_hex(sha256(canonical_request(c, x)));
-  if (!same_secret(to_hex(raw_hmac(key, text)), c.signature))
+  if (!same_secret(signature_of(c, x, key), c.signature))
     return fault{signature_mismatch,
                  "the request's signature is not the one this server computes:"
                  " check the secret key and how the request was signed",
@@ -292,7 +296,7 @@ parse_form_claim(std::string_view algorithm, std::string_view credential,
                  std::string_view date, std::string_view signature) {
   claim c;
   c.presigned = true;
-  if (algorithm != method_name)
+  if (algorithm != sigv4_name)
     return malformed(c, "x-amz-algorithm must be AWS4-HMAC-SHA256");
   if (auto ok = read_credential(c, credential); !ok)
     return ok.why();

@@ -1,6 +1,6 @@
-// AWS Signature Version 4, the server's side: what a request claims, and
-// whether its signature holds. Source: AWS, "Authenticating Requests (AWS
-// Signature Version 4)" in the Amazon S3 API Reference.
+// AWS Signature Version 4: what a request claims, and whether its signature
+// holds; sign.hpp is the client's side. Source: AWS, "Authenticating Requests
+// (AWS Signature Version 4)" in the Amazon S3 API Reference.
 #pragma once
 
 #include "http/request.hpp"
@@ -20,6 +20,7 @@ inline constexpr int64_t max_skew_seconds = 15 * 60;
 /// Longest life of a presigned URL [s].
 inline constexpr int64_t max_expires_seconds = 7 * 24 * 3600;
 
+inline constexpr std::string_view sigv4_name = "AWS4-HMAC-SHA256";
 inline constexpr std::string_view unsigned_payload = "UNSIGNED-PAYLOAD";
 
 /// Who says to have signed a request, and how.
@@ -46,6 +47,10 @@ outcome<std::optional<claim>> parse_claim(const signed_request& x);
 
 /// The key that signs within a scope.
 std::string signing_key(std::string_view secret, std::string_view scope);
+
+/// The signature of a request, in hex; `c.signature` does not matter.
+std::string
+signature_of(const claim& c, const signed_request& x, std::string_view key);
 
 /// Whether the request was signed with this key, and when.
 /// @param now_seconds  Unix time

@@ -79,6 +79,11 @@ TEST_CASE("parse: mistakes", "[cli][parse]") {
   CHECK(why_not({}) == "missing \"ONE\" argument");
   CHECK(why_not({"x", "--foo"}) == "flag provided but not defined: -foo");
   CHECK(why_not({"x", "-yz"}) == "flag provided but not defined: -yz");
+  CHECK(why_not({"x", "--prefx", "y"})
+        == "flag provided but not defined: -prefx (did you mean --prefix?)");
+  CHECK(why_not({"x", "--diff"})
+        == "--diff is not available in this version: it is for remote"
+           " buckets");
   CHECK(why_not({"x", "--limit"}) == "flag needs an argument: --limit");
   CHECK(why_not({"x", "--limit", "-1"}).find("expecting a whole number")
         != std::string::npos);

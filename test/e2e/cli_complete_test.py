@@ -69,6 +69,31 @@ def test_what_the_cluster_has(shell):
     assert offers(shell, "trace", "--sl") == ["--slower"]
 
 
+def test_scripts_of_aistore(shell):
+    """They keep the word at the cursor, unless it is an option."""
+    shell.run("ais create ais://abc ais://abd")
+    ask = "--generate-bash-completion"
+
+    def lines(words, **env):
+        shell.env.update(env)
+        r = shell.run(f"ais {words} {ask} 2>/dev/null")
+        assert r.returncode == 0
+        return r.stdout.splitlines()
+
+    assert {"bucket", "ls", "s3"} <= set(lines(""))
+    assert "smap" in lines("show cluster")
+    assert lines("ls") == ["ais://abc", "ais://abd"]
+    assert lines("rmb ais://abc") == ["ais://abd"]
+    assert lines("ls --pre") == ["--prefix"]
+    assert "--props" not in lines("ls --props name -")
+    assert lines("put") == []  # the shell's files
+    assert "--sync" in lines("cp ais://abc ais://abd --")
+    hack = {"_CLI_ZSH_AUTOCOMPLETE_HACK": "1"}
+    assert "show:show access keys" not in lines("", **hack)
+    assert "ls:list access keys, without their secrets" in lines("s3 keys", **hack)
+    assert lines("ls", **hack) == ["ais://abc", "ais://abd"]
+
+
 def test_it_is_quick_and_quiet_without_a_cluster(shell):
     shell.env["AIS_ENDPOINT"] = "http://127.0.0.1:1"
     start = time.monotonic()

@@ -1,5 +1,6 @@
 """What administrators do with nodes, by the command line."""
 
+import json
 import re
 import subprocess
 
@@ -170,6 +171,42 @@ def test_jobs(shell):
     ok(shell, "ais show job $T0", "No running jobs. Use '--all' to show all, '--help' for details.")
     refused(shell, "ais show job $P0", "invalid xaction (job) UUID")
     refused(shell, "ais show job p[$P0]", "is a proxy: expecting a target")
+
+
+def test_jobs_are_logged(shell, tmp_path):
+    log = tmp_path / "jobs"
+    for _ in range(2):
+        ok(shell, "ais start rebalance --wait")
+        ok(shell, f"ais show job rebalance --all --log {log}")
+    first, second = (json.loads(x) for x in log.read_text().splitlines())
+    kinds = {s["kind"] for all in second["jobs"].values() for s in all}
+    assert kinds == {"rebalance"} and first["time"] < second["time"]
+    refused(shell, "ais show job --log /no/such/dir/x", "cannot write")
+    raw = shell.run("ais start rebalance --nv").stdout.strip()
+    text = ok(shell, f"ais show job {raw} --progress", "Done.")
+    assert "Checked " in text
+    refused(shell, "ais show job --progress --json", "mutually exclusive")
+    ok(shell, "ais cluster rebalance stop", "No running 'rebalance' jobs, nothing to do")
+    ok(shell, "ais storage cleanup --force --keep-misplaced --wait", "Done.")
+
+
+def test_dashboard(shell):
+    text = ok(shell, "ais show dashboard", "Performance and Health:", "Cluster:")
+    assert "   State:           Operational\n" in shell.run("ais show dashboard").stdout
+    assert "all nodes answer" in text and "   Status:  6 online" in text
+    shell.run("ais create ais://busy && ais put d ais://busy -r -y")
+    load = "while :; do ais get ais://busy/b.bin /dev/null; done >/dev/null & p=$!"
+    r = shell.run(f"{load}; ais cluster dashboard --json; kill $p")
+    busy = json.loads(r.stdout)
+    assert re.match(r"GET [1-9][\d.]+MiB/s \(\d+/s\), PUT 0B/s", busy["Throughput"])
+    assert re.fullmatch("3 mountpaths", busy["Storage"])
+    node = "ais cluster add-remove-nodes"
+    ok(shell, f"{node} start-maintenance $T0 -y --no-rebalance")
+    try:
+        text = ok(shell, "ais show dashboard")
+        assert re.search(r"State: +t\[ID\]: maintenance\n", text), text
+    finally:
+        ok(shell, f"{node} stop-maintenance $T0 --no-rebalance")
 
 
 def test_how_far_jobs_are(shell):

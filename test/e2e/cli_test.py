@@ -103,6 +103,8 @@ class Shell:
             (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "DATE"),
             (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?", "DATE"),
             (r"\d\d:\d\d:\d\d\.\d{6}", "TIME"),
+            (r"(?<=ais-scrub-)\w{6}", "XXXXXX"),
+            (r"(?<=Elapsed: )\S+", "TIME"),
             (r"(?<=names in )\d\S+", "TIME"),
             (r"(?<=, in )\S+(?=\))", "TIME"),
             (r"\(\d[\d.KMGiB]*/s, ", "(RATE, "),
@@ -163,6 +165,12 @@ def test_counters(shell):
     assert sum(x["PUT(size)"] for x in rows.values()) == 5_003_002
     r = shell.run("ais performance counters --regex '^put' -H | tail -1")
     assert r.stdout.split() == ["---", "Cluster:", "3", "4.77MiB"]
+    r = shell.run("ais performance counters -H -F | grep -c Cluster")
+    assert r.stdout == "0\n"
+    r = shell.run("ais performance --json --refresh 1s --count 1")
+    whole = json.loads(r.stdout)
+    assert set(whole) == {"counters", "throughput", "latency"}
+    assert set(whole["counters"]) == set(rows)
     r = shell.run("ais performance counters --regex 'put.*size' --average-size")
     assert "PUT(avg size)" in r.stdout
 

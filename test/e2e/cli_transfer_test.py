@@ -45,6 +45,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         step = self.server.script.pop(0) if self.server.script else whole
         step(self)
 
+    def do_HEAD(self):
+        self.head(200, len(CONTENT))
+
     def head(self, status, length, checksum=None):
         self.send_response(status)
         self.send_header("Content-Length", str(length))
@@ -152,6 +155,36 @@ def test_broken_connections_are_resumed(ais, fake):
     assert (ais.dir / "o").read_bytes() == CONTENT
     half = len(CONTENT) // 2
     assert fake.seen == [None, f"bytes={half}-", f"bytes={half + half // 2}-"]
+
+
+def ranged(r):
+    """What the header Range asks for."""
+    first, last = r.headers["Range"].removeprefix("bytes=").split("-")
+    part = CONTENT[int(first) : int(last) + 1]
+    r.head(206, len(part))
+    r.wfile.write(part)
+
+
+def test_an_object_comes_in_parts(ais, fake):
+    fake.script = [ranged] * 4
+    r = ais("get", "ais://b/o", "--mpd", "--chunk-size", "300KiB")
+    assert r.returncode == 0, r.stderr
+    assert (ais.dir / "o").read_bytes() == CONTENT
+    k = 300 * 1024
+    assert sorted(fake.seen) == sorted(
+        f"bytes={i * k}-{min((i + 1) * k, len(CONTENT)) - 1}" for i in range(4)
+    )
+
+
+def test_parts_are_of_one_object(ais, fake):
+    fake.script = [ranged, changed, ranged, ranged]
+    args = ("--mpd", "--chunk-size", "300KiB", "--num-workers", "1")
+    r = ais("get", "ais://b/o", *args)
+    assert r.returncode == 1 and "changed while it was read" in r.stderr
+    assert "1 of 4 parts failed" in r.stderr
+    assert os.listdir(ais.dir) == []
+    r = ais("get", "ais://b/o", "--mpd", "--offset", "1")
+    assert r.returncode == 1 and "mutually exclusive" in r.stderr
 
 
 def test_no_end_of_broken_connections(ais, fake):
