@@ -230,42 +230,39 @@ private:
 
   /// Each version that was acknowledged is there, whatever came after it.
   void judge_version(int key, const std::string& id, int value) {
-    auto wrong = [&](const std::string& why) {
-      if (!breach_)
+    auto wrong = [&](const error& why) {
+      // What a disk damaged is lost, and that is what clients are told.
+      if (!breach_ && why != errc::corrupted && why != errc::bad_checksum)
         fail_with("version " + id + " of object " + std::to_string(key)
-                  + " was acknowledged, and is not there: " + why);
+                  + " was acknowledged, and is not there: " + message_of(why));
     };
     expected<place> at{error{}};
     run_until(heal_limit,
               [&] { return bool(at = route(0, object_name(key), "data")); });
     if (!at)
-      return wrong(message_of(at.error()));
+      return wrong(at.error());
     if (auto ok = settle_now(*at); !ok)
-      return wrong(message_of(ok.error()));
+      return wrong(ok.error());
     auto found = c_.ask_now<found_version>(at->node, at->shard,
                                            find_version{at->key, id});
     if (!found)
-      return wrong(message_of(found.error()));
+      return wrong(found.error());
     auto& boards = c_.boards(at->node);
     if (!found->present) {
       auto former = boards.buckets->read()->find(
         storage::versions_of(at->key.bucket->ref).bck);
       if (!former)
-        return wrong(message_of(former.error()));
+        return wrong(former.error());
       at->key = {*former, found->name};
       if (auto ok = settle_now(*at); !ok)
-        return wrong(message_of(ok.error()));
+        return wrong(ok.error());
     }
     auto opened
       = c_.ask_now<lease_ptr>(at->node, at->shard, open_object{at->key, true});
-    if (!opened
-        && (opened.error() == errc::corrupted
-            || opened.error() == errc::bad_checksum))
-      return; // a disk damaged it, and that is what clients are told
     if (!opened)
-      return wrong(message_of(opened.error()));
+      return wrong(opened.error());
     if (value_in(**opened) != value)
-      wrong("it is another one");
+      wrong(fail(errc::conflict, "it is another one"));
   }
 
   /// Each value of a knob is set once: one that was replaced stays away.
