@@ -12,6 +12,7 @@
 #include "http/lease_cache.hpp"
 #include "http/relay.hpp"
 #include "http/s3/access.hpp"
+#include "http/s3/sigv4.hpp"
 #include "http/scout.hpp"
 #include "http/signature.hpp"
 #include "http/trace.hpp"
@@ -19,6 +20,7 @@
 #include "storage/base/json.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -65,6 +67,13 @@ struct action_msg {
   json::value value;
 };
 
+/// A bucket whose `access` allows GET.
+struct readable_bucket {
+  const bucket* it = nullptr;
+  /// What its properties say to S3; none: not asked for yet.
+  mutable std::optional<s3::bucket_rights> rights = {};
+};
+
 class edge : public handler {
 public:
   edge(caf::actor_system& sys, worker& w, std::shared_ptr<edge_shared> shared);
@@ -94,7 +103,16 @@ public:
   void keep(const located& at, const lease_ptr& lease);
   /// The lease of an object, if it may be served now. @param start  steady [ns]
   held_lease* held(const bucket& b, std::string_view name, int64_t start);
+  /// A bucket of the global namespace, if objects of it may be read; null: ask
+  /// the slow way. Good until the next call.
+  const readable_bucket* readable(std::string_view name);
+  /// Plans the reply to a GET of a whole object. @param head  lasting_head()
+  /// @param more  headers, each with its line end
+  bool plan_object(held_lease& x, std::string_view head, std::string_view more,
+                   const request& req, bool keep_alive, int64_t start,
+                   reply_plan& plan);
   s3::access_book& s3_access() { return s3_access_; }
+  s3::signing_keys& s3_signing_keys() { return s3_signing_keys_; }
   /// The access rules of this moment: the cluster's keys are looked at anew.
   s3::access_rules_ptr s3_rules();
 
@@ -163,6 +181,7 @@ private:
   task<> route(call& c);
   /// This node is the only target.
   bool owns_all();
+  bool fast_native(const request& req, bool keep_alive, reply_plan& plan);
   task<> method_not_allowed(exchange& x, std::string_view allow);
 
   std::shared_ptr<edge_shared> shared_;
@@ -175,12 +194,13 @@ private:
   board<sync_view>::view sync_;
   lease_cache leases_;
   s3::access_book s3_access_;
+  s3::signing_keys s3_signing_keys_;
   cluster_state_ptr keys_of_; ///< whose keys s3_access_ has
   http::relay relay_;
   bool signing_ = false;
   cluster_config_ptr signing_by_; ///< the configuration that says so
-  /// Own buckets by name, for fast(): refilled when the bmd changes.
-  std::unordered_map<std::string_view, const bucket*> by_name_;
+  /// For readable(): refilled when the bmd changes.
+  std::unordered_map<std::string_view, readable_bucket> by_name_;
   bmd_ptr by_name_of_;
   smap_ptr placed_by_; ///< the map that leases_ was filled under
 };

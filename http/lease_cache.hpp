@@ -5,6 +5,7 @@
 
 #include "actors/target/shard.hpp"
 
+#include <array>
 #include <list>
 #include <string>
 #include <string_view>
@@ -16,7 +17,10 @@ struct held_lease {
   uint64_t bid = 0;
   std::string name;
   lease_ptr lease;
-  std::string head; ///< status line and headers that do not change with time
+  /// Replies' status line and headers that do not change with time; empty until
+  /// they are needed.
+  std::string head;
+  std::array<std::string, 2> s3_heads = {}; ///< without and with checksums
 };
 
 class lease_cache {

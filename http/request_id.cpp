@@ -1,8 +1,6 @@
 #include "http/request_id.hpp"
 
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
 
 namespace ais::http {
 
@@ -18,9 +16,11 @@ std::string_view given_request_id(const request& req) {
 }
 
 std::string make_request_id(uint64_t random) {
-  char text[17];
-  std::snprintf(text, sizeof(text), "%016" PRIX64, random);
-  return text;
+  static constexpr char digits[] = "0123456789ABCDEF";
+  std::string out(16, '0');
+  for (auto i = out.rbegin(); i != out.rend(); ++i, random >>= 4)
+    *i = digits[random & 15];
+  return out;
 }
 
 } // namespace ais::http

@@ -97,6 +97,20 @@ bool token(std::string_view x) {
   return !x.empty();
 }
 
+void add_header(std::string& out, std::string_view name,
+                std::string_view value) {
+  if (!token(name))
+    return;
+  out.append(name).append(": ");
+  for (char c : value)
+    out += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
+  out.append("\r\n");
+}
+
+void add_length(std::string& out, uint64_t length) {
+  out.append("Content-Length: ").append(std::to_string(length)).append("\r\n");
+}
+
 } // namespace
 
 std::string_view date_now() {
@@ -115,28 +129,30 @@ std::string_view date_now() {
 }
 
 std::string
+lasting_head(int status, const header_list& headers, uint64_t length) {
+  std::string out = "HTTP/1.1 ";
+  out.append(status_text(status)).append("\r\nServer: AIStore\r\n");
+  for (auto& [name, value] : headers)
+    add_header(out, name, value);
+  add_length(out, length);
+  return out;
+}
+
+std::string
 head_text(int status, const header_list& headers,
           std::optional<uint64_t> length, bool keep_alive, bool chunked) {
   std::string out = "HTTP/1.1 ";
   out.reserve(256);
   out.append(status_text(status)).append("\r\nServer: AIStore\r\nDate: ");
   out.append(date_now()).append("\r\n");
-  for (auto& [name, value] : headers) {
-    if (!token(name))
-      continue;
-    out.append(name).append(": ");
-    for (char c : value)
-      out += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
-    out.append("\r\n");
-  }
+  for (auto& [name, value] : headers)
+    add_header(out, name, value);
   if (!keep_alive)
     out.append("Connection: close\r\n");
   if (chunked)
     out.append("Transfer-Encoding: chunked\r\n");
   else if (length)
-    out.append("Content-Length: ")
-      .append(std::to_string(*length))
-      .append("\r\n");
+    add_length(out, *length);
   out.append("\r\n");
   return out;
 }

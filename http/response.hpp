@@ -16,6 +16,10 @@ namespace ais::http {
 /// "200 OK", ...; unknown codes are a mistake of ours: "500 Internal ...".
 std::string_view status_text(int status);
 
+/// What lets a client send the body it announced with "Expect: 100-continue".
+inline constexpr std::string_view continue_text
+  = "HTTP/1.1 100 Continue\r\n\r\n";
+
 /// RFC 9110 date of now, renewed once a second per thread.
 std::string_view date_now();
 
@@ -64,6 +68,11 @@ struct reply {
   /// Content-Length to announce when it is not the body's; for HEAD only.
   std::optional<uint64_t> length;
 };
+
+/// The part of head_text() that is the same for every reply of that kind: all
+/// but Date, Connection and the empty line.
+std::string
+lasting_head(int status, const header_list& headers, uint64_t length);
 
 /// The header text of a reply: status line to empty line. CR, LF and NUL in
 /// values become spaces; a header whose name is no token is left out. Without

@@ -81,6 +81,12 @@ std::string percent_encode(std::string_view x, std::string_view keep) {
   return out;
 }
 
+bool is_plain(std::string_view x, std::string_view keep) {
+  return std::all_of(x.begin(), x.end(), [&](char c) {
+    return unreserved(c) || keep.find(c) != std::string_view::npos;
+  });
+}
+
 expected<query> query::parse(std::string_view raw, size_t max_params) {
   query out;
   while (!raw.empty()) {

@@ -22,6 +22,9 @@ percent_decode(std::string_view x, bool plus_is_space = false);
 /// keys and values of a query.
 std::string percent_encode(std::string_view x, std::string_view keep = "/");
 
+/// Whether neither of both would change it.
+bool is_plain(std::string_view x, std::string_view keep = "/");
+
 /// A decoded query string, in order.
 class query {
 public:

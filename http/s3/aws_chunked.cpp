@@ -130,7 +130,7 @@ checked chunk_decoder::on_trailer() {
     std::string text;
     for (auto& [k, v] : trailers_)
       text.append(k).append(":").append(v).append("\n");
-    return verify("AWS4-HMAC-SHA256-TRAILER", to_hex(sha256(text)), value);
+    return verify("AWS4-HMAC-SHA256-TRAILER", to_hex(sha256_of(text)), value);
   }
   if (trailer_signed_ || trailers_.size() == max_trailers)
     return malformed("has too many trailers");
@@ -143,9 +143,9 @@ checked chunk_decoder::verify(std::string_view kind, const std::string& hash,
   auto text = std::string{kind} + '\n' + signer_->time + '\n' + signer_->scope
               + '\n' + signer_->previous + '\n';
   if (kind == "AWS4-HMAC-SHA256-PAYLOAD") // of the chunk's empty headers
-    text.append(to_hex(sha256(""))).append("\n");
+    text.append(to_hex(sha256_of(""))).append("\n");
   text.append(hash);
-  auto ours = to_hex(raw_hmac(signer_->key, text));
+  auto ours = to_hex(signer_->key.sign(text));
   if (!same_secret(ours, given))
     return fault{signature_mismatch,
                  "the signature of a chunk is not the one this server"

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "http/s3/fault.hpp"
+#include "storage/base/mac.hpp"
 #include "storage/checksum.hpp"
 
 #include <cstddef>
@@ -24,7 +25,7 @@ inline constexpr size_t max_trailers = 8;
 
 /// What signs chunks: each one's signature is part of the next one's text.
 struct chunk_signer {
-  std::string key;      ///< signing_key()
+  mac_key key;          ///< signing_key()
   std::string time;     ///< of the request
   std::string scope;    ///< of the request
   std::string previous; ///< signature; first: the request's

@@ -195,13 +195,16 @@ uint64_t crc64nvme(uint64_t crc, std::span<const std::byte> in) {
 // --------------------------------------------------------------------
 
 std::string to_hex(std::string_view raw) {
+  return to_hex(std::as_bytes(std::span{raw}));
+}
+
+std::string to_hex(std::span<const std::byte> raw) {
   static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(raw.size() * 2);
-  for (char c : raw) {
-    auto u = static_cast<unsigned char>(c);
-    out += digits[u >> 4];
-    out += digits[u & 15];
+  std::string out(raw.size() * 2, '\0');
+  for (size_t i = 0; i < raw.size(); ++i) {
+    auto u = std::to_integer<unsigned char>(raw[i]);
+    out[2 * i] = digits[u >> 4];
+    out[2 * i + 1] = digits[u & 15];
   }
   return out;
 }
@@ -257,20 +260,6 @@ std::optional<std::string> from_base64(std::string_view x) {
     return {};
   out.resize(static_cast<size_t>(n) - padding);
   return out;
-}
-
-std::string sha256(std::string_view text) {
-  std::string out(32, '\0');
-  AIS_ASSERT(EVP_Digest(text.data(), text.size(),
-                        reinterpret_cast<unsigned char*>(out.data()), nullptr,
-                        EVP_sha256(), nullptr)
-             == 1);
-  return out;
-}
-
-std::string raw_hmac(std::string_view key, std::string_view text) {
-  auto out = hmac_sha256(key, text);
-  return {reinterpret_cast<const char*>(out.data()), out.size()};
 }
 
 std::string hmac_sha1(std::string_view key, std::string_view text) {

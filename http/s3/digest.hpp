@@ -61,15 +61,13 @@ uint64_t crc64nvme(uint64_t crc, std::span<const std::byte> in);
 // --------------------------------------------------------------------
 
 std::string to_hex(std::string_view raw);
+std::string to_hex(std::span<const std::byte> raw);
 /// Lower or upper case; none unless all are pairs of hex digits.
 std::optional<std::string> from_hex(std::string_view x);
 std::string to_base64(std::string_view raw);
 /// Strict, with padding.
 std::optional<std::string> from_base64(std::string_view x);
 
-std::string sha256(std::string_view text);
-/// The raw bytes of storage/base/mac.hpp's.
-std::string raw_hmac(std::string_view key, std::string_view text);
 /// HMAC-SHA1, for signature version 2.
 std::string hmac_sha1(std::string_view key, std::string_view text);
 

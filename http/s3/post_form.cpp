@@ -126,7 +126,8 @@ checked authenticate(context& c, const form_head& form) {
   auto* key = c.rules->find(claimed.access_key);
   if (!key)
     return fault{invalid_access_key,
-                 "the access key \"" + claimed.access_key.substr(0, 128)
+                 "the access key \""
+                   + std::string{claimed.access_key.substr(0, 128)}
                    + "\" does not exist on this node",
                  {}};
   auto ok = old.empty() ? check_form_claim(

@@ -275,11 +275,11 @@ checked read_path(context& c, std::string_view path) {
   return std::monostate{};
 }
 
-outcome<const access_key*> known_key(const context& c, const std::string& id) {
+outcome<const access_key*> known_key(const context& c, std::string_view id) {
   if (auto* key = c.rules->find(id))
     return key;
   return fault{invalid_access_key,
-               "the access key \"" + id.substr(0, 128)
+               "the access key \"" + std::string{id.substr(0, 128)}
                  + "\" does not exist on this node",
                {}};
 }
@@ -321,12 +321,13 @@ checked authenticate(context& c, std::string_view path) {
   if (!found)
     return found.why();
   auto* key = *found;
-  auto signing = signing_key(key->secret, who.scope);
+  auto& signing = c.e.s3_signing_keys().find(who, key->secret);
   auto now = c.e.env().wall_ns() / 1'000'000'000;
   if (auto ok = check_claim(who, as_signed, signing, now); !ok)
     return ok.why();
   c.payload = who.payload;
-  c.signer = chunk_signer{signing, who.time, who.scope, who.signature};
+  c.signer = chunk_signer{signing, std::string{who.time},
+                          std::string{who.scope}, std::string{who.signature}};
   c.who = {key, key->access};
   return std::monostate{};
 }

@@ -32,11 +32,13 @@ sign(client_request& req, const credentials& who, int64_t now_seconds) {
   auto parameters = query::parse(parts->query, max_parameters);
   if (!parameters)
     return parameters.error();
+  auto time = amz_date(now_seconds);
+  auto scope = time.substr(0, 8) + "/us-east-1/s3/aws4_request";
   claim c;
   c.access_key = who.access_key;
-  c.time = amz_date(now_seconds);
-  c.scope = c.time.substr(0, 8) + "/us-east-1/s3/aws4_request";
-  c.signed_headers = {"host", "x-amz-content-sha256", "x-amz-date"};
+  c.time = time;
+  c.scope = scope;
+  c.signed_headers = "host;x-amz-content-sha256;x-amz-date";
   c.payload = unsigned_payload;
   auto host = server->authority();
   request as_sent;
@@ -49,10 +51,9 @@ sign(client_request& req, const credentials& who, int64_t now_seconds) {
   req.headers.emplace_back("x-amz-content-sha256", c.payload);
   req.headers.emplace_back("x-amz-date", c.time);
   req.headers.emplace_back(
-    "Authorization",
-    std::string{sigv4_name} + " Credential=" + c.access_key + '/' + c.scope
-      + ", SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature="
-      + signature);
+    "Authorization", std::string{sigv4_name} + " Credential=" + who.access_key
+                       + '/' + scope + ", SignedHeaders=" + c.signed_headers
+                       + ", Signature=" + signature);
   return caf::unit;
 }
 

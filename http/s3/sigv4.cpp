@@ -13,17 +13,33 @@ namespace ais::http::s3 {
 namespace {
 
 constexpr size_t max_signed_headers = 100;
+constexpr size_t max_signing_keys = 1024; ///< that are remembered
 
-/// Splits at `by`.
-std::vector<std::string_view> split(std::string_view x, char by) {
-  std::vector<std::string_view> out;
+/// Takes the next part of a list, without the separator behind it.
+std::string_view take_part(std::string_view& list, char by) {
+  auto end = std::min(list.find(by), list.size());
+  auto out = list.substr(0, end);
+  list.remove_prefix(std::min(end + 1, list.size()));
+  return out;
+}
+
+/// Calls `f` with each part; false if it does not want more.
+template <class F>
+bool each_part(std::string_view list, char by, F f) {
   for (;;) {
-    auto end = x.find(by);
-    out.push_back(x.substr(0, end));
+    auto end = list.find(by);
+    if (!f(list.substr(0, end)))
+      return false;
     if (end == std::string_view::npos)
-      return out;
-    x.remove_prefix(end + 1);
+      return true;
+    list.remove_prefix(end + 1);
   }
+}
+
+/// Whether a list of names in lower case has one, of any case.
+bool lists(std::string_view names, std::string_view name) {
+  return !each_part(names, ';',
+                    [&](std::string_view x) { return !same_name(x, name); });
 }
 
 std::string_view trim(std::string_view x) {
@@ -35,12 +51,18 @@ std::string_view trim(std::string_view x) {
 }
 
 /// Without surplus space inside and around.
-std::string squeeze(std::string_view x) {
-  std::string out;
-  for (char c : trim(x))
-    if (c != ' ' || out.empty() || out.back() != ' ')
+void append_squeezed(std::string& out, std::string_view x) {
+  x = trim(x);
+  if (x.find("  ") == std::string_view::npos) {
+    out.append(x);
+    return;
+  }
+  char last = 0;
+  for (char c : x) {
+    if (c != ' ' || last != ' ')
       out += c;
-  return out;
+    last = c;
+  }
 }
 
 fault malformed(const claim& c, std::string why) {
@@ -58,24 +80,27 @@ checked read_credential(claim& c, std::string_view x) {
       return malformed(c, "the credential must be <access key>/<yyyymmdd>/"
                           "<region>/s3/aws4_request");
   }
+  c.credential = x;
   c.access_key = x.substr(0, cut);
   c.scope = x.substr(cut + 1);
-  auto parts = split(c.scope, '/');
-  if (c.access_key.empty() || parts[0].size() != 8 || parts[2] != "s3"
-      || parts[3] != "aws4_request")
-    return malformed(c, "the credential's scope \"" + c.scope
+  auto rest = c.scope;
+  auto date = take_part(rest, '/');
+  take_part(rest, '/'); // any region
+  if (c.access_key.empty() || date.size() != 8 || rest != "s3/aws4_request")
+    return malformed(c, "the credential's scope \"" + std::string{c.scope}
                           + "\" must be <yyyymmdd>/<region>/s3/aws4_request");
   return std::monostate{};
 }
 
 checked read_signed_headers(claim& c, std::string_view x) {
-  for (auto name : split(x, ';')) {
-    if (name.empty() || c.signed_headers.size() == max_signed_headers)
-      return malformed(c, "SignedHeaders is not a list of header names");
-    c.signed_headers.push_back(lower(name));
-  }
-  if (std::find(c.signed_headers.begin(), c.signed_headers.end(), "host")
-      == c.signed_headers.end())
+  size_t count = 0;
+  auto names = each_part(x, ';', [&](std::string_view name) {
+    return !name.empty() && ++count <= max_signed_headers;
+  });
+  if (!names)
+    return malformed(c, "SignedHeaders is not a list of header names");
+  c.signed_headers = lower(x);
+  if (!lists(c.signed_headers, "host"))
     return malformed(c, "the Host header must be signed");
   return std::monostate{};
 }
@@ -125,7 +150,7 @@ from_header(const signed_request& x, std::string_view header) {
                  {}};
   header.remove_prefix(sigv4_name.size());
   std::string_view credential, names, signature;
-  for (auto part : split(header, ',')) {
+  auto known = each_part(header, ',', [&](std::string_view part) {
     part = trim(part);
     auto eq = part.find('=');
     auto key = part.substr(0, eq);
@@ -138,10 +163,10 @@ from_header(const signed_request& x, std::string_view header) {
     else if (key == "Signature")
       signature = value;
     else
-      return malformed(c, "the Authorization header must have Credential,"
-                          " SignedHeaders and Signature");
-  }
-  if (credential.empty() || names.empty() || signature.empty())
+      return false;
+    return true;
+  });
+  if (!known || credential.empty() || names.empty() || signature.empty())
     return malformed(c, "the Authorization header must have Credential,"
                         " SignedHeaders and Signature");
   if (auto ok = read_credential(c, credential); !ok)
@@ -177,13 +202,12 @@ std::string canonical_query(const query& q) {
 /// What AWS wants to be signed where it is sent.
 checked check_all_signed(const claim& c, const request& req) {
   for (auto& h : req.headers) {
-    auto name = lower(h.name);
-    if (name.substr(0, 6) != "x-amz-"
-        || (c.presigned && name == "x-amz-content-sha256"))
+    if (!same_name(h.name.substr(0, 6), "x-amz-")
+        || (c.presigned && same_name(h.name, "x-amz-content-sha256")))
       continue;
-    if (std::find(c.signed_headers.begin(), c.signed_headers.end(), name)
-        == c.signed_headers.end())
-      return fault{access_denied, "the header " + name + " was not signed", {}};
+    if (!lists(c.signed_headers, h.name))
+      return fault{
+        access_denied, "the header " + lower(h.name) + " was not signed", {}};
   }
   return std::monostate{};
 }
@@ -228,43 +252,67 @@ outcome<std::optional<claim>> parse_claim(const signed_request& x) {
   return std::optional<claim>{};
 }
 
-std::string signing_key(std::string_view secret, std::string_view scope) {
-  auto key = "AWS4" + std::string{secret};
-  for (auto part : split(scope, '/'))
-    key = raw_hmac(key, part);
+mac_key signing_key(std::string_view secret, std::string_view scope) {
+  mac_key key{"AWS4" + std::string{secret}};
+  each_part(scope, '/', [&](std::string_view part) {
+    auto next = key.sign(part);
+    key = mac_key{std::span<const std::byte>{next}};
+    return true;
+  });
   return key;
 }
 
+const mac_key& signing_keys::find(const claim& c, std::string_view secret) {
+  auto i = keys_.find(c.credential);
+  if (i != keys_.end() && i->second.secret == secret)
+    return i->second.key;
+  if (keys_.size() >= max_signing_keys)
+    keys_.clear();
+  made x{std::string{secret}, signing_key(secret, c.scope)};
+  return keys_.insert_or_assign(std::string{c.credential}, std::move(x))
+    .first->second.key;
+}
+
 std::string canonical_request(const claim& c, const signed_request& x) {
-  auto path = percent_decode(x.path);
-  std::string out{x.req.method};
-  out.append("\n");
-  out.append(percent_encode(path ? *path : std::string{x.path})).append("\n");
-  out.append(canonical_query(x.q)).append("\n");
-  std::string names;
-  for (auto& name : c.signed_headers) {
+  std::string out;
+  out.reserve(1024);
+  out.append(x.req.method).append("\n");
+  if (is_plain(x.path)) {
+    out.append(x.path);
+  } else {
+    auto path = percent_decode(x.path);
+    out.append(percent_encode(path ? *path : std::string{x.path}));
+  }
+  out.append("\n").append(canonical_query(x.q)).append("\n");
+  each_part(c.signed_headers, ';', [&](std::string_view name) {
     out.append(name).append(":");
     bool first = true;
-    for (auto value : x.req.find_all(name)) {
-      out.append(first ? "" : ",").append(squeeze(value));
+    for (auto& h : x.req.headers) {
+      if (!same_name(h.name, name))
+        continue;
+      out.append(first ? "" : ",");
+      append_squeezed(out, h.value);
       first = false;
     }
     out.append("\n");
-    names.append(names.empty() ? "" : ";").append(name);
-  }
-  out.append("\n").append(names).append("\n").append(c.payload);
+    return true;
+  });
+  out.append("\n").append(c.signed_headers).append("\n").append(c.payload);
   return out;
 }
 
 std::string
-signature_of(const claim& c, const signed_request& x, std::string_view key) {
-  auto text = std::string{sigv4_name} + '\n' + c.time + '\n' + c.scope + '\n'
-              + to_hex(sha256(canonical_request(c, x)));
-  return to_hex(raw_hmac(key, text));
+signature_of(const claim& c, const signed_request& x, const mac_key& key) {
+  std::string text;
+  text.reserve(256);
+  text.append(sigv4_name).append("\n").append(c.time).append("\n");
+  text.append(c.scope).append("\n");
+  text.append(to_hex(sha256_of(canonical_request(c, x))));
+  return to_hex(key.sign(text));
 }
 
-checked check_claim(const claim& c, const signed_request& x,
-                    std::string_view key, int64_t now_seconds) {
+checked check_claim(const claim& c, const signed_request& x, const mac_key& key,
+                    int64_t now_seconds) {
   if (auto ok = check_time(c, now_seconds); !ok)
     return ok;
   if (!same_secret(signature_of(c, x, key), c.signature))
@@ -307,10 +355,10 @@ parse_form_claim(std::string_view algorithm, std::string_view credential,
 }
 
 checked check_form_claim(const claim& c, std::string_view policy,
-                         std::string_view key, int64_t now_seconds) {
+                         const mac_key& key, int64_t now_seconds) {
   if (auto ok = check_time(c, now_seconds); !ok)
     return ok;
-  return same_signature(to_hex(raw_hmac(key, policy)), c.signature);
+  return same_signature(to_hex(key.sign(policy)), c.signature);
 }
 
 checked check_old_form(std::string_view policy, std::string_view secret,

@@ -6,12 +6,14 @@
 #include "http/request.hpp"
 #include "http/s3/fault.hpp"
 #include "http/url.hpp"
+#include "storage/base/mac.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace ais::http::s3 {
 
@@ -23,14 +25,15 @@ inline constexpr int64_t max_expires_seconds = 7 * 24 * 3600;
 inline constexpr std::string_view sigv4_name = "AWS4-HMAC-SHA256";
 inline constexpr std::string_view unsigned_payload = "UNSIGNED-PAYLOAD";
 
-/// Who says to have signed a request, and how.
+/// Who says to have signed a request, and how: views of the request.
 struct claim {
-  std::string access_key;
-  std::string scope; ///< "20261121/us-east-1/s3/aws4_request"
-  std::string time;  ///< "20261121T014543Z"
-  std::vector<std::string> signed_headers; ///< lower case
-  std::string signature;                   ///< lower-case hex
-  std::string payload;                     ///< x-amz-content-sha256, as sent
+  std::string_view credential; ///< "<access key>/<scope>"
+  std::string_view access_key;
+  std::string_view scope;     ///< "20261121/us-east-1/s3/aws4_request"
+  std::string_view time;      ///< "20261121T014543Z"
+  std::string signed_headers; ///< "host;x-amz-date", lower case
+  std::string_view signature; ///< lower-case hex
+  std::string_view payload;   ///< x-amz-content-sha256, as sent
   bool presigned = false;
   int64_t expires_seconds = 0; ///< of a presigned URL
 };
@@ -46,16 +49,33 @@ struct signed_request {
 outcome<std::optional<claim>> parse_claim(const signed_request& x);
 
 /// The key that signs within a scope.
-std::string signing_key(std::string_view secret, std::string_view scope);
+mac_key signing_key(std::string_view secret, std::string_view scope);
+
+/// Signing keys that were in use: clients keep to one for a day. Not
+/// thread-safe.
+class signing_keys {
+public:
+  /// The key of a claim whose access key has this secret; good until the next
+  /// call.
+  const mac_key& find(const claim& c, std::string_view secret);
+
+private:
+  struct made {
+    std::string secret;
+    mac_key key;
+  };
+  /// By credential.
+  std::map<std::string, made, std::less<>> keys_;
+};
 
 /// The signature of a request, in hex; `c.signature` does not matter.
 std::string
-signature_of(const claim& c, const signed_request& x, std::string_view key);
+signature_of(const claim& c, const signed_request& x, const mac_key& key);
 
 /// Whether the request was signed with this key, and when.
 /// @param now_seconds  Unix time
-checked check_claim(const claim& c, const signed_request& x,
-                    std::string_view key, int64_t now_seconds);
+checked check_claim(const claim& c, const signed_request& x, const mac_key& key,
+                    int64_t now_seconds);
 
 // -- forms
 // ------------------------------------------------------------------------
@@ -68,7 +88,7 @@ parse_form_claim(std::string_view algorithm, std::string_view credential,
 
 /// Whether the form's policy (in base64, as sent) was signed with this key.
 checked check_form_claim(const claim& c, std::string_view policy,
-                         std::string_view key, int64_t now_seconds);
+                         const mac_key& key, int64_t now_seconds);
 
 /// Whether it was, as signature version 2 has it: many forms still do.
 checked check_old_form(std::string_view policy, std::string_view secret,

@@ -19,10 +19,6 @@ constexpr std::string_view null_version = "null";
 constexpr const char* mark_header = "x-amz-delete-marker";
 constexpr const char* version_header = "x-amz-version-id";
 
-bool keeps(const bucket& b) {
-  return b.keeping != storage::keeping::off;
-}
-
 /// The bucket of former versions; null: there is none.
 bucket_ptr versions_bucket(context& c, const bucket& b) {
   if (!keeps(b))
@@ -291,6 +287,10 @@ std::string to_xml(const context& c, const bucket& b, const list_query& q,
 
 // -- which version
 // --------------------------------------------------------------------
+
+bool keeps(const bucket& b) {
+  return b.keeping != storage::keeping::off;
+}
 
 std::optional<std::string> wanted_version(const context& c) {
   auto x = c.q.find("versionId");

@@ -11,6 +11,9 @@
 
 namespace ais::http::s3 {
 
+/// Whether the bucket's objects have versions: it was switched on once.
+bool keeps(const bucket& b);
+
 /// The request's versionId.
 std::optional<std::string> wanted_version(const context& c);
 

@@ -1,5 +1,6 @@
 #include "http/s3/when.hpp"
 
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 
@@ -25,9 +26,28 @@ std::optional<int64_t> parse_http_date(std::string_view x) {
 }
 
 std::optional<int64_t> parse_amz_date(std::string_view x) {
-  if (x.size() != 16)
+  using namespace std::chrono;
+  if (x.size() != 16 || x[8] != 'T' || x[15] != 'Z')
     return {};
-  return parse(x, "%Y%m%dT%H%M%SZ");
+  bool digits = true;
+  auto number = [&](size_t at, size_t count) {
+    int out = 0;
+    for (char c : x.substr(at, count)) {
+      digits &= c >= '0' && c <= '9';
+      out = out * 10 + (c - '0');
+    }
+    return out;
+  };
+  auto y = number(0, 4), mo = number(4, 2), d = number(6, 2);
+  auto h = number(9, 2), mi = number(11, 2), s = number(13, 2);
+  if (!digits)
+    return {};
+  year_month_day date{year{y}, month{static_cast<unsigned>(mo)},
+                      day{static_cast<unsigned>(d)}};
+  if (!date.ok() || y < 1900 || h > 23 || mi > 59 || s > 60)
+    return {};
+  auto days = sys_days{date}.time_since_epoch().count();
+  return int64_t{days} * 86400 + h * 3600 + mi * 60 + s;
 }
 
 std::optional<int64_t> parse_iso_time(std::string_view x) {

@@ -647,10 +647,7 @@ task<> dispatch(edge& e, call& c) {
 std::string object_head(const storage::lom& x) {
   header_list headers{{"Content-Type", "application/octet-stream"}};
   add_attrs(headers, x);
-  std::string out = "HTTP/1.1 200 OK\r\nServer: AIStore\r\n";
-  for (auto& [name, value] : headers)
-    out.append(name).append(": ").append(value).append("\r\n");
-  return out + "Content-Length: " + std::to_string(x.size_bytes) + "\r\n";
+  return lasting_head(200, headers, x.size_bytes);
 }
 
 task<> objects(edge& e, call& c) {

@@ -1,24 +1,57 @@
 #include "storage/base/mac.hpp"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <cstdint>
 
 namespace ais {
 
+namespace {
+
+constexpr size_t block_bytes = 64; ///< of SHA-256
+
+} // namespace
+
+mac_key::mac_key(std::string_view secret)
+  : mac_key(std::as_bytes(std::span{secret})) {}
+
+mac_key::mac_key(std::span<const std::byte> key) {
+  sha256_digest hashed;
+  if (key.size() > block_bytes) {
+    sha256_stream x;
+    x.update(key);
+    hashed = x.finish();
+    key = hashed;
+  }
+  std::array<std::byte, block_bytes> inner, outer;
+  inner.fill(std::byte{0x36});
+  outer.fill(std::byte{0x5c});
+  for (size_t i = 0; i < key.size(); ++i) {
+    inner[i] ^= key[i];
+    outer[i] ^= key[i];
+  }
+  inner_.update(inner);
+  outer_.update(outer);
+}
+
+mac mac_key::sign(std::span<const std::byte> message) const {
+  auto inner = inner_;
+  inner.update(message);
+  auto outer = outer_;
+  outer.update(inner.finish());
+  return outer.finish();
+}
+
+mac mac_key::sign(std::string_view message) const {
+  return sign(std::as_bytes(std::span{message}));
+}
+
 mac hmac_sha256(std::string_view secret, std::span<const std::byte> message) {
-  mac out;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(message.data()), message.size(),
-       reinterpret_cast<unsigned char*>(out.data()), nullptr);
-  return out;
+  return mac_key{secret}.sign(message);
 }
 
 mac hmac_sha256(std::string_view secret, std::string_view message) {
-  return hmac_sha256(secret,
-                     std::as_bytes(std::span{message.data(), message.size()}));
+  return mac_key{secret}.sign(message);
 }
 
 bool same_secret(std::span<const std::byte> a, std::span<const std::byte> b) {

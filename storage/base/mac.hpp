@@ -1,6 +1,8 @@
 // Message authentication: proves that whoever wrote a text knows a secret.
 #pragma once
 
+#include "storage/base/sha256.hpp"
+
 #include <array>
 #include <cstddef>
 #include <span>
@@ -9,10 +11,23 @@
 
 namespace ais {
 
-inline constexpr size_t mac_bytes = 32;
-using mac = std::array<std::byte, mac_bytes>;
+inline constexpr size_t mac_bytes = sha256_bytes;
+using mac = sha256_digest;
 
-/// HMAC-SHA256; RFC 2104.
+/// A secret that is made ready to sign many texts.
+class mac_key {
+public:
+  explicit mac_key(std::span<const std::byte> secret);
+  explicit mac_key(std::string_view secret);
+  /// HMAC-SHA256; RFC 2104.
+  mac sign(std::span<const std::byte> message) const;
+  mac sign(std::string_view message) const;
+
+private:
+  sha256_stream inner_, outer_; ///< behind the padded secret
+};
+
+/// HMAC-SHA256 by a secret that is used once.
 mac hmac_sha256(std::string_view secret, std::span<const std::byte> message);
 mac hmac_sha256(std::string_view secret, std::string_view message);
 

@@ -115,3 +115,14 @@ TEST_CASE("url: target", "[http][url]") {
     CHECK(split_target("*"));
   }
 }
+
+TEST_CASE("url: what is plain is the same encoded and decoded", "[http][url]") {
+  for (auto* x : {"", "/a/b-c_d.e~9", "/"}) {
+    CHECK(is_plain(x));
+    CHECK(percent_encode(x) == x);
+    CHECK(percent_decode(x) == std::string{x});
+  }
+  for (auto* x : {"/a b", "/a%20", "/+", "/\xc3\xbc", "/a?b"})
+    CHECK_FALSE(is_plain(x));
+  CHECK_FALSE(is_plain("a/b", ""));
+}

@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <string>
+#include <vector>
+
 using namespace ais;
 using namespace ais::http;
 
@@ -146,6 +149,26 @@ TEST_CASE("sigv4: clock and key", "[http][s3]") {
   auto r = check(x, then, "another secret", nothing);
   REQUIRE_FALSE(r);
   CHECK(r.why().code.name == "SignatureDoesNotMatch");
+}
+
+TEST_CASE("sigv4: keys that are remembered are those of the secret",
+          "[http][s3]") {
+  s3::signing_keys keys;
+  s3::claim c;
+  c.credential = credential;
+  c.scope = credential.substr(credential.find('/') + 1);
+  for (std::string_view x : {secret, secret, std::string_view{"new"}, secret})
+    CHECK(keys.find(c, x).sign("text")
+          == s3::signing_key(x, c.scope).sign("text"));
+  std::vector<std::string> many;
+  for (int i = 0; i < 3000; ++i) {
+    many.push_back("K/" + std::to_string(20000000 + i) + "/r/s3/aws4_request");
+    c.credential = many.back();
+    c.scope = c.credential.substr(2);
+    auto& key = keys.find(c, secret);
+    if (i % 500 == 0)
+      CHECK(key.sign("text") == s3::signing_key(secret, c.scope).sign("text"));
+  }
 }
 
 TEST_CASE("sigv4: presigned", "[http][s3]") {

@@ -111,10 +111,12 @@ TEST_CASE("s3 xml: what is written", "[http][s3]") {
 
 TEST_CASE("s3 when", "[http][s3]") {
   CHECK(s3::parse_amz_date("20130524T000000Z") == 1'369'353'600);
+  CHECK(s3::parse_amz_date("20160229T235960Z") == 1'456'790'400);
   CHECK(s3::parse_http_date("Fri, 24 May 2013 00:00:00 GMT") == 1'369'353'600);
   for (auto* bad :
        {"", "20130524T000000", "2013-05-24T00:00", "20131324T000000Z",
-        "20130524T000000Zx", "20130524t000000Z"})
+        "20130524T000000Zx", "20130524t000000Z", "20130524T240000Z",
+        "20130229T000000Z", "201305 4T000000Z", "20130524T000000z"})
     CHECK_FALSE(s3::parse_amz_date(bad));
   CHECK(s3::format_xml_time(1'369'353'600'999'999'999)
         == "2013-05-24T00:00:00.000Z");
