@@ -51,9 +51,8 @@ task<expected<size_t>> exchange::read_body(std::span<std::byte> into) {
     co_return size_t{0};
   if (!body_started_) {
     body_started_ = true;
-    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
     if (s.request_.expect_continue && s.received().empty() && !replied()
-        && !co_await s.send(go_on, false))
+        && !co_await s.send(continue_text, false))
       co_return peer_gone();
   }
   if (s.request_.chunked)

@@ -161,6 +161,14 @@ task<bool> session::serve() {
   count(stat::edge_req_n);
   start_trace();
   request_.keep_alive = request_.keep_alive && !worker_.stopping();
+  if (request_.expect_continue && request_.content_length == 0u) {
+    // Nothing follows, but clients wait for it (the AWS command line takes the
+    // reply to its next request for a part of this one's, if it never came).
+    out_ = new_pace();
+    auto ok = co_await send(continue_text, false);
+    if (!ok)
+      co_return false;
+  }
   if (!request_.has_body()) {
     plan_.size = 0;
     plan_.length = 0;

@@ -110,6 +110,22 @@ outcome<wanted_bytes> wanted_of(const context& c, const storage::lom& x) {
   return wanted_bytes{*parsed, true, {}, 0};
 }
 
+/// Answers a range that the object does not have. Clients that read by ranges
+/// (the AWS Common Runtime) find out by this that an object is empty.
+task<> reply_range(context& c, const fault& why, const storage::lom& x) {
+  auto size = std::to_string(x.size_bytes);
+  xml_writer xml{"Error"};
+  xml.text("Code", why.code.name)
+    .text("Message", why.message)
+    .text("RangeRequested", c.req.find("range"))
+    .text("ActualObjectSize", size)
+    .text("RequestId", c.id)
+    .text("HostId", c.id);
+  header_list headers;
+  headers.emplace_back("Content-Range", "bytes */" + size);
+  co_await reply_xml(c, xml.finish(), std::move(headers), why.code.status);
+}
+
 /// The object of the request, by a lease that this thread has.
 std::optional<opened_object> held_object(context& c) {
   auto b = bucket_for(c, access::get);
@@ -198,6 +214,8 @@ task<> get_object(context& c) {
   auto wanted = wanted_of(c, attrs);
   if (!wanted) {
     stats.bad();
+    if (!wanted.is_not(invalid_range))
+      co_return co_await reply_range(c, wanted.why(), attrs);
     co_return co_await reply_fault(c, wanted.why());
   }
   auto range = wanted->range;

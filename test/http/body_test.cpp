@@ -130,6 +130,16 @@ TEST_CASE("body: Expect: 100-continue", "[http][body]") {
     CHECK(r.status == 413);
     CHECK(r.closes());
   }
+  SECTION("is answered when the body is empty: clients wait for it") {
+    for (auto* path : {"/echo", "/ignore"}) {
+      auto r = c.ask(
+        text("PUT", path, "Expect: 100-continue\r\nContent-Length: 0\r\n"));
+      CHECK(r.status == 100);
+      r = c.read();
+      CHECK(r.status == 200);
+      CHECK_FALSE(r.closes());
+    }
+  }
   SECTION("means nothing without a body, or in HTTP/1.0") {
     CHECK(c.ask(text("GET", "/echo", "Expect: 100-continue\r\n")).status
           == 200);
