@@ -22,7 +22,8 @@ import requests
 
 import bench_cluster
 import bench_moves
-from harness import KEYS, SIZES, compare, interleave, make_bucket
+import bench_s3
+from harness import KEYS, SIZES, compare, fill, interleave, make_bucket
 from harness import run_wrk, start_nginx, start_node
 
 GET_LUA = """
@@ -132,17 +133,7 @@ def bench_many(o, dir, rows):
     print(f"start, empty node      {node.started_in * 1000:.0f} ms")
     rows.append({"case": "start empty ms", "value": node.started_in * 1000})
     make_bucket(node, "b")
-    script = dir / "fill.lua"
-    script.write_text(
-        "local n\nfunction init(args) n = tonumber(args[1]) end\n"
-        "function request() n = n + 1\n"
-        'return wrk.format("PUT", wrk.path .. "/d" .. (n % 10) .. "/o" ..'
-        ' string.format("%07d", n % 100000), nil, "x") end'
-    )
-    made = 0
-    while made < 100_000:
-        run_wrk(node, node.base, script, 16, 5, o.load_core, [str(made)])
-        made, _ = list_all(node, "name")
+    fill(node, "b", dir, o.load_core, lambda: list_all(node, "name")[0])
     rows.append({"case": "RSS MB after 100k objects", "value": rss(node)})
     print(f"RSS, 100k objects      {rss(node):.0f} MB")
     for props in ("name", "name,size"):
@@ -159,7 +150,7 @@ def bench_many(o, dir, rows):
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cases = {"get": bench_get, "put": bench_put, "many": bench_many}
-    cases |= bench_cluster.CASES | bench_moves.CASES
+    cases |= bench_cluster.CASES | bench_moves.CASES | bench_s3.CASES
     p.add_argument("--case", choices=list(cases), action="append")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=int, default=2)

@@ -137,6 +137,26 @@ def run_wrk(server, base, script, connections, seconds, core, args=()):
     return rate, cpu / done / 1000
 
 
+FILL_LUA = """
+local n
+function init(args) n = tonumber(args[1]) end
+function request()
+  n = n + 1
+  return wrk.format("PUT", wrk.path .. "/d" .. (n % 10) .. "/o" ..
+                    string.format("%07d", n % 100000), nil, "x")
+end
+"""
+
+
+def fill(node, bucket, dir, load_core, count):
+    """Makes 100,000 objects. @param count  tells how many there are"""
+    script = dir / "fill.lua"
+    script.write_text(FILL_LUA)
+    base = f"{node.url}/v1/objects/{bucket}"
+    while (made := count()) < 100_000:
+        run_wrk(node, base, script, 16, 5, load_core, [str(made)])
+
+
 def interleave(runs, rounds):
     """runs: {name: function}; returns {name: [(rate, cpu)]}."""
     results = {name: [] for name in runs}
