@@ -4,8 +4,10 @@
 #include "http/s3/metadata.hpp"
 #include "http/s3/permit.hpp"
 #include "http/s3/versions.hpp"
+#include "storage/base/hrw.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <ctime>
 #include <initializer_list>
 #include <optional>
@@ -93,6 +95,15 @@ bool may_read(edge& e, const caller& who, const readable_bucket& b) {
   return said == ruling::allow;
 }
 
+/// The request's id: the client's, or one of ours. That need not be a secret,
+/// so only the first of a thread asks the system for random bits.
+std::string id_of(edge& e, const request& req) {
+  thread_local uint64_t last = e.random();
+  if (auto given = given_request_id(req); !given.empty())
+    return std::string{given};
+  return make_request_id(hrw_mix(last++));
+}
+
 int64_t clock_ns() {
   timespec now;
   ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -138,10 +149,7 @@ bool fast_get(edge& e, const request& req, bool keep_alive, reply_plan& plan) {
     add_metadata(headers, attrs, checksums);
     head = lasting_head(200, headers, attrs.size_bytes);
   }
-  std::string id{given_request_id(req)};
-  if (id.empty())
-    id = make_request_id(e.random());
-  auto more = "x-amz-request-id: " + id + "\r\n";
+  auto more = "x-amz-request-id: " + id_of(e, req) + "\r\n";
   return e.plan_object(*x, head, more, req, keep_alive, start, plan);
 }
 
