@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <ctime>
 #include <initializer_list>
 #include <optional>
 
@@ -104,12 +103,6 @@ std::string id_of(edge& e, const request& req) {
   return make_request_id(hrw_mix(last++));
 }
 
-int64_t clock_ns() {
-  timespec now;
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
 } // namespace
 
 bool fast_get(edge& e, const request& req, bool keep_alive, reply_plan& plan) {
@@ -134,7 +127,7 @@ bool fast_get(edge& e, const request& req, bool keep_alive, reply_plan& plan) {
   auto* b = e.readable(name.substr(0, slash));
   if (!b)
     return false;
-  auto start = clock_ns();
+  auto start = e.env().steady_ns();
   auto* x = e.held(*b->it, name.substr(slash + 1), start);
   if (!x)
     return false;
