@@ -221,12 +221,14 @@ task<> delete_bucket(context& c) {
     co_return co_await reply_fault(c, std::move(why));
   }
   auto former = co_await any_version(c, **b);
-  if (!former || *former) {
+  if (!former)
+    co_return co_await reply_fault(c, former.why());
+  if (*former) {
     fault why{bucket_not_empty,
               "the bucket has former versions or marks of deletions: delete"
               " them first",
               {}};
-    co_return co_await reply_fault(c, former ? std::move(why) : former.why());
+    co_return co_await reply_fault(c, std::move(why));
   }
   destroy_bucket msg{(*b)->ref.bck};
   auto done = co_await c.e.actors().ask(c.e.node().proxy, proxy_timeout,

@@ -159,6 +159,8 @@ outcome<std::optional<old_claim>> parse_old_claim(const signed_request& x) {
     if (x.req.find("x-amz-date").empty())
       out.date = x.req.find("date");
   }
+  if (out.access_key.empty())
+    return fault{invalid_access_key, "the request names no access key", {}};
   return std::optional{std::move(out)};
 }
 

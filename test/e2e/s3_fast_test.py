@@ -80,6 +80,9 @@ def warm(one, bucket_name):
     assert r.content == b"content" and at_once(r)
     yield bucket
     s3.delete_object(Bucket=bucket, Key="k")
+    left = s3.list_object_versions(Bucket=bucket)
+    for x in left.get("Versions", []) + left.get("DeleteMarkers", []):
+        s3.delete_object(Bucket=bucket, Key="k", VersionId=x["VersionId"])
     s3.delete_bucket(Bucket=bucket)
 
 

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   size_t step = 1 + data[0];
   std::optional<chunk_signer> signer;
   if (data[1] % 2 == 1)
-    signer = chunk_signer{"key", "time", "scope", "previous"};
+    signer = chunk_signer{ais::mac_key{"key"}, "time", "scope", "previous"};
   data += 2;
   size -= 2;
   chunk_decoder d{std::move(signer)};

@@ -94,6 +94,17 @@ TEST_CASE("s3 sigv2: presigned", "[http][s3]") {
   CHECK_FALSE(check(1'175'139'620).is_not(s3::signature_mismatch));
 }
 
+TEST_CASE("s3 sigv2: nobody's signature", "[http][s3]") {
+  request req;
+  req.method = "GET";
+  for (auto value : {"AWS :x", "AWS  : x"}) {
+    req.headers = {{"Authorization", value}};
+    auto none = *query::parse("", 10);
+    auto claimed = s3::parse_old_claim({req, "/b/k", none});
+    CHECK_FALSE(claimed.is_not(s3::invalid_access_key));
+  }
+}
+
 TEST_CASE("s3 sigv2: what is no claim, and what is two", "[http][s3]") {
   request req;
   auto parse = [&](std::string_view text) {
