@@ -127,6 +127,15 @@ expected<bmd_ptr> without_bucket(const bmd& x, const bck& b) {
   next->buckets.erase(b);
   for (auto& other : belongings(x, b))
     next->buckets.erase(other);
+  // What was on its way to it stays where it is: another bucket that gets its
+  // name later must not get strangers' objects.
+  for (auto& [name, value] : next->buckets) {
+    if (value->props->renamed != uname_of(b))
+      continue;
+    auto props = *value->props;
+    props.renamed.clear();
+    value = make_bucket(name, std::move(props));
+  }
   return bmd_ptr{next};
 }
 

@@ -41,6 +41,36 @@ TEST_CASE("bmd: buckets come and go", "[actors][bmd]") {
     auto changed = with_bucket_props(**two, b, {});
     CHECK((*changed)->buckets.at(b)->ref.bid == bid);
   }
+  SECTION("a renaming ends with the bucket it goes to") {
+    bck to{provider::ais, {}, "to"};
+    auto three = with_bucket(**two, to, {});
+    bprops props;
+    props.renamed = uname_of(to);
+    auto marked = with_bucket_props(**three, b, props);
+    REQUIRE((*marked)->buckets.at(b)->props->renamed == uname_of(to));
+    auto gone = without_bucket(**marked, to);
+    REQUIRE(gone);
+    CHECK((*gone)->buckets.at(b)->props->renamed.empty());
+    CHECK((*gone)->buckets.at(b)->ref.bid == bid);
+  }
+  SECTION("former versions have a bucket, which goes with its parent") {
+    bprops props;
+    REQUIRE(props.values.set("s3.versioning", "Enabled"));
+    auto kept = with_bucket_props(**two, b, props);
+    REQUIRE(kept);
+    auto& parent = *(*kept)->buckets.at(b);
+    auto former = storage::versions_of(parent.ref).bck;
+    REQUIRE((*kept)->buckets.count(former) == 1);
+    CHECK(parent.versions_bid == (*kept)->buckets.at(former)->ref.bid);
+    auto back = parse_bmd(to_text(to_json(**kept)));
+    REQUIRE(back);
+    CHECK((*back)->buckets.at(b)->versions_bid == parent.versions_bid);
+    CHECK(without_bucket(**kept, former).error() == errc::conflict);
+    INFO("another bucket of that name needs it, too");
+    CHECK((*without_bucket(**kept, b))->buckets.count(former) == 1);
+    auto alone = without_bucket(**kept, {provider::ais, {"", "ns"}, "b"});
+    CHECK((*without_bucket(**alone, b))->buckets.empty());
+  }
 }
 
 TEST_CASE("smap: as clients read it", "[actors][smap]") {
