@@ -27,7 +27,8 @@ using bmd_ptr = std::shared_ptr<const bmd>;
 expected<bmd_ptr> with_bucket(const bmd& x, const bck& b, bprops props);
 
 /// `x` without the bucket, and without those that belong to it: for unfinished
-/// uploads, for former versions; a renaming to it ends. @returns errc::bucket_not_found, conflict.
+/// uploads, for former versions; a renaming to it ends. @returns
+/// errc::bucket_not_found, conflict.
 expected<bmd_ptr> without_bucket(const bmd& x, const bck& b);
 
 /// `x` with other properties for the bucket, and with a bucket for the former
