@@ -549,6 +549,8 @@ struct target_state {
   expected<void> readable(const bck& b, uint64_t bid) const {
     if (!started)
       return fail(errc::not_ready, config.node_id + " has not started yet");
+    if (stopped)
+      return fail(errc::not_ready, config.node_id + " is stopping");
     auto i = applied->buckets.find(b);
     if (i == applied->buckets.end() || i->second->ref.bid != bid)
       return fail(errc::bucket_not_found, "bucket \"" + cname_of(b)

@@ -364,3 +364,32 @@ TEST_CASE_METHOD(fixture, "node: stopped while it starts, nothing of it stays",
     REQUIRE(left() == "");
   }
 }
+
+TEST_CASE_METHOD(fixture, "node: one that stops refuses listings",
+                 "[actors][node]") {
+  REQUIRE(start());
+  REQUIRE(ask<ack>(handles.proxy, create_bucket{named("b"), ""}));
+  stop();
+  size_t refused = 0;
+  bool complete = false;
+  for (int steps = 0; !complete; ++steps) {
+    REQUIRE(start());
+    list_part req;
+    req.bucket = named("b");
+    req.bid = (*boards->buckets->read()->find(req.bucket))->ref.bid;
+    auto gate = boards->peers->read()->own;
+    handles = {};
+    auto stopping = self->request(node, caf::infinite, atom::stop_v);
+    for (int i = 0; i < steps && sched.has_job(); ++i)
+      sched.run_once();
+    complete = !sched.has_job();
+    INFO("after " << steps << " steps");
+    auto listing = self->request(gate, caf::infinite, req);
+    run();
+    listing.receive([](listed_part&) {}, [&](error&) { ++refused; });
+    stopping.receive([](ack) {}, [](error&) { FAIL("it does not stop"); });
+    node = nullptr;
+    boards.reset();
+  }
+  CHECK(refused > 1);
+}

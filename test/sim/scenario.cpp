@@ -231,8 +231,12 @@ private:
   /// Each version that was acknowledged is there, whatever came after it.
   void judge_version(int key, const std::string& id, int value) {
     auto wrong = [&](const error& why) {
-      // What a disk damaged is lost, and that is what clients are told.
-      if (!breach_ && why != errc::corrupted && why != errc::bad_checksum)
+      // What a disk damaged is lost, and that is what clients are told, or it
+      // stays where it cannot be read.
+      auto damaged = why == errc::corrupted || why == errc::bad_checksum
+                     || (why == caf::sec::request_timeout
+                         && nemesis_.counts["bit flip"] > 0);
+      if (!breach_ && !damaged)
         fail_with("version " + id + " of object " + std::to_string(key)
                   + " was acknowledged, and is not there: " + message_of(why));
     };
