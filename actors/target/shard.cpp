@@ -611,6 +611,10 @@ void shard_state::join_group(const object_key& key,
   if (auto ok = admit(key, options, writer, known); !ok)
     return refuse(ok.error());
   auto is_new = !options.moved && !options.restores;
+  // What cannot be read now cannot be told from what must be kept.
+  if (!known && known.error() != errc::corrupted && !options.restores
+      && key.bucket->keeping != storage::keeping::off)
+    return refuse(known.error());
   // What is moved here may be newer than what this mountpath had when it went
   // out of use, or the same.
   auto same

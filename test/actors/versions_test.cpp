@@ -241,6 +241,27 @@ TEST_CASE_METHOD(versions, "versions: suspended, there is one without an id",
   }
 }
 
+TEST_CASE_METHOD(versions, "versions: what cannot be read is not replaced",
+                 "[actors][versions]") {
+  auto one = put("x", "one");
+  write_options options;
+  auto begun = ask<put_begun>(shard, begin_put{key("x"), options, 3});
+  REQUIRE(begun);
+  REQUIRE(begun->writer->append(*content("two")));
+  stop();
+  start(); // nothing is remembered
+  disk.fault = [](storage::disk_op op, const std::string& path) {
+    auto attrs
+      = op == storage::disk_op::attr && path.find("%ob/x") != std::string::npos;
+    return attrs ? std::optional{errc::io_error} : std::nullopt;
+  };
+  auto done = ask<lom_ptr>(shard, commit_put{key("x"), options, begun->writer});
+  CHECK(done.error() == errc::io_error);
+  disk.fault = nullptr;
+  CHECK(get("x") == "one");
+  CHECK(get("x", one) == "one");
+}
+
 TEST_CASE("versions: what was acknowledged survives loss of power",
           "[actors][versions]") {
   // Every operation of the disk fails from the n-th on, then the power goes.
