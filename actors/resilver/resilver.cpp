@@ -201,10 +201,13 @@ struct resilver_state {
     ask<ack>(
       self, from.shard, shard_timeout,
       delete_object{from.key, job->source, now},
-      [this, job](ack) {
+      [this, job, now](ack) {
         AIS_CRASH_POINT("resilver.source_gone");
+        auto key = job->from.back().key;
         job->from.pop_back();
-        next(job);
+        if (now != given_to::newer)
+          return next(job);
+        take_version(job, key);
       },
       [this, job](const error& e) {
         if (e != errc::object_not_found)
@@ -212,6 +215,22 @@ struct resilver_state {
         job->from.pop_back();
         next(job);
       });
+  }
+
+  /// Where versions are kept, what was removed is one now, on a mountpath where
+  /// it need not belong: the walk may have passed.
+  void take_version(const moving_ptr& job, const object_key& key) {
+    auto& b = *key.bucket;
+    auto former = config.buckets->read()->find(storage::versions_of(b.ref).bck);
+    if (b.keeping == storage::keeping::off || !former)
+      return next(job);
+    auto id = storage::version_id(job->source->object->attrs);
+    settle({*former, storage::version_name(b.ref, key.name, id)},
+           [this, job](const error& e) {
+             if (e)
+               return done(job, e);
+             next(job);
+           });
   }
 
   void done(const moving_ptr& job, error e) {
