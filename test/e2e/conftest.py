@@ -111,12 +111,19 @@ class Node:
         return [p for p in self.dir.rglob("%wk/*")]
 
 
+given_ports = set()
+
+
 def free_port(host="127.0.0.1"):
-    """One that is free, below those that connections get by chance."""
+    """One that is free, below those that connections get by chance, and that
+    no one got before: who got it may not listen yet."""
     for port in random.sample(range(12000, 32000), 200):
+        if port in given_ports:
+            continue
         with socket.socket() as s:
             try:
                 s.bind((host, port))
+                given_ports.add(port)
                 return port
             except OSError:
                 continue
