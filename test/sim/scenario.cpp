@@ -545,17 +545,29 @@ private:
                                   next_operation(k);
                                 });
       default:
-        return change(
-          id, set_primary{proxy}, [this, k, id, proxy](const expected<ack>& x) {
-            nemesis_.counts["set-primary"] += bool(x);
-            if (x && c_.active(id) && c_.view(id).state->map->primary != proxy
-                && c_.view(id).promised == c_.view(id).state->at.epoch)
-              fail_with("node " + std::to_string(id)
-                        + " does not show the"
-                          " primary that it was told of");
-            next_operation(k);
-          });
+        return make_primary(k, id, other);
     }
+  }
+
+  /// Who is told that it was done shows that primary, or a later one.
+  void make_primary(size_t k, node_t id, node_t next) {
+    auto proxy = proxy_of(next);
+    auto asked_in = primaries_.empty() ? 0 : primaries_.rbegin()->first;
+    change(id, set_primary{proxy}, [=, this](const expected<ack>& x) {
+      nemesis_.counts["set-primary"] += bool(x);
+      auto& view = c_.view(id);
+      auto shown = view.state->at.epoch;
+      auto was_primary
+        = std::any_of(primaries_.begin(), primaries_.end(), [&](auto& y) {
+            auto [epoch, node] = y;
+            return node == next && epoch >= asked_in && epoch <= shown;
+          });
+      if (x && c_.active(id) && view.state->map->primary != proxy
+          && view.promised == shown && !was_primary)
+        fail_with("node " + std::to_string(id)
+                  + " does not show the primary that it was told of");
+      next_operation(k);
+    });
   }
 
   /// Mountpaths come and go; now and then one leaves its objects behind.
