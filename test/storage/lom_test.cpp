@@ -85,6 +85,14 @@ TEST_CASE("lom: which of two versions is newer", "[storage][lom]") {
   auto moved = make("2", 100, "a");
   moved.generation = 3;
   CHECK(order_of(a, moved) == order::same);
+  // Its checksum may be of another kind: the bucket's has changed, or it is a
+  // deletion's mark, which had none before it moved.
+  auto other_kind = make("2", 100, "");
+  other_kind.cksum.type = storage::cksum_type::none;
+  CHECK(order_of(a, other_kind) == order::same);
+  CHECK(order_of(other_kind, a) == order::same);
+  other_kind.mtime_ns = 200;
+  CHECK(order_of(a, other_kind) == order::older);
   // Under one placement, the later volume has it.
   auto elsewhere = later;
   elsewhere.cksum = make("9", 500, "c").cksum;
