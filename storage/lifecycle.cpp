@@ -125,7 +125,9 @@ expected<lifecycle_rule> read_rule(const json::value& v) {
     keep(integer_member(*o, "date", 0), out.date);
   if (auto ok = read_tags(*o, out); !ok && !why)
     why = ok.error();
-  if (!why && std::max(out.days, out.abort_days) > max_lifecycle_days)
+  if (!why
+      && std::max({out.days, out.abort_days, out.noncurrent_days})
+           > max_lifecycle_days)
     why = fail(errc::invalid_argument, "a rule has more than "
                                          + std::to_string(max_lifecycle_days)
                                          + " days");
@@ -192,6 +194,24 @@ upload_expiry_of(const lifecycle_rules& rules, std::string_view name,
     if (rule.abort_days > 0 && rule.enabled && begins(name, rule.prefix))
       take_earlier(out, after_days(begun_ns, rule.abort_days, day), rule);
   return out;
+}
+
+bool version_due(const lifecycle_rules& rules, std::string_view name,
+                 const former_version& x, int64_t now_ns, int64_t day) {
+  return std::any_of(rules.begin(), rules.end(), [&](auto& rule) {
+    return rule.noncurrent_days > 0 && x.newer >= rule.noncurrent_kept
+           && after_days(x.since_ns, rule.noncurrent_days, day) <= now_ns
+           && concerns(rule, name, x.attrs);
+  });
+}
+
+bool mark_due(const lifecycle_rules& rules, std::string_view name,
+              const lom& mark, int64_t now_ns, int64_t day) {
+  auto forever = std::any_of(rules.begin(), rules.end(), [&](auto& rule) {
+    return rule.delete_markers && concerns(rule, name, mark);
+  });
+  auto end = expiry_of(rules, name, mark, day);
+  return forever || (end && end->at_ns <= now_ns);
 }
 
 } // namespace ais::storage

@@ -1,7 +1,8 @@
-// Lifecycle rules of a bucket: which objects go after a time, and which uploads
-// that were never completed. A value, kept as JSON in the bucket property
-// s3.lifecycle; the XML clients speak is in http/s3/lifecycle.hpp.
-// Source: Amazon S3 User Guide, "Managing the lifecycle of objects".
+// Lifecycle rules of a bucket: which objects and former versions go after a
+// time, and which uploads that were never completed. A value, kept as JSON in
+// the bucket property s3.lifecycle; the XML clients speak is in
+// http/s3/lifecycle.hpp. Source: Amazon S3 User Guide, "Managing the lifecycle
+// of objects".
 #pragma once
 
 #include "storage/lom.hpp"
@@ -39,10 +40,9 @@ struct lifecycle_rule {
   uint64_t days = 0;             ///< after the last change of content
   std::optional<int64_t> date;   ///< from then on, Unix time [s]
   uint64_t abort_days = 0;       ///< after an upload began
-  // Of versions; there are none, so these never find anything.
-  bool delete_markers = false;
-  uint64_t noncurrent_days = 0;
-  uint64_t noncurrent_kept = 0;
+  bool delete_markers = false;   ///< marks of which nothing is left but them
+  uint64_t noncurrent_days = 0;  ///< after a newer version came
+  uint64_t noncurrent_kept = 0;  ///< so many former ones stay
   bool operator==(const lifecycle_rule&) const = default;
 };
 using lifecycle_rules = std::vector<lifecycle_rule>;
@@ -69,5 +69,21 @@ expiry_of(const lifecycle_rules& rules, std::string_view name, const lom& x,
 std::optional<expiry>
 upload_expiry_of(const lifecycle_rules& rules, std::string_view name,
                  int64_t begun_ns, int64_t day = day_ns);
+
+/// A version that is not what clients get of an object.
+struct former_version {
+  const lom& attrs;
+  int64_t since_ns = 0; ///< when a newer one came: Unix time [ns]
+  size_t newer = 0;     ///< former versions that are newer
+};
+
+/// Whether the rules remove it at that time.
+bool version_due(const lifecycle_rules& rules, std::string_view name,
+                 const former_version& x, int64_t now_ns, int64_t day = day_ns);
+
+/// The same of the mark of a deletion which is all there is of an object. A
+/// rule that removes objects after some days removes such marks, too.
+bool mark_due(const lifecycle_rules& rules, std::string_view name,
+              const lom& mark, int64_t now_ns, int64_t day = day_ns);
 
 } // namespace ais::storage

@@ -65,6 +65,7 @@ public:
   caf::result<lom_ptr> commit(const commit_put& req);
   caf::result<ack> remove(const delete_object& req);
   expected<found_version> find(const find_version& req);
+  expected<object_versions> versions(const list_versions& req);
   caf::result<lom_ptr> change(const set_custom& req);
   expected<append_begun> append(const begin_append& req);
   void append_done(const end_append& req);
@@ -186,9 +187,8 @@ private:
   caf::result<T> restore(const object_key& key, const error& why, F again);
   /// Whether an object (null: none) is what the conditions of a write, or of a
   /// deletion, want.
-  static expected<void>
-  check_conditions(const write_options& x, const object_key& key,
-                   const expected<lom_ptr>& now);
+  expected<void> check_conditions(const write_options& x, const object_key& key,
+                                  const expected<lom_ptr>& now);
   /// Decides what becomes of writes under write_if that are under way.
   void decide(const object_key& key, errc fate);
   /// The end of a write: whether it may be committed.
@@ -529,6 +529,11 @@ shard_state::check_conditions(const write_options& x, const object_key& key,
     return caf::unit;
   if (!now)
     return now.error();
+  // What a disabled mountpath has is there, too. (What is moved knows by itself
+  // whether it is newer.)
+  if (!*now && x.when != write_if::older)
+    if (auto ok = all_at_hand(key); !ok)
+      return ok;
   if (auto ok = check_tags(*now, x, key); !ok)
     return ok;
   return check_write_if(*now, x, key);
@@ -954,6 +959,9 @@ shard_state::remove_version(const delete_object& req, const lom_ptr& known,
     return i < all->size() && !storage::is_mark((*all)[i].id);
   };
   if (known && is_it(storage::version_id(*known))) {
+    if (req.former)
+      return fail(errc::conflict,
+                  cname_of(key) + " has that version now: it is no former one");
     if (auto ok = check_removal(req, known); !ok)
       return ok.error();
     auto done = object_at(0) ? promote(key, all->front(), generation)
@@ -995,6 +1003,18 @@ expected<found_version> shard_state::find(const find_version& req) {
     if (is_it(x.id))
       return found_version{false, x.name};
   return not_found(key);
+}
+
+expected<object_versions> shard_state::versions(const list_versions& req) {
+  if (auto mine = owned(req.key); !mine)
+    return mine.error();
+  auto known = current(req.key);
+  if (!known)
+    return known.error();
+  auto former = former_versions(req.key, *known);
+  if (!former)
+    return former.error();
+  return object_versions{std::move(*known), std::move(*former)};
 }
 
 // -- copies
@@ -1355,6 +1375,7 @@ shard(shard_impl::stateful_pointer<shard_state> self, shard_config config) {
     [&st](const commit_put& x) { return st.commit(x); },
     [&st](const delete_object& x) { return st.remove(x); },
     [&st](const find_version& x) { return to_result(st, st.find(x)); },
+    [&st](const list_versions& x) { return to_result(st, st.versions(x)); },
     [&st](const set_custom& x) { return st.change(x); },
     [&st](const begin_append& x) { return to_result(st, st.append(x)); },
     [&st](const end_append& x) { st.append_done(x); },

@@ -180,6 +180,8 @@ struct delete_object {
   /// Where versions are kept: this one goes for good, and no other ("null": the
   /// one without an id); if it was the present one, the one before it is.
   std::string version = {};
+  /// That version only while it is not the present one.
+  bool former = false;
   /// Else: the id of the mark that the deletion leaves behind, though there be
   /// nothing to delete. Empty: the shard makes one, if there is something.
   std::string mark = {};
@@ -194,6 +196,16 @@ struct find_version {
 struct found_version {
   bool present = false; ///< it is the object itself
   std::string name;     ///< else: in the bucket of former versions
+};
+
+/// Asks for all versions of an object.
+struct list_versions {
+  object_key key;
+};
+
+struct object_versions {
+  lom_ptr present;                           ///< null: none
+  std::vector<storage::kept_version> former; ///< and marks; newest first
 };
 
 /// Changes custom metadata in place.
@@ -297,6 +309,7 @@ using shard_actor = caf::typed_actor<
   caf::replies_to<delete_object>::with<ack>,
   // errc::object_not_found; not_ready: versions may be elsewhere.
   caf::replies_to<find_version>::with<found_version>,
+  caf::replies_to<list_versions>::with<object_versions>,
   caf::replies_to<set_custom>::with<lom_ptr>,
   // errc::not_found for an unknown handle, busy while another request has it,
   // too_many_requests at max_open_appends.
@@ -350,6 +363,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::commit_put)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::delete_object)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::find_version)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::found_version)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::list_versions)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::object_versions)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::set_custom)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::begin_append)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::append_begun)

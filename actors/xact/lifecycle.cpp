@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 
 namespace ais {
 
@@ -120,7 +121,7 @@ std::optional<upload_name> parse_record(std::string_view x) {
 bucket_ptr
 parent_of(const bmd& all, const bck& uploads, const upload_name& up) {
   for (auto& [b, value] : all.buckets)
-    if (b.name == uploads.name && b.ns != uploads_ns()
+    if (b.name == uploads.name && !of_others(b.ns)
         && hex16(value->ref.bid) == up.id.substr(0, 16))
       return value;
   return nullptr;
@@ -219,6 +220,105 @@ void abort_old(object_job_actor::pointer self, const located& x,
     [done](const error& e) { skip_or(done, e); });
 }
 
+// -- former versions
+
+/// Which versions of an object have had their time, oldest first; as clients
+/// name them.
+std::vector<std::string>
+due_versions(const rule_book& book, const object_key& key,
+             const object_versions& all) {
+  std::vector<std::string> out;
+  auto rules = book.of(key.bucket->ref);
+  auto& former = all.former;
+  if (!all.present && former.size() == 1 && storage::is_mark(former.front().id)
+      && storage::mark_due(*rules, key.name, former.front().attrs, book.now(),
+                           book.day()))
+    out.emplace_back(storage::shown_version(former.front().id));
+  // Without a present one, the mark is what clients get of the object.
+  size_t first = all.present ? 0 : 1;
+  for (auto i = former.size(); i-- > first;) {
+    auto& newer = i > 0 ? former[i - 1].attrs : *all.present;
+    storage::former_version x{former[i].attrs, newer.mtime_ns, i - first};
+    if (storage::version_due(*rules, key.name, x, book.now(), book.day()))
+      out.emplace_back(storage::shown_version(former[i].id));
+  }
+  return out;
+}
+
+/// Removes those, one after the other.
+class version_removal : public std::enable_shared_from_this<version_removal> {
+public:
+  version_removal(object_job_actor::pointer self, located object,
+                  rule_book_ptr book, finish done)
+    : self_(self), object_(std::move(object)), book_(std::move(book)),
+      done_(std::move(done)) {}
+
+  void start() {
+    ask<object_versions>(
+      self_, object_.shard, shard_timeout, list_versions{object_.key},
+      [me = shared_from_this()](const object_versions& x) {
+        me->due_ = due_versions(*me->book_, me->object_.key, x);
+        std::reverse(me->due_.begin(), me->due_.end());
+        for (auto& y : x.former)
+          me->sizes_[std::string{storage::shown_version(y.id)}]
+            = y.attrs.size_bytes;
+        me->next();
+      },
+      [me = shared_from_this()](const error& e) { skip_or(me->done_, e); });
+  }
+
+private:
+  void next() {
+    if (due_.empty())
+      return done_(removed_);
+    delete_object req{object_.key};
+    req.version = std::move(due_.back());
+    req.former = true;
+    due_.pop_back();
+    auto me = shared_from_this();
+    ask<ack>(
+      self_, object_.shard, shard_timeout, req,
+      [me, id = req.version](ack) {
+        me->removed_ = me->removed_.value_or(0) + me->sizes_[id];
+        me->next();
+      },
+      [me](const error& e) {
+        if (skipped(e))
+          me->next();
+        else
+          me->done_(e);
+      });
+  }
+
+  object_job_actor::pointer self_;
+  located object_;
+  rule_book_ptr book_;
+  finish done_;
+  std::vector<std::string> due_; ///< oldest last
+  std::map<std::string, uint64_t> sizes_;
+  std::optional<uint64_t> removed_; ///< [bytes]
+};
+
+/// The names come in order: the first of an object's versions stands for all.
+using last_object = std::shared_ptr<std::string>;
+
+void expire_versions(object_job_actor::pointer self, const located& x,
+                     const rule_book_ptr& book, const last_object& last,
+                     const finish& done) {
+  auto& b = x.key.bucket->ref.bck;
+  auto name = parse_former_name(x.key.name);
+  auto parent = book->node().buckets->read()->find({provider::ais, {}, b.name});
+  if (!name || !parent || (*parent)->ref.bid != name->bid)
+    return done(std::optional<uint64_t>{});
+  object_key key{*parent, std::string{name->object}};
+  if (std::exchange(*last, key.name) == key.name)
+    return done(std::optional<uint64_t>{});
+  auto at = book->node().view->read()->locate(key);
+  if (!at)
+    return done(at.error());
+  std::make_shared<version_removal>(self, *at, book, done)->start();
+}
+
 // -- the clock
 
 struct clock_state {
@@ -315,7 +415,7 @@ lifecycle_clock(lifecycle_clock_actor::stateful_pointer<clock_state> self,
 
 std::vector<start_xact> lifecycle_orders(const bmd& all, const bucket& b) {
   std::vector<start_xact> out;
-  if (!b.lifecycle || b.ref.bck.ns == uploads_ns())
+  if (!b.lifecycle || of_others(b.ref.bck.ns))
     return out;
   auto add = [&](const storage::bucket_ref& ref, std::string prefix) {
     auto& next = out.emplace_back();
@@ -325,6 +425,8 @@ std::vector<start_xact> lifecycle_orders(const bmd& all, const bucket& b) {
     next.what.prefix = std::move(prefix);
   };
   add(b.ref, {});
+  if (auto former = all.find(storage::versions_of(b.ref).bck))
+    add((*former)->ref, hex16(b.ref.bid) + '/');
   if (auto uploads = all.find({provider::ais, uploads_ns(), b.ref.bck.name}))
     add((*uploads)->ref, std::string{records});
   return out;
@@ -333,14 +435,19 @@ std::vector<start_xact> lifecycle_orders(const bmd& all, const bucket& b) {
 expected<xact_actor>
 spawn_lifecycle(caf::actor_system& sys, const xact_order& order) {
   auto book = std::make_shared<const rule_book>(order);
-  auto uploads = order.what.bucket.ns == uploads_ns();
-  auto what = [book, uploads](object_job_actor::pointer self, const located& x,
-                              const finish& done) {
-    if (uploads)
-      abort_old(self, x, book, done);
-    else
-      expire(self, x, book, done);
+  auto& ns = order.what.bucket.ns;
+  auto last = std::make_shared<std::string>();
+  deed what = [book](auto* self, auto& x, const auto& done) {
+    expire(self, x, book, done);
   };
+  if (ns == uploads_ns())
+    what = [book](auto* self, auto& x, const auto& done) {
+      abort_old(self, x, book, done);
+    };
+  else if (ns == versions_ns())
+    what = [book, last](auto* self, auto& x, const auto& done) {
+      expire_versions(self, x, book, last, done);
+    };
   return spawn_object_job(sys, order, what, true);
 }
 

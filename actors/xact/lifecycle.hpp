@@ -1,9 +1,11 @@
 // LIFECYCLE removes what the rules of a bucket say has had its time: objects,
-// and uploads that were never completed. A job of two kinds of buckets: of one
-// with rules, and of the one beside that keeps uploads (storage/base/home.hpp).
+// former versions of them, and uploads that were never completed. A job of
+// three kinds of buckets: of one with rules, and of those beside it that keep
+// versions and uploads (storage/base/home.hpp).
 //
 // An object is removed as by a client, and only while it is the very one the
 // rules were asked about: what was written meanwhile, or got other tags, stays.
+// A former version is removed only while it is a former one.
 // The rules are read anew for each object: those that are taken back end it.
 #pragma once
 
@@ -31,8 +33,8 @@ spawn_lifecycle_clock(caf::actor_system& sys, const environment& env,
                       std::shared_ptr<board<bmd>> buckets,
                       xactions_actor xactions, std::chrono::nanoseconds day);
 
-/// The parts of the job for a bucket: for it, and for uploads to it. None if it
-/// has no rules.
+/// The parts of the job for a bucket: for it, for its former versions, and for
+/// uploads to it. None if it has no rules.
 std::vector<start_xact> lifecycle_orders(const bmd& all, const bucket& b);
 
 } // namespace ais

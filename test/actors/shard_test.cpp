@@ -580,6 +580,14 @@ TEST_CASE_METHOD(placed_fixture,
   place_on({mpath});
   CHECK(get(mine) == "object_not_found");
   CHECK(get(theirs) == "not_ready");
+  // Nor is it taken for absent by who writes only if nothing is there.
+  write_options if_absent;
+  if_absent.when = write_if::absent;
+  CHECK(put(theirs, "new", if_absent).error() == errc::not_ready);
+  CHECK(put(mine, "new", if_absent));
+  write_options if_no_tag;
+  if_no_tag.if_none_match = {"*"};
+  CHECK(put(theirs, "new", if_no_tag).error() == errc::not_ready);
   auto stored = put(theirs, "new");
   REQUIRE(stored);
   CHECK((*stored)->volume == vol.version);
