@@ -382,9 +382,17 @@ expected<void> mountpath::create_bucket(const bucket_ref& b) {
       if (auto ok = destroy_bucket(b.bck); !ok)
         return ok;
   }
+  // What fails from here on is made up for before the first object counts as
+  // stored: the next try finds directories that it did not make.
   std::vector<std::string> changed;
-  if (auto ok = make_dirs(disk_, dir, &changed); !ok)
-    return ok;
+  auto made = make_dirs(disk_, dir, &changed);
+  changed.push_back(dir);
+  if (AIS_MUTANT("bucket-no-sync"))
+    changed.clear();
+  for (auto& x : changed)
+    not_durable(x);
+  if (!made)
+    return made;
   AIS_CRASH_POINT("bucket.create.dir");
   auto bid = std::to_string(b.bid);
   if (auto ok = disk_.set_attr(dir, bid_attr, as_bytes(bid)); !ok)
@@ -393,12 +401,6 @@ expected<void> mountpath::create_bucket(const bucket_ref& b) {
   for (auto name : {objects_name, copies_name, work_name})
     if (auto ok = make_dirs(disk_, join(dir, name)); !ok)
       return ok;
-  changed.push_back(dir);
-  if (AIS_MUTANT("bucket-no-sync"))
-    changed.clear();
-  // What fails here is made up for before the first object counts as stored.
-  for (auto& x : changed)
-    not_durable(x);
   if (auto failed = sync_dirs({changed.begin(), changed.end()});
       !failed.empty())
     return failed.begin()->second;

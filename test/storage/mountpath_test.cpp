@@ -474,24 +474,35 @@ TEST_CASE("mountpath: what is told of a failed change is on disk",
 
 TEST_CASE("mountpath: a bucket whose creation fails half-way loses nothing",
           "[storage][mountpath]") {
-  memory_disk d;
-  REQUIRE(make_dirs_durable(d, "/root"));
-  auto mp = open(d, "/root");
-  d.fault = [](disk_op op, auto&) -> std::optional<errc> {
-    return op == disk_op::sync_dir ? std::optional{errc::io_error}
-                                   : std::nullopt;
-  };
-  REQUIRE(mp->create_bucket(the_bucket).error() == errc::io_error);
-  d.fault = nullptr;
-  REQUIRE(put(*mp, "x", "one"));
-  mp = nullptr;
-  d.crash();
-  mp = open(d, "/root", "n2");
-  auto there = mp->buckets();
-  REQUIRE(there);
-  REQUIRE(there->size() == 1);
-  CHECK(there->front().bid == the_bucket.bid);
-  CHECK(get(*mp, "x") == "one");
+  auto repeated = GENERATE(true, false);
+  for (int broken = 0;; ++broken) {
+    INFO("operation " << broken << " of the creation fails");
+    memory_disk d;
+    REQUIRE(make_dirs_durable(d, "/root"));
+    auto mp = open(d, "/root");
+    d.fault = [left = broken](disk_op, auto&) mutable -> std::optional<errc> {
+      return left-- == 0 ? std::optional{errc::io_error} : std::nullopt;
+    };
+    auto made = mp->create_bucket(the_bucket);
+    d.fault = nullptr;
+    if (made) {
+      CHECK(broken > 8); // all there are
+      return;
+    }
+    auto again = repeated || !mp->begin(the_bucket, cksum_type::none, 0, false);
+    if (again)
+      REQUIRE(mp->create_bucket(the_bucket));
+    REQUIRE(put(*mp, "x", "one"));
+    mp = nullptr;
+    d.crash();
+    mp = open(d, "/root", "n2");
+    auto there = mp->buckets();
+    REQUIRE(there);
+    REQUIRE(there->size() == 1);
+    if (again)
+      CHECK(there->front().bid == the_bucket.bid);
+    CHECK(get(*mp, "x") == "one");
+  }
 }
 
 TEST_CASE("mountpath: what an earlier process left unsynced is made durable"
