@@ -13,6 +13,9 @@ namespace ais::http {
 
 namespace {
 
+constexpr std::chrono::milliseconds map_wait{200};
+constexpr std::chrono::milliseconds map_poll{5};
+
 /// Splits at '/', dropping empty leading segments and one at the end.
 std::vector<std::string_view> segments(std::string_view path, size_t max) {
   std::vector<std::string_view> out;
@@ -364,6 +367,16 @@ std::optional<handover> edge::elsewhere(const call& c) {
     = signing() ? shared_->boards->sync->read()->state->secret : std::string{};
   return handover{*owner, sent_on(c.req.method, target, *path, c.q, own_id(),
                                   env().wall_ns(), secret)};
+}
+
+task<> edge::next_map() {
+  auto seen = map_.get();
+  auto end = std::chrono::steady_clock::now() + map_wait;
+  timer pause{co_await asio::this_coro::executor};
+  while (map_.get() == seen && std::chrono::steady_clock::now() < end) {
+    pause.expires_after(map_poll);
+    co_await pause.async_wait(use_task);
+  }
 }
 
 expected<void> edge::welcome(const call& c) {

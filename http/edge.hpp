@@ -144,6 +144,9 @@ public:
   /// Who owns the object in the path, unless it is us. Errors are left to the
   /// handler.
   std::optional<handover> elsewhere(const call& c);
+  /// Waits until this node has another map, at most for map_wait. Who sent a
+  /// request here has another one than we have; which is newer nobody knows.
+  task<> next_map();
   /// Whether a request may come to this node without a proxy's signature;
   /// see http/signature.hpp.
   expected<void> welcome(const call& c);

@@ -13,9 +13,10 @@
 
 namespace ais::http {
 
-/// Redirects of one request that may follow each other: two nodes whose maps
-/// differ must not send a client to and fro.
-inline constexpr size_t max_redirects = 2;
+/// Redirects of one request that may follow each other. Two nodes whose maps
+/// differ send a client to and fro: the second time, each first waits for its
+/// next map.
+inline constexpr size_t max_redirects = 8;
 
 /// How many nodes have redirected (or relayed) this request so far.
 size_t redirects_of(const query& q);

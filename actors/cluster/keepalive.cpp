@@ -48,6 +48,7 @@ struct keepalive_state {
     auto became = x.primary && !view.primary;
     auto other = x.accepted->map->primary != map().primary
                  || x.promised != view.promised;
+    auto back = resting(*view.state->map) && !resting(*x.state->map);
     view = x;
     if (became)
       book.clear(now());
@@ -58,8 +59,17 @@ struct keepalive_state {
     if (became || other) {
       answered_ns = std::max(answered_ns, int64_t{1});
       watch_since_ns = now();
-      act(); // a lease at once, not an interval later
     }
+    if (became || other || back)
+      act(); // a lease at once, not an interval later
+  }
+
+  /// One of ours is in maintenance, and gets no lease.
+  bool resting(const smap& x) const {
+    return std::any_of(config.seats.begin(), config.seats.end(), [&](auto& id) {
+      auto* node = x.find(id);
+      return node && !active(*node);
+    });
   }
 
   void tick() {

@@ -322,10 +322,14 @@ acl kept_acl(std::string_view text, const std::string& owner_id,
   return out;
 }
 
+void add_owner(xml_writer& xml, const acl_owner& x, std::string_view element) {
+  xml.open(element).text("ID", x.id).text("DisplayName", x.name).close();
+}
+
 std::string acl_xml(const acl_owner& owner, const acl& x) {
   xml_writer xml{"AccessControlPolicy"};
-  xml.open("Owner").text("ID", owner.id).text("DisplayName", owner.name);
-  xml.close().open("AccessControlList");
+  add_owner(xml, owner);
+  xml.open("AccessControlList");
   for (auto groups : {true, false}) // they come first, as others show them
     for (auto& g : x)
       if ((g.to != group::one_user) == groups)

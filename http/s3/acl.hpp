@@ -18,6 +18,8 @@
 
 namespace ais::http::s3 {
 
+class xml_writer;
+
 inline constexpr size_t max_grants = 100;
 /// The custom metadata that keeps an object's list.
 inline constexpr const char* acl_key = "s3:acl";
@@ -60,6 +62,9 @@ struct acl_owner {
   std::string name;
 };
 acl_owner shown_owner(std::string_view user);
+/// As an element of a reply: <Owner>, or another kind of person.
+void add_owner(xml_writer& xml, const acl_owner& x,
+               std::string_view element = "Owner");
 
 /// The grants of a canned list, the owner's included; none if there is no such.
 /// @param bucket_owner_id  if the owner of an object is another one

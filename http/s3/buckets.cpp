@@ -21,10 +21,6 @@ namespace {
 /// Of up to 1000 objects of a target.
 constexpr std::chrono::seconds remove_timeout{120};
 
-void add_owner(xml_writer& xml, const acl_owner& x) {
-  xml.open("Owner").text("ID", x.id).text("DisplayName", x.name).close();
-}
-
 acl_owner owner_of(const bucket& b) {
   return shown_owner(b.props->values.text(owner_property));
 }
@@ -281,28 +277,6 @@ fill_page(context& c, const bucket& b, list_query& q, list_page& out) {
   }
 }
 
-void add_prefixes(xml_writer& xml, const list_query& q, const list_page& page) {
-  for (auto& x : page.prefixes())
-    xml.open("CommonPrefixes").text("Prefix", q.shown(x)).close();
-}
-
-void add_attributes(xml_writer& xml, const storage::walk_entry& x) {
-  xml.text("LastModified", format_xml_time(x.attrs.mtime_ns))
-    .text("ETag", '"' + storage::etag_of(x.attrs) + '"')
-    .number("Size", x.attrs.size_bytes)
-    .text("StorageClass", "STANDARD");
-}
-
-/// What all kinds of listings begin with.
-void add_query(xml_writer& xml, const context& c, const list_query& q) {
-  xml.text("Name", c.bucket).text("Prefix", q.shown(q.prefix));
-  if (!q.delimiter.empty())
-    xml.text("Delimiter", q.shown(q.delimiter));
-  xml.number("MaxKeys", q.count);
-  if (q.url)
-    xml.text("EncodingType", "url");
-}
-
 /// Parses, fills and answers by `write`.
 template <class Write>
 task<> answer_list(context& c, int version, Write write) {
@@ -320,17 +294,14 @@ task<> answer_list(context& c, int version, Write write) {
     co_return co_await reply_fault(c, more.why());
   }
   auto xml = write(owner_of(**b), *q, page, *more);
-  count(stat::lst_n);
-  count(
-    stat::lst_ns_total,
-    static_cast<uint64_t>((std::chrono::steady_clock::now() - start).count()));
+  count_listing(start);
   co_await reply_xml(c, std::move(xml));
 }
 
 std::string list_v1(const context& c, const acl_owner& owner,
                     const list_query& q, const list_page& page, bool more) {
   xml_writer xml{"ListBucketResult"};
-  add_query(xml, c, q);
+  add_query(xml, c.bucket, q);
   xml.text("Marker", q.shown(q.after)).flag("IsTruncated", more);
   if (more)
     xml.text("NextMarker", q.shown(page.last()));
@@ -347,7 +318,7 @@ std::string list_v1(const context& c, const acl_owner& owner,
 std::string list_v2(const context& c, const acl_owner& owner,
                     const list_query& q, const list_page& page, bool more) {
   xml_writer xml{"ListBucketResult"};
-  add_query(xml, c, q);
+  add_query(xml, c.bucket, q);
   xml.number("KeyCount", page.size()).flag("IsTruncated", more);
   if (auto start = c.q.get("start-after"); !start.empty())
     xml.text("StartAfter", q.shown(start));

@@ -1,7 +1,10 @@
 #include "http/s3/list.hpp"
 
 #include "http/s3/digest.hpp"
+#include "http/s3/metadata.hpp"
+#include "http/s3/when.hpp"
 #include "http/tokens.hpp"
+#include "storage/base/metrics.hpp"
 
 #include <algorithm>
 
@@ -96,6 +99,33 @@ std::string list_page::resume_at(const std::string& seen) const {
   if (common != last_ && common != query_.after)
     return seen;
   return common + '\xff'; // behind all names, which are UTF-8
+}
+
+void add_query(xml_writer& xml, std::string_view bucket, const list_query& q) {
+  xml.text("Name", bucket).text("Prefix", q.shown(q.prefix));
+  if (!q.delimiter.empty())
+    xml.text("Delimiter", q.shown(q.delimiter));
+  xml.number("MaxKeys", q.count);
+  if (q.url)
+    xml.text("EncodingType", "url");
+}
+
+void add_attributes(xml_writer& xml, const storage::walk_entry& x) {
+  xml.text("LastModified", format_xml_time(x.attrs.mtime_ns))
+    .text("ETag", quoted(storage::etag_of(x.attrs)))
+    .number("Size", x.attrs.size_bytes)
+    .text("StorageClass", "STANDARD");
+}
+
+void add_prefixes(xml_writer& xml, const list_query& q, const list_page& page) {
+  for (auto& x : page.prefixes())
+    xml.open("CommonPrefixes").text("Prefix", q.shown(x)).close();
+}
+
+void count_listing(std::chrono::steady_clock::time_point start) {
+  auto took = std::chrono::steady_clock::now() - start;
+  count(stat::lst_n);
+  count(stat::lst_ns_total, static_cast<uint64_t>(took.count()));
 }
 
 } // namespace ais::http::s3

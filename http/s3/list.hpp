@@ -4,9 +4,11 @@
 #pragma once
 
 #include "http/s3/fault.hpp"
+#include "http/s3/xml.hpp"
 #include "http/url.hpp"
 #include "storage/walk.hpp"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -58,5 +60,14 @@ private:
   std::vector<std::string> prefixes_;
   std::string last_;
 };
+
+/// What all kinds of listings begin with.
+void add_query(xml_writer& xml, std::string_view bucket, const list_query& q);
+/// What they tell of an object besides its name.
+void add_attributes(xml_writer& xml, const storage::walk_entry& x);
+void add_prefixes(xml_writer& xml, const list_query& q, const list_page& page);
+
+/// Adds one that was answered to the statistics.
+void count_listing(std::chrono::steady_clock::time_point start);
 
 } // namespace ais::http::s3

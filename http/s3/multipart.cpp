@@ -126,17 +126,13 @@ std::string sum_of(const storage::lom& x, algorithm a) {
   return i == x.custom.end() ? std::string{} : i->second;
 }
 
-void add_person(xml_writer& xml, std::string_view tag, const acl_owner& x) {
-  xml.open(tag).text("ID", x.id).text("DisplayName", x.name).close();
-}
-
 /// Who began an upload, and whose the object will be.
 void add_people(xml_writer& xml, const storage::lom& record,
                 const bucket_rights& rights) {
   auto i = record.custom.find(initiator_key);
   auto by = i == record.custom.end() ? rights.owner : i->second;
-  add_person(xml, "Initiator", shown_owner(by));
-  add_person(xml, "Owner", shown_owner(owner_of(record, rights)));
+  add_owner(xml, shown_owner(by), "Initiator");
+  add_owner(xml, shown_owner(owner_of(record, rights)));
 }
 
 void add_sums(xml_writer& xml, const storage::lom& record) {

@@ -403,7 +403,12 @@ task<> run(context& c, std::string_view path) {
     auto why = refusal(c);
     co_return co_await reply_fault(c, std::move(why));
   }
-  if (auto to = other_node(c, **op))
+  auto to = other_node(c, **op);
+  if (to && !c.req.find(relayed_header).empty()) {
+    co_await c.e.next_map(); // who relayed it has another one
+    to = other_node(c, **op);
+  }
+  if (to)
     co_return co_await hand_over(c, std::move(*to));
   if (said == ruling::look) {
     auto ok = co_await judge_object(c);
@@ -465,7 +470,6 @@ void add_virtual_bucket(const context& c, header_list& out) {
 
 task<> hand_over(context& c, snode to) {
   if (!c.req.find(relayed_header).empty()) {
-    // Nodes whose maps differ for a moment must not send it to and fro.
     fault why{service_unavailable,
               "the object belongs to another node by now: try again",
               {}};

@@ -245,12 +245,7 @@ std::string to_xml(const context& c, const bucket& b, const list_query& q,
                    const versions_page& page, std::string_view id_marker) {
   auto owner = shown_owner(b.props->values.text(owner_property));
   xml_writer xml{"ListVersionsResult"};
-  xml.text("Name", c.bucket).text("Prefix", q.shown(q.prefix));
-  if (!q.delimiter.empty())
-    xml.text("Delimiter", q.shown(q.delimiter));
-  xml.number("MaxKeys", q.count);
-  if (q.url)
-    xml.text("EncodingType", "url");
+  add_query(xml, c.bucket, q);
   xml.text("KeyMarker", q.shown(q.after)).text("VersionIdMarker", id_marker);
   xml.flag("IsTruncated", page.more);
   auto& keys = page.names.keys();
@@ -266,20 +261,15 @@ std::string to_xml(const context& c, const bucket& b, const list_query& q,
     xml.open(mark ? "DeleteMarker" : "Version")
       .text("Key", q.shown(x.name))
       .text("VersionId", storage::shown_version(version.id))
-      .flag("IsLatest", version.latest)
-      .text("LastModified", format_xml_time(x.attrs.mtime_ns));
-    if (!mark)
-      xml.text("ETag", quoted(storage::etag_of(x.attrs)))
-        .number("Size", x.attrs.size_bytes)
-        .text("StorageClass", "STANDARD");
-    xml.open("Owner")
-      .text("ID", owner.id)
-      .text("DisplayName", owner.name)
-      .close();
+      .flag("IsLatest", version.latest);
+    if (mark)
+      xml.text("LastModified", format_xml_time(x.attrs.mtime_ns));
+    else
+      add_attributes(xml, x);
+    add_owner(xml, owner);
     xml.close();
   }
-  for (auto& x : page.names.prefixes())
-    xml.open("CommonPrefixes").text("Prefix", q.shown(x)).close();
+  add_prefixes(xml, q, page.names);
   return xml.finish();
 }
 
@@ -460,10 +450,7 @@ task<> list_versions(context& c) {
     co_return co_await reply_fault(c, ok.why());
   }
   auto xml = to_xml(c, **b, *q, page, id_marker);
-  count(stat::lst_n);
-  count(
-    stat::lst_ns_total,
-    static_cast<uint64_t>((std::chrono::steady_clock::now() - start).count()));
+  count_listing(start);
   co_await reply_xml(c, std::move(xml));
 }
 

@@ -595,7 +595,6 @@ task<> relay_to(edge& e, call& c, handover to) {
 
 /// Answers a request for an object that belongs to another node.
 task<> hand_over(edge& e, call& c, handover to) {
-  // Nodes whose maps differ for a moment must not send it to and fro.
   if (!c.req.find(relayed_header).empty()
       || redirects_of(c.q) >= max_redirects) {
     auto why
@@ -642,6 +641,16 @@ task<> dispatch(edge& e, call& c) {
   return post(e, c);
 }
 
+/// Nodes whose maps differ for a moment must not send a request to and fro as
+/// fast as they can.
+task<> hand_over_later(edge& e, call& c) {
+  co_await e.next_map();
+  auto to = e.elsewhere(c);
+  if (to)
+    co_return co_await hand_over(e, c, std::move(*to));
+  co_await dispatch(e, c);
+}
+
 } // namespace
 
 std::string object_head(const storage::lom& x) {
@@ -653,9 +662,10 @@ std::string object_head(const storage::lom& x) {
 task<> objects(edge& e, call& c) {
   if (auto ok = e.welcome(c); !ok)
     return turn_away(e, c, ok.error());
-  if (auto to = e.elsewhere(c))
-    return hand_over(e, c, std::move(*to));
-  return dispatch(e, c);
+  auto to = e.elsewhere(c);
+  if (to && (redirects_of(c.q) > 1 || !c.req.find(relayed_header).empty()))
+    return hand_over_later(e, c);
+  return to ? hand_over(e, c, std::move(*to)) : dispatch(e, c);
 }
 
 } // namespace ais::http::v1

@@ -3,6 +3,7 @@
 import concurrent.futures
 import re
 import signal
+import threading
 
 import pytest
 import requests
@@ -95,6 +96,35 @@ def test_maintenance_and_back(three):
     assert load(three.first, new).content == b"new"
     assert load(three.first, gone).status_code == 404
     check(three.first, [n for n in three.names if n not in (new, gone)])
+
+
+def test_no_read_is_refused_while_targets_go_and_come(three):
+    """Whoever follows redirects gets his object, though nodes get a map one after
+    the other."""
+    target = id_of(three, three.targets[1])
+    over, bad = threading.Event(), []
+
+    def read(first):
+        session = requests.Session()
+        while not over.is_set():
+            for name in three.names[first::4]:
+                r = session.get(
+                    f"{three.first.url}/v1/objects/b/{name}", timeout=TIMEOUT
+                )
+                if r.content != content(name):
+                    bad.append((name, r.status_code, r.text[:200]))
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read, i) for i in range(4)]
+        try:
+            for action in ["start-maintenance", "stop-maintenance"] * 3:
+                assert act(three.first, action, {"sid": target}).ok
+                moves_end(three)
+        finally:
+            over.set()
+        for reader in readers:
+            reader.result()
+    assert not bad
 
 
 def test_what_lies_where_nobody_looks_is_not_left_behind(three):

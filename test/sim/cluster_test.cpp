@@ -210,6 +210,31 @@ TEST_CASE("sim: a target in maintenance has no lease, and gets one only when it"
   CHECK(c.boards(2).buckets->read()->find(named("b")));
 }
 
+TEST_CASE("sim: a target that comes back from maintenance serves at once",
+          "[sim]") {
+  sim::cluster c{9};
+  c.add(a_proxy);
+  for (int i = 0; i < 2; ++i)
+    c.add(a_target);
+  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(2); }));
+  change_nodes req;
+  req.ids = {c.handles(2).target_id};
+  req.skip_rebalance = true;
+  // However long ago its last beat was.
+  for (auto pause = 0ms; pause < 4s; pause += 130ms) {
+    INFO("after " << pause.count() << " ms");
+    req.what = node_action::start_maintenance;
+    REQUIRE(c.ask_now<ack>(1, c.handles(1).proxy, req));
+    c.w.run_for(pause);
+    req.what = node_action::stop_maintenance;
+    REQUIRE(c.ask_now<ack>(1, c.handles(1).proxy, req));
+    c.w.run_for(50ms); // a few messages
+    CHECK(c.boards(2).gate_fence->check(c.w.now().count() + 1));
+    c.w.run_for(1s);
+    CHECK(c.boards(2).gate_fence->check(c.w.now().count() + 1));
+  }
+}
+
 TEST_CASE("sim: one administrative operation at a time", "[sim]") {
   sim::cluster c{8};
   for (int i = 0; i < 3; ++i)
