@@ -59,26 +59,6 @@ std::string prefix_of(const chosen& what) {
   return x ? plain_text(*x) : "";
 }
 
-/// A job takes names in one request [bytes of names].
-constexpr size_t max_names_bytes = 1 << 20;
-
-/// Calls `f` with names that fit into one request, until all are said.
-void in_batches(const std::vector<std::string>& names,
-                const std::function<void(json::array)>& f) {
-  json::array batch;
-  size_t bytes = 0;
-  for (auto& name : names) {
-    batch.emplace_back(name);
-    bytes += name.size();
-    if (bytes > max_names_bytes) {
-      f(std::exchange(batch, {}));
-      bytes = 0;
-    }
-  }
-  if (!batch.empty())
-    f(std::move(batch));
-}
-
 /// The names of a bucket behind `cut` letters, in order, page by page.
 class name_stream {
 public:
@@ -142,18 +122,6 @@ surplus(api& cluster, const bck& from, const std::string& prefix, const bck& to,
       out.push_back(prepend + *copy);
   }
   return out;
-}
-
-void remove_surplus(context& x, const arguments& a, const bck& b,
-                    const std::vector<std::string>& names) {
-  in_batches(names, [&](json::array batch) {
-    json::object value;
-    value["objnames"] = std::move(batch);
-    auto id = x.cluster().act("DELETE", x.cluster().bucket_path(b),
-                              x.cluster().bucket_query(b), "delete-listrange",
-                              std::move(value));
-    wait_for_job(x, a, id);
-  });
 }
 
 /// Names of one directory level.
@@ -244,7 +212,7 @@ void synchronise(context& x, const arguments& a, const uri& from, const bck& to,
                     a.has("yes")))
     return;
   if (!dry)
-    remove_surplus(x, a, to, names);
+    remove_named(x, a, to, names);
   say(fmt::format("{} {}removed from {}: not in {}",
                   counted(names.size(), "object"), dry ? "would be " : "",
                   cname_of(to, prepend + prefix),

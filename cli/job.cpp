@@ -18,6 +18,9 @@ namespace ais::cli {
 
 namespace {
 
+/// A job takes names in one request [bytes of names].
+constexpr size_t max_names_bytes = 1 << 20;
+
 // -- start --------------------------------------------------------------------
 
 void say_started(const arguments& a, const char* kind, const std::string& id) {
@@ -39,12 +42,16 @@ void wait_if_asked(context& x, const arguments& a,
   say("Done.");
 }
 
+} // namespace
+
 void started(context& x, const arguments& a, const char* name,
              const std::vector<std::string>& ids) {
   for (auto& id : ids)
     say_started(a, name, id);
   wait_if_asked(x, a, ids);
 }
+
+namespace {
 
 void begin_rebalance(context& x, const arguments& a) {
   started(x, a, "rebalance", {start_job(x, "rebalance")});
@@ -56,10 +63,6 @@ void begin_resilver(context& x, const arguments& a) {
     if (!n.inactive())
       ids.push_back(start_job(x, "resilver", n.id));
   started(x, a, "resilver", ids);
-}
-
-void begin_cleanup(context& x, const arguments& a) {
-  started(x, a, "cleanup", {start_job(x, "cleanup-store")});
 }
 
 void begin_mirror(context& x, const arguments& a) {
@@ -215,9 +218,6 @@ private:
 
 using namespace flags;
 
-constexpr flag non_verbose{"non-verbose", "nv", value_kind::nothing, "",
-                           "print the job's ID only"};
-
 constexpr flag ignored_force{"force", "f", value_kind::nothing, "",
                              "accepted for compatibility"};
 constexpr flag ignored_yes{"yes", "y", value_kind::nothing, "",
@@ -232,6 +232,34 @@ void wait_for_jobs(context& x, const arguments& a) {
     return say(fmt::format("No running {}jobs, nothing to wait for",
                            which.quoted_kind()));
   say("Done.");
+}
+
+void in_batches(const std::vector<std::string>& names,
+                const std::function<void(json::array)>& f) {
+  json::array batch;
+  size_t bytes = 0;
+  for (auto& name : names) {
+    batch.emplace_back(name);
+    bytes += name.size();
+    if (bytes > max_names_bytes) {
+      f(std::exchange(batch, {}));
+      bytes = 0;
+    }
+  }
+  if (!batch.empty())
+    f(std::move(batch));
+}
+
+void remove_named(context& x, const arguments& a, const bck& b,
+                  const std::vector<std::string>& names) {
+  in_batches(names, [&](json::array batch) {
+    json::object value;
+    value["objnames"] = std::move(batch);
+    auto id = x.cluster().act("DELETE", x.cluster().bucket_path(b),
+                              x.cluster().bucket_query(b), "delete-listrange",
+                              std::move(value));
+    wait_for_job(x, a, id);
+  });
 }
 
 std::string start_job(context& x, const char* kind, const std::string& node) {
@@ -282,25 +310,6 @@ command start_resilver(const char* name) {
   c.operands = {operand::target};
   c.flags
     = {wait_flag, timeout_flag, job_progress_flag, redraw_flag, non_verbose};
-  c.refreshes_itself = true;
-  return c;
-}
-
-command start_cleanup(const char* name) {
-  command c;
-  c.name = name;
-  c.summary = "remove trash, unfinished writes and buckets that do not exist"
-              " from the disks";
-  c.run = begin_cleanup;
-  c.flags = {wait_flag,
-             timeout_flag,
-             job_progress_flag,
-             redraw_flag,
-             non_verbose,
-             {"force", "f", value_kind::nothing, "",
-              "accepted for compatibility: it runs during a rebalance, too"},
-             {"keep-misplaced", "", value_kind::nothing, "",
-              "accepted for compatibility: objects are never removed"}};
   c.refreshes_itself = true;
   return c;
 }

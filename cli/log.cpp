@@ -158,7 +158,11 @@ command log_show(const char* name) {
   c.usage = "NODE";
   c.run = show;
   c.operands = {operand::node};
-  c.flags = {severity, refresh, count};
+  c.flags = {severity,
+             refresh,
+             count,
+             {"log-flush", "", value_kind::duration, "DURATION",
+              "accepted for compatibility: nodes write each line at once"}};
   c.refreshes_itself = true;
   c.examples = {"ais log show t[ID]", "ais log show p[ID] --refresh 2s"};
   return c;

@@ -449,6 +449,8 @@ command bucket_ls() {
     {"count-only", "", value_kind::nothing, "", "count, do not print"},
     {"summary", "", value_kind::nothing, "",
      "number and sizes of objects instead of names"},
+    {"dont-wait", "", value_kind::nothing, "",
+     "with --summary: what has been counted so far, at once"},
     {"chunked", "", value_kind::nothing, "", "show which are in chunks"},
     json,
     no_headers,

@@ -166,9 +166,14 @@ std::string
 head_of(const outgoing& out, const server_url& to, const header_list& always) {
   std::string text = out.req.method + ' ' + to.target
                      + " HTTP/1.1\r\nHost: " + to.authority() + "\r\n";
-  for (const auto* list : {&always, &out.req.headers})
-    for (auto& [k, v] : *list)
-      text.append(k).append(": ").append(v).append("\r\n");
+  auto add = [&](const auto& header) {
+    text.append(header.first).append(": ").append(header.second) += "\r\n";
+  };
+  for (auto& x : always)
+    if (find_header(out.req.headers, x.first).empty())
+      add(x);
+  for (auto& x : out.req.headers)
+    add(x);
   if (out.chunks)
     text += "Transfer-Encoding: chunked\r\n";
   else if (out.sized)

@@ -36,7 +36,7 @@ struct client_options {
   std::chrono::milliseconds idle_timeout{60'000};
   size_t max_reply_bytes = 256 << 20; ///< of replies kept in memory
   int max_redirects = 10;
-  header_list headers; ///< sent with every request
+  header_list headers; ///< sent with every request that has none such itself
 };
 
 struct client_request {

@@ -90,7 +90,7 @@ constexpr property table[] = {
   {"rebalance.dest_retry_time", k::duration, "2m", second, 10 * minute},
   {"rebalance.enabled", k::boolean, "true"},
   {"resilver.enabled", k::boolean, "true", 0, 0, {}, node},
-  {"log.level", k::text, "3", 0, 0, {}, node},
+  {"log.level", k::mask, "3", 0, 0, {}, node},
   {"log.max_size", k::size, "64MiB", kib, gib, {}, node},
   {"log.max_total", k::size, "512MiB", mib, 10 * gib, {}, node},
   {"log.flush_time", k::duration, "1m", 1, hour, {}, node},

@@ -18,19 +18,21 @@ struct local_config_state {
     now.values = effective_values(*cluster, own);
     now.cluster = std::move(cluster);
     now.own = std::move(own);
-    set_log_level(level_of(now.values.text("log.level")));
+    set_log_level(level_of(now.values.mask("log.level")));
     set_log_limits(
       {now.values.size("log.max_size"), now.values.size("log.max_total")});
     shown->show(std::make_shared<const local_config>(now));
   }
 
-  /// AIStore counts from 0 (quiet) to 5; 3 is the default.
-  static log_level level_of(const std::string& x) {
-    if (x == "0" || x == "1")
+  /// AIStore counts from 0 (quiet) to 5; 3 is the default. Higher bits name
+  /// modules of its own.
+  static log_level level_of(uint64_t x) {
+    auto level = x & 7;
+    if (level < 2)
       return log_level::error;
-    if (x == "2")
+    if (level == 2)
       return log_level::warning;
-    return x == "4" || x == "5" ? log_level::debug : log_level::info;
+    return level > 3 ? log_level::debug : log_level::info;
   }
 
   caf::result<ack> change(const override_config& req) {

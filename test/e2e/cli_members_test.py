@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 
 import pytest
 import requests
@@ -284,3 +285,37 @@ def test_copies(shell):
     refused(shell, "ais cp ais://from/x/ ais://to --prefix y", "say once")
     ok(shell, "ais storage cleanup --wait", "Done.")
     assert "Started cleanup[" in ok(shell, "ais job start cleanup")
+
+
+def test_objects_without_content(shell):
+    ok(shell, "ais create ais://empty")
+    for name in ("a/none", "b/none", "c"):
+        data = "x" if name == "c" else ""
+        ok(shell, f"printf '%s' '{data}' | ais put - ais://empty/{name}")
+    clean = "ais storage cleanup --rm-zero-size"
+    refused(shell, clean, "needs a BUCKET")
+    text = ok(shell, f"{clean} ais://empty/a/ < /dev/null")
+    assert "Remove 1 object without content from ais://empty?" in text
+    assert shell.run("ais ls ais://empty -H --name-only").stdout.split() == [
+        "a/none", "b/none", "c",
+    ]
+    ok(shell, f"{clean} ais://empty/a/ --yes --wait", "removed 1 object without content from ais://empty")
+    ok(shell, f"{clean} ais://empty --yes", "removed 1 object without content from ais://empty")
+    ok(shell, f"{clean} ais://empty --yes", "No objects without content in ais://empty.")
+    assert shell.run("ais ls ais://empty -H --name-only").stdout.split() == ["c"]
+
+
+def test_a_summary_at_once(shell):
+    """What is counted so far; asked again and again, it is all."""
+    ok(shell, "ais create ais://counted")
+    ok(shell, "echo x | ais put - ais://counted/x")
+    for command in ("ais bucket summary ais://counted", "ais ls ais://counted --summary"):
+        deadline = time.monotonic() + 60
+        while True:
+            r = shell.run(f"{command} --dont-wait --json 2> said")
+            assert r.returncode == 0
+            known = json.loads(r.stdout)
+            if "still being counted" not in shell.run("cat said").stdout:
+                break
+            assert len(known) <= 1 and time.monotonic() < deadline
+        assert known[0]["ObjCount"]["obj_count_present"] == "1"

@@ -85,6 +85,10 @@ def test_the_first_key(keys):
     keys.use(key)
     row = ["admin", "all", "-", "active", "cluster"]
     assert keys.rows() == {key["access_key"]: row}
+    # A token for the other API does not get in the way.
+    keys.env["AIS_AUTHN_TOKEN"] = "token"
+    assert keys.rows() == {key["access_key"]: row}
+    del keys.env["AIS_AUTHN_TOKEN"]
     shown = keys.ok("ais s3 keys ls; ais s3 keys ls --json")
     assert key["secret_key"] not in shown
     keys.use({**key, "secret_key": "wrong"})
