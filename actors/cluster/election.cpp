@@ -19,11 +19,12 @@ struct election_state {
   election_config config;
   sync_view view;
   bool planned = false; ///< a campaign is to come, or under way
+  bool running = false; ///< it is under way: it may promise us the epoch
   uint64_t plan = 0;    ///< counts plans: only the last one is carried out
 
   void see(const sync_view& x) {
     // A new epoch: whoever has it, the old primary's loss is settled.
-    if (x.promised != view.promised || x.primary)
+    if ((x.promised != view.promised && !running) || x.primary)
       drop();
     view = x;
   }
@@ -53,6 +54,7 @@ struct election_state {
   void run(uint64_t number) {
     if (number != plan || view.primary)
       return;
+    running = true;
     self->request(config.metasync, campaign_timeout, campaign{config.proxy})
       .then([this, number](ack) { ended(number, {}); },
             [this, number](error& e) { ended(number, e); });
@@ -60,6 +62,7 @@ struct election_state {
 
   /// After a vote that was lost the next beat without answer starts another.
   void ended(uint64_t number, const error& e) {
+    running = false;
     if (number != plan)
       return;
     if (e)

@@ -167,12 +167,14 @@ struct keepalive_state {
     for (auto& id : x.seats) {
       auto known = map().find(id) != nullptr;
       out.member = out.member || known;
-      if (!view.primary || !known || x.promised > view.promised)
+      if (!view.primary || !known)
+        continue;
+      self->send(config.metasync, member_shows{id, x.shown, x.promised});
+      if (x.promised > view.promised)
         continue;
       book.heard(id, now());
       if (x.promised == view.promised)
         book.vouched(id, x.echo_ns);
-      self->send(config.metasync, member_shows{id, x.shown});
     }
     if (view.primary && x.promised <= view.promised) {
       renew_own(times());

@@ -377,6 +377,7 @@ struct metasync_state {
         return lose(message_of(e));
       promised = epoch;
       trusting = false;
+      show(); // our beats must not vouch for the primary any more
       poll(candidate, epoch, false, consent);
     });
   }
@@ -527,10 +528,8 @@ struct metasync_state {
   void answered(const std::string& id, uint64_t epoch, const sync_answer& x) {
     if (!leading || promised != epoch)
       return;
-    heard_of = std::max(heard_of, x.promised);
-    if (x.promised > promised && !AIS_MUTANT("higher-promise-ignored"))
-      return step_down("epoch " + std::to_string(x.promised)
-                       + " is promised elsewhere");
+    if (outdone(x.promised))
+      return;
     auto& m = members[id];
     auto before = m;
     m = {false, true, x.has, x.shown};
@@ -541,6 +540,15 @@ struct metasync_state {
     // Not in a loop when the answer brought nothing new: the tick goes on then.
     if (!before.heard || before.has != x.has || before.shown != x.shown)
       pump(id, *config.peers->read());
+  }
+
+  /// Ends our epoch if another one has been promised.
+  bool outdone(uint64_t epoch) {
+    heard_of = std::max(heard_of, epoch);
+    if (epoch <= promised || AIS_MUTANT("higher-promise-ignored"))
+      return false;
+    step_down("epoch " + std::to_string(epoch) + " is promised elsewhere");
+    return true;
   }
 
   /// Commits what enough have accepted, and ends the wait for the others.
@@ -680,7 +688,8 @@ struct metasync_state {
   /// A member that shows something else than we remember has started anew.
   void compare(const member_shows& x) {
     auto i = members.find(x.id);
-    if (!leading || i == members.end() || i->second.shown == x.shown)
+    if (!leading || i == members.end() || outdone(x.promised)
+        || i->second.shown == x.shown)
       return;
     i->second.heard = false;
     pump(x.id, *config.peers->read());

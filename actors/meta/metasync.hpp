@@ -157,10 +157,13 @@ struct primary_heard {
   bool lost = false; ///< its process is gone, or silent for too long
 };
 
-/// On the primary: what a member says it shows, from keepalive.
+/// On the primary: what a member says it shows, and has promised, from
+/// keepalive. Who has promised a later epoch obeys us no more, until there is a
+/// primary of one that is later still.
 struct member_shows {
   std::string id;
   stamp shown;
+  uint64_t promised = 0;
 };
 
 /// What this node knows; shown on a board.

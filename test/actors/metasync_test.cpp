@@ -64,13 +64,18 @@ TEST_CASE_METHOD(sim::deterministic,
                 {"t1", voter(*this, "t1", true)}};
   peers->show(all);
   auto led = false;
+  uint64_t promised = 0;
   auto p1 = spawn_metasync(
     sys, {env, {"p1"}, vault, first, 1, peers, [&](const sync_view& x) {
             led = led || x.primary;
+            promised = x.promised;
           }});
   // All would vote for it, two of four do, the others say nothing.
   auto campaigning = self->request(p1, caf::infinite, campaign{"p1"});
   run();
+  // Everybody is told: whoever beats for us vouches for the old primary no
+  // more.
+  CHECK(promised == 2);
   // p2 is elected meanwhile, and makes p1 the only electable proxy.
   state_update u;
   u.cluster = "u";

@@ -115,6 +115,30 @@ TEST_CASE("sim: a silent target gets no lease before it caught up", "[sim]") {
   }
 }
 
+TEST_CASE("sim: a node that has promised an epoch nobody won comes back",
+          "[sim]") {
+  sim::cluster c{11};
+  c.add(a_proxy);
+  for (int i = 0; i < 2; ++i)
+    c.add(a_target);
+  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(2); }));
+  auto& state = *c.view(0).state;
+  auto gate = c.boards(0).peers->read()->gates.at(c.handles(2).target_id);
+  // The candidate that the primary has consented to is gone after one vote.
+  vote_request req;
+  req.cluster = state.uuid();
+  req.candidate = c.handles(0).proxy_id;
+  req.consent = state.at.epoch;
+  req.epoch = state.at.epoch + 5;
+  req.has = state.at;
+  auto given = c.ask_now<vote>(0, gate, req);
+  REQUIRE(given);
+  REQUIRE(given->granted);
+  CHECK(c.w.run_until(20s, [&] {
+    return c.healthy() && c.active(2) && c.view(2).state->at.epoch > req.epoch;
+  }));
+}
+
 TEST_CASE("sim: a primary that was left behind denies nothing", "[sim]") {
   // It does not know what others decided without it, nor that they did.
   sim::cluster c{5};
