@@ -56,6 +56,25 @@ expected<void> write_new(disk& d, const std::string& path,
 
 } // namespace
 
+expected<directory_ptr> disk::open_dir(const std::string& path) {
+  class by_path : public directory {
+  public:
+    by_path(disk& d, std::string path) : disk_(d), path_(std::move(path)) {}
+    expected<file_stat> stat(const std::string& name) override {
+      return disk_.stat(path_ + '/' + name);
+    }
+    expected<bytes>
+    get_attr(const std::string& name, const char* attr) override {
+      return disk_.get_attr(path_ + '/' + name, attr);
+    }
+
+  private:
+    disk& disk_;
+    std::string path_;
+  };
+  return directory_ptr{std::make_unique<by_path>(*this, path)};
+}
+
 expected<void>
 make_dirs(disk& d, const std::string& path, std::vector<std::string>* created) {
   auto res = d.make_dir(path);

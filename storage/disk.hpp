@@ -97,6 +97,18 @@ public:
 
 using file_ptr = std::unique_ptr<file>;
 
+/// A directory that was found: what is in it need not be looked for from the
+/// root again. It is the same one after it was renamed or removed.
+class directory {
+public:
+  virtual ~directory() = default;
+  virtual expected<file_stat> stat(const std::string& name) = 0;
+  virtual expected<bytes> get_attr(const std::string& name, const char* attr)
+    = 0;
+};
+
+using directory_ptr = std::unique_ptr<directory>;
+
 class disk {
 public:
   virtual ~disk() = default;
@@ -123,6 +135,8 @@ public:
 
   /// All entries but "." and "..", in no order.
   virtual expected<std::vector<dir_entry>> list(const std::string& path) = 0;
+  /// Unless a disk knows better: one that looks from the root each time.
+  virtual expected<directory_ptr> open_dir(const std::string& path);
   virtual expected<file_stat> stat(const std::string& path) = 0;
   virtual expected<bytes> get_attr(const std::string& path, const char* name)
     = 0;

@@ -574,6 +574,20 @@ expected<lom> mountpath::load_at(const bucket_ref& b, std::string_view name,
   return check_object(b, name, *raw, *st);
 }
 
+// The directory may not be at that path any more: what it does not have may be
+// there.
+expected<lom> mountpath::load_in(const bucket_ref& b, std::string_view name,
+                                 directory& dir, std::string path) {
+  auto leaf = path.substr(path.rfind('/') + 1);
+  auto st = dir.stat(leaf);
+  if (!st || st->kind != entry_kind::file)
+    return load_at(b, name, std::move(path));
+  auto raw = dir.get_attr(leaf, lom_attr);
+  if (!raw)
+    return load_at(b, name, std::move(path));
+  return check_object(b, name, *raw, *st);
+}
+
 expected<std::shared_ptr<object_reader>>
 mountpath::open_object(const bucket_ref& b, std::string_view name) {
   auto path = plain_path(b, name);

@@ -72,7 +72,16 @@ public:
   expected<lom> load(const found& x) {
     if (x.hashed)
       return mp_.load(bucket_, x.name);
-    return mp_.load_at(bucket_, x.name, top_ + '/' + x.name);
+    auto path = top_ + '/' + x.name;
+    auto parent = std::string_view{path}.substr(0, path.rfind('/'));
+    if (!dir_ || dir_path_ != parent) {
+      dir_path_ = parent;
+      auto opened = mp_.disk().open_dir(dir_path_);
+      dir_ = opened ? std::move(*opened) : nullptr;
+    }
+    if (!dir_)
+      return mp_.load_at(bucket_, x.name, std::move(path));
+    return mp_.load_in(bucket_, x.name, *dir_, std::move(path));
   }
 
 private:
@@ -260,6 +269,8 @@ private:
   const bucket_ref& bucket_;
   const walk_options& opts_;
   std::string top_;   ///< path of %ob
+  directory_ptr dir_; ///< where load() was last
+  std::string dir_path_;
   std::string level_; ///< the prefix up to its last '/'
   bool started_ = false;
   std::vector<frame> stack_;

@@ -355,6 +355,22 @@ TEMPLATE_TEST_CASE("disk: attributes", "[storage][disk]", real, memory) {
     REQUIRE((*f)->set_attr("user.one", as_bytes(value)));
     CHECK(as_string(*on.d.get_attr(path, "user.one")) == value);
   }
+  SECTION("a directory that was found shows the same") {
+    auto dir = on.d.open_dir(on.root);
+    REQUIRE(dir);
+    REQUIRE((*f)->append(as_bytes("hello")));
+    auto value = std::string(3500, 'v');
+    REQUIRE((*f)->set_attr("user.long", as_bytes(value)));
+    CHECK(as_string(*(*dir)->get_attr("f", "user.one")) == "1");
+    CHECK(as_string(*(*dir)->get_attr("f", "user.long")) == value);
+    auto st = (*dir)->stat("f");
+    REQUIRE(st);
+    CHECK(st->stamp == on.d.stat(path)->stamp);
+    CHECK(st->kind == entry_kind::file);
+    CHECK(code((*dir)->get_attr("f", "user.two")) == errc::not_found);
+    CHECK(code((*dir)->get_attr("none", "user.one")) == errc::not_found);
+    CHECK(code((*dir)->stat("none")) == errc::not_found);
+  }
   SECTION("only the user's namespace is open to us") {
     CHECK_FALSE((*f)->set_attr("one", as_bytes("1")));
   }

@@ -140,6 +140,27 @@ TEST_CASE("walk: one level", "[storage][walk]") {
   });
 }
 
+TEST_CASE("walk: a directory that is made anew meanwhile is walked on",
+          "[storage][walk]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    two_mountpaths x{d, root};
+    auto& mp = *x.a;
+    for (auto& n : {"d/1", "d/2", "d/3", "e"})
+      two_mountpaths::put(mp, n);
+    walker w{{&mp}, the_bucket, {}};
+    auto first = w.next();
+    REQUIRE(first);
+    CHECK((*first)->name == "d/1");
+    for (auto& n : {"d/1", "d/2", "d/3"})
+      REQUIRE(mp.remove(the_bucket, n, durability::none));
+    two_mountpaths::put(mp, "d/3");
+    std::vector<std::string> rest;
+    for (auto next = w.next(); next && *next; next = w.next())
+      rest.push_back((*next)->name);
+    CHECK(rest == names{"d/3", "e"});
+  });
+}
+
 TEST_CASE("walk: an unreadable mountpath is an error, not an end",
           "[storage][walk]") {
   memory_disk d;
