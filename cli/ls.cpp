@@ -230,7 +230,7 @@ struct view {
 view view_of(const arguments& a, const uri& u, const filter& wanted) {
   view out;
   auto& q = out.query;
-  q.prefix = a.has("prefix") ? a.get("prefix") : u.object;
+  q.prefix = u.object;
   if (q.prefix.empty() && !a.has("show-unmatched"))
     q.prefix = wanted.prefix();
   if (!q.prefix.empty() && q.prefix.back() == '*')
@@ -394,12 +394,7 @@ void list_objects(context& x, const arguments& a, const uri& u) {
 }
 
 void ls(context& x, const arguments& a) {
-  uri u;
-  if (a.operands.empty()) {
-    u.any_provider = true;
-  } else {
-    u = parse_uri(a.operands[0]);
-  }
+  auto u = optional_uri(a);
   if (u.query()) {
     if (a.has("summary"))
       return bucket_summary().run(x, a);

@@ -23,8 +23,7 @@ struct bucket_summaries {
 constexpr auto a_look = 50ms;
 
 /// Starts a summary; waits for its end, or looks once.
-bucket_summaries
-summarise(api& cluster, const uri& u, const std::string& prefix, bool wait) {
+bucket_summaries summarise(api& cluster, const uri& u, bool wait) {
   auto path
     = u.query() ? std::string{"/v1/buckets"} : cluster.bucket_path(u.bucket);
   auto query = u.any_provider ? query_list{} : cluster.bucket_query(u.bucket);
@@ -35,7 +34,7 @@ summarise(api& cluster, const uri& u, const std::string& prefix, bool wait) {
                         {"name", ""},
                         {"value",
                          {{"uuid", uuid},
-                          {"prefix", prefix},
+                          {"prefix", u.object},
                           {"cached", true},
                           {"present", true}}}});
     return cluster.call(std::move(req));
@@ -57,14 +56,10 @@ summarise(api& cluster, const uri& u, const std::string& prefix, bool wait) {
 }
 
 void summary(context& x, const arguments& a) {
-  uri u;
-  u.any_provider = a.operands.empty();
-  if (!a.operands.empty())
-    u = parse_uri(a.operands[0]);
-  auto prefix = a.has("prefix") ? a.get("prefix") : u.object;
+  auto u = optional_uri(a);
   bucket_summaries got;
   try {
-    got = summarise(x.cluster(), u, prefix, !a.has("dont-wait"));
+    got = summarise(x.cluster(), u, !a.has("dont-wait"));
   } catch (const refusal& e) {
     if (e.status() == 404 && !u.query())
       throw x.cluster().no_such_bucket(u.bucket);

@@ -1,5 +1,6 @@
 #include "cli/uri.hpp"
 
+#include "cli/command.hpp"
 #include "cli/failure.hpp"
 
 #include <fmt/format.h>
@@ -73,6 +74,16 @@ uri parse_uri(std::string_view text) {
     throw failure(fmt::format("bucket name in \"{}\" is missing", text));
   if (!out.bucket.name.empty())
     must(check_bucket_name(out.bucket.name, true));
+  return out;
+}
+
+uri optional_uri(const arguments& a) {
+  uri out;
+  out.any_provider = a.operands.empty();
+  if (!a.operands.empty())
+    out = parse_uri(a.operands[0]);
+  if (a.has("prefix"))
+    out.object = a.get("prefix");
   return out;
 }
 

@@ -9,6 +9,8 @@
 
 namespace ais::cli {
 
+class arguments;
+
 struct uri {
   bck bucket;                ///< without a name: all buckets of the provider
   bool any_provider = false; ///< nothing was given at all
@@ -22,6 +24,10 @@ struct uri {
 /// Parses a bucket with or without an object, or a provider alone.
 /// @throws failure with what was meant.
 uri parse_uri(std::string_view text);
+
+/// The operand that may be left out; its object is what names are to begin
+/// with, which --prefix may say, too.
+uri optional_uri(const arguments& a);
 
 /// The same, but it must name a bucket.
 uri parse_bucket(std::string_view text);

@@ -202,16 +202,12 @@ void print(const context& x, const arguments& a,
 }
 
 void validate(context& x, const arguments& a) {
-  uri u;
-  u.any_provider = a.operands.empty();
-  if (!a.operands.empty())
-    u = parse_uri(a.operands[0]);
-  auto prefix = a.has("prefix") ? a.get("prefix") : u.object;
+  auto u = optional_uri(a);
   auto start = clock::now();
   detail_logs logs;
   std::vector<report> all;
   for (auto& b : chosen_buckets(x, u))
-    all.push_back(scrub(x, a, b, prefix, a.has("json") ? nullptr : &logs));
+    all.push_back(scrub(x, a, b, u.object, a.has("json") ? nullptr : &logs));
   if (a.has("json")) {
     json::array out;
     for (auto& r : all)

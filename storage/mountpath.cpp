@@ -576,15 +576,15 @@ expected<lom> mountpath::load_at(const bucket_ref& b, std::string_view name,
 
 // The directory may not be at that path any more: what it does not have may be
 // there.
-expected<lom> mountpath::load_in(const bucket_ref& b, std::string_view name,
-                                 directory& dir, std::string path) {
-  auto leaf = path.substr(path.rfind('/') + 1);
+expected<lom>
+mountpath::load_in(const bucket_ref& b, std::string_view name, directory& dir) {
+  std::string leaf{name.substr(name.rfind('/') + 1)};
   auto st = dir.stat(leaf);
   if (!st || st->kind != entry_kind::file)
-    return load_at(b, name, std::move(path));
+    return load_at(b, name, plain_path(b, name));
   auto raw = dir.get_attr(leaf, lom_attr);
   if (!raw)
-    return load_at(b, name, std::move(path));
+    return load_at(b, name, plain_path(b, name));
   return check_object(b, name, *raw, *st);
 }
 

@@ -221,9 +221,9 @@ public:
   /// The same for a caller that knows plain_path(b, name) already.
   expected<lom>
   load_at(const bucket_ref& b, std::string_view name, std::string path);
-  /// The same for one that knows the directory of that path, too.
-  expected<lom> load_in(const bucket_ref& b, std::string_view name,
-                        directory& dir, std::string path);
+  /// The same for one that has opened the directory of that path.
+  expected<lom>
+  load_in(const bucket_ref& b, std::string_view name, directory& dir);
   expected<std::shared_ptr<object_reader>>
   open_object(const bucket_ref& b, std::string_view name);
 

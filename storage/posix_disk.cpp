@@ -409,7 +409,7 @@ public:
         n = ::lgetxattr((path_ + '/' + name).c_str(), attr, out, size);
       return n;
     };
-    return read_attr(get, attr, path_ + '/' + name);
+    return read_attr(get, attr, name);
   }
 
 private:

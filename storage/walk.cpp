@@ -72,16 +72,18 @@ public:
   expected<lom> load(const found& x) {
     if (x.hashed)
       return mp_.load(bucket_, x.name);
-    auto path = top_ + '/' + x.name;
-    auto parent = std::string_view{path}.substr(0, path.rfind('/'));
-    if (!dir_ || dir_path_ != parent) {
-      dir_path_ = parent;
-      auto opened = mp_.disk().open_dir(dir_path_);
+    auto slash = x.name.rfind('/');
+    auto base = std::string_view{x.name}.substr(
+      0, slash == std::string::npos ? 0 : slash);
+    if (!dir_ || dir_base_ != base) {
+      dir_base_ = base;
+      auto path = base.empty() ? top_ : top_ + '/' + dir_base_;
+      auto opened = mp_.disk().open_dir(path);
       dir_ = opened ? std::move(*opened) : nullptr;
     }
     if (!dir_)
-      return mp_.load_at(bucket_, x.name, std::move(path));
-    return mp_.load_in(bucket_, x.name, *dir_, std::move(path));
+      return mp_.load_at(bucket_, x.name, top_ + '/' + x.name);
+    return mp_.load_in(bucket_, x.name, *dir_);
   }
 
 private:
@@ -268,10 +270,10 @@ private:
   mountpath& mp_;
   const bucket_ref& bucket_;
   const walk_options& opts_;
-  std::string top_;   ///< path of %ob
-  directory_ptr dir_; ///< where load() was last
-  std::string dir_path_;
-  std::string level_; ///< the prefix up to its last '/'
+  std::string top_;      ///< path of %ob
+  directory_ptr dir_;    ///< where load() was last
+  std::string dir_base_; ///< of the names in it: "" or "a/b"
+  std::string level_;    ///< the prefix up to its last '/'
   bool started_ = false;
   std::vector<frame> stack_;
   std::vector<found> hashed_; ///< names stored by hash, in order

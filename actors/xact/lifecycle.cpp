@@ -222,30 +222,38 @@ void abort_old(object_job_actor::pointer self, const located& x,
 
 // -- former versions
 
-/// Which versions of an object have had their time, oldest first; as clients
-/// name them.
-std::vector<std::string>
+struct due_version {
+  std::string id; ///< as clients name it
+  uint64_t bytes = 0;
+};
+
+/// Which versions of an object have had their time, newest first.
+std::vector<due_version>
 due_versions(const rule_book& book, const object_key& key,
              const object_versions& all) {
-  std::vector<std::string> out;
+  std::vector<due_version> out;
   auto rules = book.of(key.bucket->ref);
   auto& former = all.former;
+  auto add = [&out](auto& x) {
+    out.push_back(
+      {std::string{storage::shown_version(x.id)}, x.attrs.size_bytes});
+  };
   if (!all.present && former.size() == 1 && storage::is_mark(former.front().id)
       && storage::mark_due(*rules, key.name, former.front().attrs, book.now(),
                            book.day()))
-    out.emplace_back(storage::shown_version(former.front().id));
+    add(former.front());
   // Without a present one, the mark is what clients get of the object.
   size_t first = all.present ? 0 : 1;
-  for (auto i = former.size(); i-- > first;) {
+  for (auto i = first; i < former.size(); ++i) {
     auto& newer = i > 0 ? former[i - 1].attrs : *all.present;
     storage::former_version x{former[i].attrs, newer.mtime_ns, i - first};
     if (storage::version_due(*rules, key.name, x, book.now(), book.day()))
-      out.emplace_back(storage::shown_version(former[i].id));
+      add(former[i]);
   }
   return out;
 }
 
-/// Removes those, one after the other.
+/// Removes those, one after the other, the oldest first.
 class version_removal : public std::enable_shared_from_this<version_removal> {
 public:
   version_removal(object_job_actor::pointer self, located object,
@@ -258,10 +266,6 @@ public:
       self_, object_.shard, shard_timeout, list_versions{object_.key},
       [me = shared_from_this()](const object_versions& x) {
         me->due_ = due_versions(*me->book_, me->object_.key, x);
-        std::reverse(me->due_.begin(), me->due_.end());
-        for (auto& y : x.former)
-          me->sizes_[std::string{storage::shown_version(y.id)}]
-            = y.attrs.size_bytes;
         me->next();
       },
       [me = shared_from_this()](const error& e) { skip_or(me->done_, e); });
@@ -271,15 +275,16 @@ private:
   void next() {
     if (due_.empty())
       return done_(removed_);
-    delete_object req{object_.key};
-    req.version = std::move(due_.back());
-    req.former = true;
+    auto oldest = std::move(due_.back());
     due_.pop_back();
+    delete_object req{object_.key};
+    req.version = std::move(oldest.id);
+    req.former = true;
     auto me = shared_from_this();
     ask<ack>(
       self_, object_.shard, shard_timeout, req,
-      [me, id = req.version](ack) {
-        me->removed_ = me->removed_.value_or(0) + me->sizes_[id];
+      [me, bytes = oldest.bytes](ack) {
+        me->removed_ = me->removed_.value_or(0) + bytes;
         me->next();
       },
       [me](const error& e) {
@@ -294,8 +299,7 @@ private:
   located object_;
   rule_book_ptr book_;
   finish done_;
-  std::vector<std::string> due_; ///< oldest last
-  std::map<std::string, uint64_t> sizes_;
+  std::vector<due_version> due_;    ///< oldest last
   std::optional<uint64_t> removed_; ///< [bytes]
 };
 

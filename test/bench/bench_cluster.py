@@ -10,8 +10,8 @@ import time
 
 import requests
 
-from harness import KEYS, ROOT, SIZES, Server, compare, interleave, make_bucket
-from harness import run_wrk, start_nginx, start_node
+from harness import KEYS, ROOT, SIZES, Server, compare, fresh_fs, interleave
+from harness import make_bucket, run_wrk, start_nginx, start_node
 
 # The nodes of the e2e tests, as released.
 os.environ["AISNODE"] = str(ROOT / "build/release/http/aisnode")
@@ -85,6 +85,11 @@ def bench_redirect(o, dir, rows):
 
 
 def bench_owner(o, dir, rows):
+    with fresh_fs(dir) as place:
+        owner_rounds(o, place, rows)
+
+
+def owner_rounds(o, dir, rows):
     cluster, target = start_cluster(dir, 1, 3, "target", o)
     single = start_node(dir / "single", o.core)
     script = dir / "names.lua"

@@ -8,7 +8,6 @@ threads), and the ratio ours / nginx of the medians and of the best rounds
 """
 
 import argparse
-import contextlib
 import json
 import os
 import pathlib
@@ -25,10 +24,8 @@ import requests
 import bench_cluster
 import bench_moves
 import bench_s3
-from harness import KEYS, SIZES, compare, fill, interleave, make_bucket
-from harness import run_wrk, start_nginx, start_node
-
-FRESH_FS_BYTES = 6 << 30  # sparse
+from harness import KEYS, SIZES, compare, fill, fresh_fs, interleave
+from harness import make_bucket, run_wrk, start_nginx, start_node
 
 GET_LUA = """
 local n, size = 0, "1KiB"
@@ -77,28 +74,6 @@ def bench_get(o, dir, rows):
         rows.append(compare(f"GET {label}", interleave(runs, o.rounds), "ours", "nginx"))
     node.stop()
     nginx.stop()
-
-
-@contextlib.contextmanager
-def fresh_fs(dir):
-    """A file system that nobody used before: ext4 with a journal, in a file. How
-    long others (and earlier rounds) keep an old one's allocator searching is luck:
-    without a journal, ext4 looks at every inode deleted within the last minutes."""
-    image, place = dir / "image", dir / "fs"
-    place.mkdir()
-    if os.geteuid() != 0 or not shutil.which("mkfs.ext4"):
-        print("not root, or no mkfs.ext4: PUT is measured on the disk as it is")
-        yield place
-        return
-    with image.open("wb") as f:
-        f.truncate(FRESH_FS_BYTES)
-    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
-    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-        image.unlink()
 
 
 def bench_put(o, dir, rows):

@@ -1,10 +1,12 @@
 """What the benches share: servers pinned to a core and what they cost, load by
 wrk, and the comparison of two that ran by turns."""
 
+import contextlib
 import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import socket
 import statistics
@@ -16,6 +18,7 @@ import requests
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEYS = 64
+FRESH_FS_BYTES = 6 << 30  # sparse
 SIZES = {"1KiB": 1 << 10, "10KiB": 10 << 10, "100KiB": 100 << 10, "1MiB": 1 << 20}
 
 NGINX = """
@@ -38,6 +41,28 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+@contextlib.contextmanager
+def fresh_fs(dir):
+    """A file system that nobody used before: ext4 with a journal, in a file. How
+    long others (and earlier rounds) keep an old one's allocator searching is luck:
+    without a journal, ext4 looks at every inode deleted within the last minutes."""
+    image, place = dir / "image", dir / "fs"
+    place.mkdir()
+    if os.geteuid() != 0 or not shutil.which("mkfs.ext4"):
+        print("not root, or no mkfs.ext4: PUT is measured on the disk as it is")
+        yield place
+        return
+    with image.open("wb") as f:
+        f.truncate(FRESH_FS_BYTES)
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+        image.unlink()
 
 
 def pinned(cmd, core):

@@ -14,15 +14,21 @@ bck named(const std::string& x) {
   return {provider::ais, {}, x};
 }
 
+/// Starts nodes, the first a proxy, and waits until they are a cluster.
+void form(sim::cluster& c, int proxies, int targets) {
+  for (int i = 0; i < proxies; ++i)
+    c.add(a_proxy);
+  for (int i = 0; i < targets; ++i)
+    c.add(a_target);
+  REQUIRE(
+    c.w.run_until(30s, [&] { return c.healthy() && c.active(c.size() - 1); }));
+}
+
 } // namespace
 
 TEST_CASE("sim: nodes join and agree", "[sim]") {
   sim::cluster c{1};
-  for (int i = 0; i < 3; ++i)
-    c.add(a_proxy);
-  for (int i = 0; i < 3; ++i)
-    c.add(a_target);
-  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(5); }));
+  form(c, 3, 3);
   auto& map = *c.view(0).state->map;
   CHECK(map.proxies.size() == 3);
   CHECK(map.targets.size() == 3);
@@ -38,11 +44,7 @@ TEST_CASE("sim: nodes join and agree", "[sim]") {
 
 TEST_CASE("sim: another proxy takes over", "[sim]") {
   sim::cluster c{2};
-  for (int i = 0; i < 3; ++i)
-    c.add(a_proxy);
-  for (int i = 0; i < 3; ++i)
-    c.add(a_target);
-  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(5); }));
+  form(c, 3, 3);
   auto epoch = c.view(1).promised;
   c.kill(0);
   REQUIRE(c.w.run_until(5s, [&] { return c.primary().has_value(); }));
@@ -57,11 +59,7 @@ TEST_CASE("sim: another proxy takes over", "[sim]") {
 TEST_CASE("sim: a proxy that missed changes takes over", "[sim]") {
   // The only proxy left is behind, and those who are not cannot be primary.
   sim::cluster c{3};
-  for (int i = 0; i < 2; ++i)
-    c.add(a_proxy);
-  for (int i = 0; i < 3; ++i)
-    c.add(a_target);
-  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(4); }));
+  form(c, 2, 3);
   c.kill(1);
   REQUIRE(c.ask_now<ack>(2, c.handles(2).proxy, create_bucket{named("b"), ""}));
   c.kill(0);
@@ -73,11 +71,7 @@ TEST_CASE("sim: a proxy that missed changes takes over", "[sim]") {
 TEST_CASE("sim: the only electable proxy starts where others decided, too",
           "[sim]") {
   sim::cluster c{4};
-  for (int i = 0; i < 2; ++i)
-    c.add(a_proxy);
-  for (int i = 0; i < 2; ++i)
-    c.add(a_target);
-  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(3); }));
+  form(c, 2, 2);
   // The newest state makes it the only one; those before it still count.
   c.kill(1);
   c.set_electable(1, false);
@@ -93,10 +87,7 @@ TEST_CASE("sim: the only electable proxy starts where others decided, too",
 TEST_CASE("sim: a silent target gets no lease before it caught up", "[sim]") {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     sim::cluster c{seed};
-    c.add(a_proxy);
-    for (int i = 0; i < 3; ++i)
-      c.add(a_target);
-    REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(3); }));
+    form(c, 1, 3);
     for (sim::node_t id = 0; id < 3; ++id)
       c.w.cut_both(id, 3);
     c.w.run_for(6s);
@@ -118,10 +109,7 @@ TEST_CASE("sim: a silent target gets no lease before it caught up", "[sim]") {
 TEST_CASE("sim: a primary hears of epochs that were promised without it",
           "[sim]") {
   sim::cluster c{11};
-  c.add(a_proxy);
-  for (int i = 0; i < 2; ++i)
-    c.add(a_target);
-  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(2); }));
+  form(c, 1, 2);
   // Whoever has promised one takes no lease of ours, and no update either: it
   // must not wait for a change to be told of, which may never come.
   auto state = c.view(2).state;
@@ -139,10 +127,7 @@ TEST_CASE("sim: a primary hears of epochs that were promised without it",
 TEST_CASE("sim: a primary that was left behind denies nothing", "[sim]") {
   // It does not know what others decided without it, nor that they did.
   sim::cluster c{5};
-  for (int i = 0; i < 3; ++i)
-    c.add(a_proxy);
-  c.add(a_target);
-  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(3); }));
+  form(c, 3, 1);
   for (sim::node_t id = 1; id < 4; ++id) {
     c.w.cut_both(0, id);
     c.w.sever(0, id);
@@ -205,10 +190,7 @@ TEST_CASE("sim: a target in maintenance has no lease, and gets one only when it"
           " knows all",
           "[sim]") {
   sim::cluster c{7};
-  c.add(a_proxy);
-  for (int i = 0; i < 2; ++i)
-    c.add(a_target);
-  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(2); }));
+  form(c, 1, 2);
   auto open = [&] {
     return c.boards(2).gate_fence->open(c.w.now().count() + 1);
   };
@@ -234,10 +216,7 @@ TEST_CASE("sim: a target in maintenance has no lease, and gets one only when it"
 TEST_CASE("sim: a target that comes back from maintenance serves at once",
           "[sim]") {
   sim::cluster c{9};
-  c.add(a_proxy);
-  for (int i = 0; i < 2; ++i)
-    c.add(a_target);
-  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(2); }));
+  form(c, 1, 2);
   change_nodes req;
   req.ids = {c.handles(2).target_id};
   req.skip_rebalance = true;
@@ -258,10 +237,7 @@ TEST_CASE("sim: a target that comes back from maintenance serves at once",
 
 TEST_CASE("sim: one administrative operation at a time", "[sim]") {
   sim::cluster c{8};
-  for (int i = 0; i < 3; ++i)
-    c.add(a_proxy);
-  c.add(a_target);
-  REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(3); }));
+  form(c, 3, 1);
   std::vector<std::optional<expected<ack>>> got(2);
   for (size_t i = 0; i < 2; ++i) {
     change_nodes req;
