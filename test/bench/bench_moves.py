@@ -7,6 +7,7 @@ After each way, the anchor moves the files that have come to another directory.
 """
 
 import concurrent.futures
+import multiprocessing
 import os
 import shutil
 import statistics
@@ -16,11 +17,12 @@ import time
 
 import requests
 
-from harness import ROOT, Server, free_port, wait_for
+from harness import ROOT, Server, free_port, fresh_fs, wait_for
 
 SETS = {"10KiB": (20_000, 10 << 10), "16MiB": (200, 16 << 20)}
 RESILVERING = 32
 GETS = 64  # objects that the client in the foreground reads
+FS_BYTES = 14 << 30  # sparse
 
 
 def start(dir, role, mountpaths=(), join=None):
@@ -48,7 +50,7 @@ def smap(node):
 
 def until(done):
     while not done():
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 class Resilver:
@@ -127,31 +129,35 @@ def files_in(path):
     return {p.name: p for p in path.rglob("%ob/*") if p.is_file()}
 
 
+def read_on(base, count, pipe):
+    """Reads until told to end; then tells how long each read took [s]."""
+    session, taken, k = requests.Session(), [], 0
+    while not pipe.poll():
+        k = (k + 1) % min(count, GETS)
+        begin = time.perf_counter()
+        r = session.get(f"{base}/o{k}", headers={"Range": "bytes=0-99"})
+        taken.append(time.perf_counter() - begin)
+        assert r.status_code == 206, r.text
+    pipe.send(taken)
+
+
 class Reader:
-    """Reads small objects one after the other; how long each took [s]."""
+    """Reads a little of objects, one after the other: as a process, so that what
+    this one does costs it nothing."""
 
     def __init__(self, node, count):
-        self.node, self.count, self.taken = node, count, []
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self.work)
-
-    def work(self):
-        session = requests.Session()
-        k = 0
-        while not self.over.is_set():
-            k = (k + 1) % min(self.count, GETS)
-            begin = time.perf_counter()
-            r = session.get(f"{self.node.base}/o{k}", headers={"Range": "bytes=0-99"})
-            self.taken.append(time.perf_counter() - begin)
-            assert r.status_code == 206, r.text
+        self.pipe, theirs = multiprocessing.Pipe()
+        args = (node.base, count, theirs)
+        self.process = multiprocessing.Process(target=read_on, args=args)
 
     def __enter__(self):
-        self.thread.start()
+        self.process.start()
         return self
 
     def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
+        self.pipe.send(None)
+        self.taken = self.pipe.recv()
+        self.process.join()
 
     def p99(self):
         return statistics.quantiles(self.taken, n=100)[98]
@@ -202,8 +208,13 @@ def copy(came, dir):
 
 
 def bench(kind, o, dir, rows):
+    with fresh_fs(dir, FS_BYTES) as fs:
+        bench_on(fs, kind, o, rows)
+
+
+def bench_on(fs, kind, o, rows):
     for label, (count, size) in SETS.items():
-        place = dir / label
+        place = fs / label
         place.mkdir()
         it = kind(place)
         fill(it.entry, count, size)

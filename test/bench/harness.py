@@ -44,18 +44,18 @@ def free_port():
 
 
 @contextlib.contextmanager
-def fresh_fs(dir):
+def fresh_fs(dir, size=FRESH_FS_BYTES):
     """A file system that nobody used before: ext4 with a journal, in a file. How
     long others (and earlier rounds) keep an old one's allocator searching is luck:
     without a journal, ext4 looks at every inode deleted within the last minutes."""
     image, place = dir / "image", dir / "fs"
     place.mkdir()
     if os.geteuid() != 0 or not shutil.which("mkfs.ext4"):
-        print("not root, or no mkfs.ext4: PUT is measured on the disk as it is")
+        print("not root, or no mkfs.ext4: measured on the disk as it is")
         yield place
         return
     with image.open("wb") as f:
-        f.truncate(FRESH_FS_BYTES)
+        f.truncate(size)
     subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
     subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
     try:
