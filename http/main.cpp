@@ -42,6 +42,9 @@ using namespace ais;
 constexpr int failed_to_run = 1;
 constexpr int wrong_settings = 2;
 
+/// Of threads that work for jobs.
+constexpr int job_niceness = 10;
+
 /// A sentence for the person who started us, then the exit code.
 int refuse(const std::string& text, int code = failed_to_run) {
   std::fprintf(stderr, "aisnode: %s\n", text.c_str());
@@ -127,6 +130,10 @@ environment real_environment() {
     if (::getrandom(&out, sizeof(out), 0) != sizeof(out))
       std::abort();
     return out;
+  };
+  env.give_way = [] {
+    // Of this thread alone. Who may not be nice is as he was.
+    ::setpriority(PRIO_PROCESS, 0, job_niceness);
   };
   return env;
 }

@@ -40,7 +40,7 @@ task<bool> send_part(exchange& x, storage::object_reader& object,
 task<bool>
 send_proving(edge& e, exchange& x, const located& at, lease_ptr lease) {
   auto work = std::make_shared<proof>(lease);
-  auto& io = at.mpath->io[lease->object->stamp.ino % at.mpath->io.size()];
+  auto& io = at.mpath->io_of(*lease->object);
   auto size = lease->object->attrs.size_bytes;
   for (uint64_t sent = 0; sent < size;) {
     prove_next step{work};
@@ -151,6 +151,32 @@ task<expected<lom_ptr>> put_small(edge& e, exchange& x, const located& at,
   co_return co_await e.actors().ask(at.shard, shard_timeout, std::move(req));
 }
 
+/// By a lease that this thread has.
+std::optional<opened_object> held_here(edge& e, const object_key& key) {
+  auto* held = e.held(*key.bucket, key.name, e.env().steady_ns());
+  if (!held)
+    return {};
+  auto at = e.target()->locate(key);
+  if (!at)
+    return {};
+  held->lease->atime_ns.store(e.env().wall_ns(), std::memory_order_relaxed);
+  count(stat::lease_hit_n);
+  return opened_object{std::move(*at), held->lease, false};
+}
+
+/// The object where it is before it is brought to its place; none: have it
+/// settled.
+task<std::optional<opened_object>> find_here(edge& e, object_key key) {
+  auto places = e.places_now();
+  find_object look{key};
+  auto found
+    = co_await e.actors().ask(e.node().settler, shard_timeout, std::move(look));
+  if (!found || !found->lease || places != e.places_now()
+      || !e.place(std::move(key), places))
+    co_return std::nullopt;
+  co_return opened_object{std::move(found->at), std::move(found->lease), true};
+}
+
 } // namespace
 
 task<expected<located>> locate(edge& e, object_key key) {
@@ -167,21 +193,12 @@ task<expected<located>> locate(edge& e, object_key key) {
   }
 }
 
-std::optional<opened_object> held_here(edge& e, const object_key& key) {
-  auto* held = e.held(*key.bucket, key.name, e.env().steady_ns());
-  if (!held)
-    return {};
-  auto at = e.target()->locate(key);
-  if (!at)
-    return {};
-  held->lease->atime_ns.store(e.env().wall_ns(), std::memory_order_relaxed);
-  count(stat::lease_hit_n);
-  return opened_object{std::move(*at), held->lease, false};
-}
-
 task<expected<opened_object>> open_here(edge& e, object_key key) {
   if (auto held = held_here(e, key))
     co_return std::move(*held);
+  if (!e.target()->volume->settled)
+    if (auto found = co_await find_here(e, key))
+      co_return std::move(*found);
   auto at = co_await locate(e, std::move(key));
   if (!at)
     co_return at.error();
@@ -252,7 +269,7 @@ read_object(edge& e, exchange& x, const located& at, const lease_ptr& lease,
   auto proving
     = range.length == object.attrs.size_bytes && !lease->verified.load();
   auto work = proving ? std::make_shared<proof>(lease) : nullptr;
-  auto& io = at.mpath->io[object.stamp.ino % at.mpath->io.size()];
+  auto& io = at.mpath->io_of(object);
   auto block = co_await x.thread().lease();
   auto offset = range.offset;
   auto end = range.offset + range.length;

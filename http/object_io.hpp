@@ -49,8 +49,6 @@ struct opened_object {
 /// The open version of an object of this target: by a lease that this thread
 /// has, else by the object's shard. Errors as locate() and open_object.
 task<expected<opened_object>> open_here(edge& e, object_key key);
-/// The same by a lease that this thread has; none: ask.
-std::optional<opened_object> held_here(edge& e, const object_key& key);
 
 /// What is done with a body between the socket and the object.
 class body_filter {

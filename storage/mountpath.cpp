@@ -922,9 +922,42 @@ mountpath::sync_dirs(const std::set<std::string>& leaves) {
 
 expected<void>
 mountpath::remove(const bucket_ref& b, std::string_view name, durability d) {
+  const removal one{b, std::string{name}, d};
+  return remove({&one, 1}).front();
+}
+
+std::vector<expected<void>> mountpath::remove(std::span<const removal> items) {
+  std::vector<expected<void>> out;
+  std::vector<std::string> dirs(items.size()); ///< where each was
   std::shared_lock guard{layout_};
+  for (size_t i = 0; i < items.size(); ++i)
+    out.push_back(unlink(items[i], dirs[i]));
+  // What two have in common is synced once.
+  std::map<std::string, expected<void>> synced;
+  for (size_t i = 0; i < items.size(); ++i)
+    if (out[i] && items[i].durability == durability::sync
+        && !AIS_MUTANT("delete-no-sync") && !synced.count(dirs[i]))
+      synced.emplace(dirs[i], sync_nearest(items[i].bucket, dirs[i]));
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (!out[i])
+      continue;
+    auto& [b, name, d] = items[i];
+    if (auto s = synced.find(dirs[i]); s != synced.end() && !s->second) {
+      suspect(plain_path(b, name), doubt::name);
+      out[i] = s->second;
+      continue;
+    }
+    AIS_CRASH_POINT("delete.synced");
+    if (d == durability::sync && any_doubts_.load(std::memory_order_relaxed))
+      trust(plain_path(b, name));
+    remove_empty_parents(b, dirs[i]);
+  }
+  return out;
+}
+
+expected<void> mountpath::unlink(const removal& x, std::string& dir) {
   AIS_CRASH_POINT("delete.begin");
-  auto path = plain_path(b, name);
+  auto path = plain_path(x.bucket, x.name);
   auto done = disk_.remove_file(path);
   if (!done && is(done.error(), errc::is_a_directory)) {
     path = join(path, self_name);
@@ -933,22 +966,14 @@ mountpath::remove(const bucket_ref& b, std::string_view name, durability d) {
   if (!done) {
     auto code = code_of(done.error());
     if (code == errc::not_found || code == errc::not_a_directory)
-      return no_object(b.bck, name);
-    suspect(plain_path(b, name), doubt::name);
+      return no_object(x.bucket.bck, x.name);
+    suspect(plain_path(x.bucket, x.name), doubt::name);
     return done;
   }
-  if (hashed(name) && name.size() > max_attr_name)
+  if (hashed(x.name) && x.name.size() > max_attr_name)
     static_cast<void>(disk_.remove_file(name_file(path)));
   AIS_CRASH_POINT("delete.unlinked");
-  if (d == durability::sync && !AIS_MUTANT("delete-no-sync"))
-    if (auto ok = sync_nearest(b, parent_of(path)); !ok) {
-      suspect(plain_path(b, name), doubt::name);
-      return ok;
-    }
-  AIS_CRASH_POINT("delete.synced");
-  if (d == durability::sync && any_doubts_.load(std::memory_order_relaxed))
-    trust(plain_path(b, name));
-  remove_empty_parents(b, parent_of(path));
+  dir = parent_of(path);
   return caf::unit;
 }
 

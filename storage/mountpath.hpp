@@ -105,6 +105,9 @@ public:
   /// Call before the first append.
   void expect(const cksum& clients);
 
+  /// Brings what was appended to the disk: whoever commits waits less.
+  expected<void> flush();
+
   /// Ends the content: finishes checksums, compares the client's.
   /// Afterwards attrs() has size and checksum; the caller sets the rest.
   /// @returns errc::bad_checksum("BAD DATA CHECKSUM: ...").
@@ -138,6 +141,13 @@ struct commit_item {
   writer_ptr writer; ///< sealed; attrs() complete
   ais::storage::durability durability = ais::storage::durability::sync;
   bool keep_times = false; ///< the file gets those of attrs()
+};
+
+/// One object to remove.
+struct removal {
+  bucket_ref bucket;
+  std::string name;
+  ais::storage::durability durability = ais::storage::durability::sync;
 };
 
 class mountpath {
@@ -252,6 +262,8 @@ public:
   /// errc::object_not_found if absent. Empty parents are removed, too.
   expected<void>
   remove(const bucket_ref& b, std::string_view name, durability d);
+  /// Removes some; those with durability `sync` share the syncs.
+  std::vector<expected<void>> remove(std::span<const removal> items);
 
   /// Replaces the attributes of an object in place (atomic: one xattr).
   expected<void> store_attrs(const bucket_ref& b, std::string_view name,
@@ -321,6 +333,8 @@ private:
   expected<void> rewrite(const bucket_ref& b, std::string_view name);
   expected<std::shared_ptr<object_reader>>
   open_at(const bucket_ref& b, std::string_view name, const std::string& path);
+  /// Takes an object's name away; tells where it was.
+  expected<void> unlink(const removal& x, std::string& dir);
   void remove_empty_parents(const bucket_ref& b, std::string dir);
   expected<bool> remove_some(const std::string& dir, size_t& budget);
 

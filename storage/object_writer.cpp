@@ -34,6 +34,10 @@ expected<void> object_writer::append(std::span<const std::byte> in) {
   return caf::unit;
 }
 
+expected<void> object_writer::flush() {
+  return file_->sync();
+}
+
 expected<void> object_writer::seal() {
   AIS_ASSERT(!sealed_);
   sealed_ = true;

@@ -30,6 +30,9 @@ struct environment {
   /// where one thread runs everything.
   bool detached = true;
 
+  /// Makes the thread that calls it give way to all others; none: nothing does.
+  std::function<void()> give_way;
+
   /// Told of every actor that is spawned here, if set: the simulation kills
   /// them to crash a node.
   std::function<void(const caf::strong_actor_ptr&)> spawned;

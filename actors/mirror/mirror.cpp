@@ -256,8 +256,7 @@ struct mirror_state {
 
   void fill(const copying_ptr& job, const storage::writer_ptr& writer) {
     auto& to = job->wanted[job->next];
-    auto& io = to.mpath->io;
-    auto which = job->main.object->object->stamp.ino % io.size();
+    auto& io = to.mpath->copier_of(*job->main.object->object);
     auto failed = [this, job](const error& e) {
       again(job, e);
     };
@@ -276,9 +275,8 @@ struct mirror_state {
         },
         failed);
     };
-    ask<ack>(self, io[which], copy_timeout,
-             copy_content{job->main.object, writer}, store,
-             [this, job, failed](const error& e) {
+    ask<ack>(self, io, copy_timeout, copy_content{job->main.object, writer},
+             store, [this, job, failed](const error& e) {
                if (e == errc::corrupted)
                  self->send(job->home.shard,
                             verdict{job->home.key, job->main.object, false});
@@ -456,10 +454,9 @@ struct mirror_state {
       self, job->home.shard, shard_timeout,
       begin_put{job->home.key, options, attrs.size_bytes},
       [this, job, filled](put_begun& x) {
-        auto& io = job->home.mpath->io;
-        auto which = job->copy->object->stamp.ino % io.size();
+        auto& io = job->home.mpath->io_of(*job->copy->object);
         ask<ack>(
-          self, io[which], copy_timeout, copy_content{job->copy, x.writer},
+          self, io, copy_timeout, copy_content{job->copy, x.writer},
           [filled, writer = x.writer](ack) { filled(writer); },
           [this, job](const error& e) {
             if (e == errc::corrupted)

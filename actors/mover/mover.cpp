@@ -241,8 +241,7 @@ struct mover_state {
   void
   fill_here(const copying_ptr& job, const located& to,
             const write_options& options, const storage::writer_ptr& writer) {
-    auto& io
-      = to.mpath->io[job->source->object->stamp.ino % to.mpath->io.size()];
+    auto& io = to.mpath->io_of(*job->source->object);
     ask<ack>(
       self, io, copy_timeout, copy_content{job->source, writer},
       [this, job, to, options, writer](ack) {

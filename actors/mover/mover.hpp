@@ -67,8 +67,22 @@ struct settle_object {
   object_key key;
 };
 
+/// Where a reader finds an object of ours that is not settled: he need not wait
+/// until it has been brought to its place.
+struct find_object {
+  object_key key;
+};
+
+struct found_object {
+  located at;
+  lease_ptr lease; ///< null: have it settled
+};
+
 /// Who does that.
 using settler_actor = caf::typed_actor<
+  // Returns the only version there is, where it is: as long as the lease is
+  // not over. Never fails.
+  caf::replies_to<find_object>::with<found_object>,
   // Returns when nobody but us has the object, or can have it before the map
   // changes. errc::not_ready: it is not ours, or a target that may have it
   // does not answer; too_many_requests.
@@ -117,5 +131,7 @@ mover_actor spawn_mover(caf::actor_system& sys, const mover_config& config);
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::copy_object)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::send_object)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::settle_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::find_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::found_object)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::use_settler)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::sent_object)

@@ -156,6 +156,18 @@ struct rebalance_state {
     return answer;
   }
 
+  /// What other targets may have comes here first.
+  caf::result<found_object> find(const find_object& req) {
+    auto now = current();
+    auto& key = req.key;
+    auto ours = !moving(*now)
+                || owned_throughout(*now, config.node_id,
+                                    home_digest(key.bucket->ref.bck, key.name));
+    if (!ours || config.view->read()->volume->settled || !config.resilver)
+      return found_object{};
+    return self->delegate(config.resilver, req);
+  }
+
   /// Between our mountpaths.
   caf::result<ack> settle_here(const settle_object& req) {
     if (config.view->read()->volume->settled || !config.resilver)
@@ -452,6 +464,7 @@ rebalance(extended::stateful_pointer<rebalance_state> self,
   self->send(st.config.mover,
              use_settler{caf::actor_cast<settler_actor>(self)});
   return {
+    [&st](const find_object& x) { return st.find(x); },
     [&st](const settle_object& x) { return st.settle(x); },
     [&st](const surrender& x) { return st.give_up(x); },
     [&st](const query_moves& x) { return st.state(x); },

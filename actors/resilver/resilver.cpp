@@ -33,10 +33,28 @@ struct moving_object {
   std::vector<located> from; ///< still to be looked at
   uint64_t version = 0;      ///< of the volume
   int tries = max_tries;
-  lease_ptr source; ///< of from.back()
+  lease_ptr source;     ///< of from.back()
+  bool storing = false; ///< it is newer than what is at its place
   std::vector<answer_fn> waiting;
+
+  /// Whether that is the object as it is: nothing of it is anywhere else, and
+  /// nobody may change it yet.
+  bool current() const {
+    return storing && from.size() == 1 && !source->over();
+  }
 };
 using moving_ptr = std::shared_ptr<moving_object>;
+
+/// An object that a reader looks for.
+struct search {
+  object_key key;
+  located home;
+  std::vector<located> left; ///< still to be looked at
+  uint64_t version = 0;      ///< of the volume
+  found_object found;
+  caf::typed_response_promise<found_object> answer;
+};
+using search_ptr = std::shared_ptr<search>;
 
 struct resilver_state {
   static inline const char* name = "resilver";
@@ -51,6 +69,7 @@ struct resilver_state {
   std::map<std::string, moving_ptr> under_way; ///< by uname
   std::unordered_set<std::string> settled;     ///< of that version:
   uint64_t settled_version = 0;
+  size_t searches = 0; ///< for readers
 
   view_ptr view() const { return config.view->read(); }
 
@@ -103,6 +122,7 @@ struct resilver_state {
   }
 
   void next(const moving_ptr& job) {
+    job->storing = false;
     if (job->from.empty() || AIS_MUTANT("mountpaths-unasked"))
       return restore(job);
     auto& from = job->from.back();
@@ -143,16 +163,18 @@ struct resilver_state {
     ask<put_begun>(
       self, job->to.shard, shard_timeout,
       begin_put{job->to.key, options, attrs.size_bytes},
-      [this, job, options](put_begun& x) { fill(job, options, x.writer); },
+      [this, job, options](put_begun& x) {
+        job->storing = true;
+        fill(job, options, x.writer);
+      },
       [this, job](const error& e) { not_stored(job, e); });
   }
 
   void fill(const moving_ptr& job, const write_options& options,
             const storage::writer_ptr& writer) {
-    auto& io = job->to.mpath->io;
-    auto which = job->source->object->stamp.ino % io.size();
+    auto& io = job->to.mpath->copier_of(*job->source->object);
     ask<ack>(
-      self, io[which], std::chrono::minutes{copy_timeout},
+      self, io, std::chrono::minutes{copy_timeout},
       copy_content{job->source, writer},
       [this, job, options, writer](ack) {
         ask<lom_ptr>(
@@ -249,6 +271,82 @@ struct resilver_state {
       f(e);
   }
 
+  // -- for readers
+
+  // Everywhere else first, at its place last: what is not there by then has not
+  // been written since, for a write waits until it has been settled. In two
+  // places, or where one does not say: that is for settling to sort out.
+  caf::result<found_object> find(const find_object& req) {
+    auto by = view();
+    auto version = by->volume->version;
+    auto home = by->locate(req.key);
+    if (by->volume->settled || !home || searches >= max_settling
+        || (settled_version == version && settled.count(id_of(req.key))))
+      return found_object{};
+    if (auto x = known_source(req.key, version))
+      return std::move(*x);
+    auto it = std::make_shared<search>();
+    it->key = req.key;
+    it->home = std::move(*home);
+    it->left = by->elsewhere(req.key);
+    it->version = version;
+    it->answer = self->make_response_promise<found_object>();
+    ++searches;
+    look_in_next(it);
+    return it->answer;
+  }
+
+  void look_in_next(const search_ptr& it) {
+    if (it->left.empty())
+      return it->found.lease ? look_at_home(it) : found(it, false);
+    auto at = std::move(it->left.back());
+    it->left.pop_back();
+    ask<lease_ptr>(
+      self, at.shard, shard_timeout, open_object{at.key, true, true},
+      [this, it, at](const lease_ptr& x) {
+        if (it->found.lease)
+          return found(it, false);
+        it->found = {at, x};
+        look_in_next(it);
+      },
+      [this, it](const error& e) {
+        if (e == errc::object_not_found)
+          look_in_next(it);
+        else
+          found(it, false);
+      });
+  }
+
+  /// Of an object that is being brought to its place.
+  std::optional<found_object>
+  known_source(const object_key& key, uint64_t version) {
+    auto i = under_way.find(id_of(key));
+    if (i == under_way.end() || i->second->version != version
+        || !i->second->current())
+      return {};
+    return found_object{i->second->from.back(), i->second->source};
+  }
+
+  void look_at_home(const search_ptr& it) {
+    // Its shard would have us wait until it has been stored.
+    if (auto x = known_source(it->key, it->version)) {
+      it->found = std::move(*x);
+      return found(it, true);
+    }
+    ask<lease_ptr>(
+      self, it->home.shard, shard_timeout,
+      open_object{it->home.key, false, true},
+      [this, it](const lease_ptr&) { found(it, false); },
+      [this, it](const error& e) { found(it, e == errc::object_not_found); });
+  }
+
+  void found(const search_ptr& it, bool there) {
+    --searches;
+    if (!there || view()->volume->version != it->version)
+      it->found = {};
+    it->answer.deliver(std::move(it->found));
+  }
+
   // -- all of them
 
   void look() {
@@ -322,6 +420,7 @@ resilver(extended::stateful_pointer<resilver_state> self,
   self->send(st.config.target,
              watch_mountpaths{caf::actor_cast<mountpath_watcher>(self)});
   return {
+    [&st](const find_object& x) { return st.find(x); },
     [&st](const settle_object& x) { return st.settle(x); },
     [&st](atom::next) { st.look(); },
     [&st](atom::tick) { st.look(); },

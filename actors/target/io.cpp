@@ -9,10 +9,14 @@ namespace ais {
 namespace {
 
 constexpr size_t chunk_bytes = 256 << 10;
+/// A job's copies from this size on are brought to the disk here, and not by
+/// the shard's commit, for which clients may wait.
+constexpr uint64_t flush_bytes = 1 << 20;
 
 struct io_state {
   static inline const char* name = "io";
   storage::bytes buffer;
+  io_for whom = io_for::clients;
 
   /// Reads [offset, offset + length) and hands every chunk to `f`.
   template <class F>
@@ -68,6 +72,8 @@ struct io_state {
     if (hash.finish() != object.attrs.cksum)
       return fail(errc::corrupted,
                   "BAD DATA CHECKSUM: the stored content is corrupted");
+    if (whom == io_for::jobs && object.attrs.size_bytes >= flush_bytes)
+      return req.to->flush();
     return caf::unit;
   }
 };
@@ -78,10 +84,13 @@ caf::result<ack> to_result(const expected<void>& x) {
   return ack{};
 }
 
-io_actor::behavior_type
-io(io_actor::stateful_pointer<io_state> self, size_t buffer_bytes) {
+io_actor::behavior_type io(io_actor::stateful_pointer<io_state> self,
+                           const environment& env, io_for whom) {
   auto& st = self->state;
-  st.buffer.resize(buffer_bytes);
+  st.buffer.resize(chunk_bytes);
+  st.whom = whom;
+  if (whom == io_for::jobs && env.give_way)
+    env.give_way();
   return {
     [&st](const prove_next& req) -> caf::result<uint64_t> {
       auto done = st.prove(*req.what);
@@ -95,13 +104,14 @@ io(io_actor::stateful_pointer<io_state> self, size_t buffer_bytes) {
                 [](auto) -> expected<void> { return caf::unit; }));
     },
     [&st](const copy_content& req) { return to_result(st.copy(req)); },
+    [](const close_object&) {}, // the message had the last of it
   };
 }
 
 } // namespace
 
-io_actor spawn_io(caf::actor_system& sys, const environment& env) {
-  return spawn_blocking(sys, env, io, chunk_bytes);
+io_actor spawn_io(caf::actor_system& sys, const environment& env, io_for whom) {
+  return spawn_blocking(sys, env, io, env, whom);
 }
 
 } // namespace ais

@@ -1,7 +1,8 @@
 // An IO actor moves bytes where that may block for long: it proves large
 // objects piece by piece while somebody sends them, brings cold pieces into
-// memory, and copies content. Each mountpath has a few, on threads of their
-// own, so that a shard never waits behind a large object.
+// memory, copies content, and closes files. Each mountpath has a few, on
+// threads of their own, so that a shard never waits behind a large object; some
+// are there for jobs, and give way to those that clients wait for.
 #pragma once
 
 #include "actors/target/shard.hpp"
@@ -53,10 +54,13 @@ using io_actor = caf::typed_actor<
   caf::replies_to<prove_next>::with<uint64_t>,
   caf::replies_to<warm_up>::with<ack>,
   // errc::corrupted when the source is; `to` is then useless.
-  caf::replies_to<copy_content>::with<ack>>;
+  caf::replies_to<copy_content>::with<ack>, caf::reacts_to<close_object>>;
+
+/// For whom it works.
+enum class io_for : uint8_t { clients, jobs };
 
 /// Spawns an IO actor.
-io_actor spawn_io(caf::actor_system& sys, const environment& env);
+io_actor spawn_io(caf::actor_system& sys, const environment& env, io_for whom);
 
 } // namespace ais
 

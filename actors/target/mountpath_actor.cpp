@@ -50,7 +50,7 @@ struct mountpath_state {
   mountpath_config config;
   std::shared_ptr<storage::mountpath> disk;
   std::vector<shard_actor> shards;
-  std::vector<io_actor> io;
+  std::vector<io_actor> io, copiers;
   bool sweeping = false;
   bool suspected = false; ///< a second check is due
   int64_t ticked_ns = 0;  ///< when the shards were told to flush
@@ -65,20 +65,23 @@ struct mountpath_state {
       return opened.error();
     disk = std::move(*opened);
     auto& sys = self->system();
+    for (size_t i = 0; i < config.io_actors; ++i) {
+      io.push_back(spawn_io(sys, config.env, io_for::clients));
+      copiers.push_back(spawn_io(sys, config.env, io_for::jobs));
+    }
     for (size_t i = 0; i < config.shards; ++i)
       shards.push_back(spawn_shard(
         sys,
         {config.env, disk, config.node_id + '|' + std::to_string(i),
          shard_config{}.cached_objects,
          std::max<size_t>(config.cached_leases / config.shards, 1), config.map,
-         config.node_id, config.view, caf::actor_cast<disk_keeper>(self)}));
-    for (size_t i = 0; i < config.io_actors; ++i)
-      io.push_back(spawn_io(sys, config.env));
+         config.node_id, config.view, caf::actor_cast<disk_keeper>(self),
+         copiers[i % copiers.size()]}));
     ticked_ns = config.env.steady_ns();
     measure();
     sweep_later();
     return std::make_shared<const mountpath_handles>(
-      mountpath_handles{disk, shards, io});
+      mountpath_handles{disk, shards, io, copiers});
   }
 
   void measure() {
@@ -247,9 +250,9 @@ mountpath(mountpath_impl::stateful_pointer<mountpath_state> self,
         answer.deliver(ack{});
         self->quit();
       };
-      for (auto& x : st.io)
-        self->send_exit(x, caf::exit_reason::user_shutdown);
-      st.io.clear();
+      for (auto* all : {&st.io, &st.copiers})
+        for (auto& x : std::exchange(*all, {}))
+          self->send_exit(x, caf::exit_reason::user_shutdown);
       for (auto& x : std::exchange(st.shards, {})) {
         self->request(x, shard_stop_timeout, atom::tick_v)
           .then(

@@ -18,7 +18,15 @@ namespace ais {
 struct mountpath_handles {
   std::shared_ptr<storage::mountpath> disk;
   std::vector<shard_actor> shards;
-  std::vector<io_actor> io;
+  std::vector<io_actor> io;      ///< what clients wait for
+  std::vector<io_actor> copiers; ///< for jobs
+
+  const io_actor& io_of(const storage::object_reader& x) const {
+    return io[x.stamp.ino % io.size()];
+  }
+  const io_actor& copier_of(const storage::object_reader& x) const {
+    return copiers[x.stamp.ino % copiers.size()];
+  }
 
   /// The shard that owns the object with this placement digest.
   const shard_actor& shard_of(uint64_t digest) const {

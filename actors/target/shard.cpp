@@ -2,6 +2,7 @@
 
 #include "actors/base/ask.hpp"
 #include "actors/base/gather.hpp"
+#include "actors/target/committer.hpp"
 #include "actors/target/object_cache.hpp"
 #include "actors/target/target.hpp"
 #include "storage/base/home.hpp"
@@ -15,6 +16,7 @@
 #include <charconv>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace ais {
 
@@ -25,6 +27,8 @@ constexpr int64_t atime_slack_ns = 600'000'000'000;
 constexpr size_t verify_chunk_bytes = 256 << 10;
 constexpr std::chrono::seconds copies_timeout{30}; ///< to remove them
 constexpr std::chrono::minutes restore_timeout{5};
+/// A disk that takes longer fails; what became of the group, it knows alone.
+constexpr std::chrono::minutes commit_timeout{10};
 
 std::string next_version(const std::string& current) {
   uint64_t n = 0;
@@ -78,7 +82,12 @@ public:
   expected<ack> store_the_copy(const store_copy& req);
   expected<ack> drop_the_copy(const drop_copy& req);
   void flush_group();
-  void tick();
+  caf::result<ack> tick();
+  /// Whether a change of the object, or of a version of it, is being committed:
+  /// whoever wants anything of it must wait.
+  bool busy(const object_key& key) const {
+    return !busy_.empty() && busy_.count(lock_of(key)) > 0;
+  }
   /// Tells whoever looks after the disk if this is a failure of it.
   void report(const error& e);
 
@@ -88,6 +97,11 @@ private:
     promise answer;
     bool replaces_copied = false; ///< leave_copies() is due
     bool is_null = false; ///< of its versions no other one may be "null"
+  };
+  using done_fn = std::function<void(const expected<ack>&)>;
+  struct removal {
+    object_key key;
+    done_fn done;
   };
   /// A write under write_if that has begun.
   struct arrival {
@@ -126,6 +140,8 @@ private:
   /// Opens the current version and brings the cache up to date with its file.
   expected<std::pair<cached_object*, std::shared_ptr<storage::object_reader>>>
   open_current(const object_key& key);
+  /// A new lease of it.
+  lease_ptr lease_of(std::shared_ptr<storage::object_reader> object);
   expected<void> verify(const object_key& key, storage::object_reader& object);
   /// Whether the object is still what `x` has open; errc::conflict.
   expected<void> same_as(const object_key& key, const lease& x);
@@ -142,7 +158,9 @@ private:
   join_group(const object_key& key, const write_options& options,
              const storage::writer_ptr& writer, const expected<lom_ptr>& known,
              bool replaces_copied, promise answer);
-  expected<ack> remove_now(const delete_object& req);
+  void remove_now(const delete_object& req, const done_fn& done);
+  /// All but the end of it. @returns whether the object is still to be removed.
+  expected<bool> prepare_removal(const delete_object& req);
   /// Whether a deletion may be carried out on what there is (null: nothing).
   expected<void>
   check_removal(const delete_object& req, const expected<lom_ptr>& known);
@@ -177,8 +195,10 @@ private:
   drop_copies(const object_key& key, std::function<void(const error&)> then);
   void leave_copies(const object_key& key);
   /// Drops the copies, if there may be some, then answers with change().
-  template <class T, class F>
-  caf::result<T> change_uncopied(const object_key& key, F change);
+  template <class T>
+  caf::result<T> change_uncopied(
+    const object_key& key,
+    std::function<void(std::function<void(const expected<T>&)>)> change);
   /// Has copies made.
   void mirror(const object_key& key);
   /// Whether a copy could help.
@@ -195,16 +215,32 @@ private:
   expected<void>
   admit(const object_key& key, const write_options& options,
         const storage::writer_ptr& writer, const expected<lom_ptr>& now);
-  /// Commits what waits, if a write of `key` is among it.
-  void settle(const object_key& key);
+  /// What must not be changed twice at once: an object, all its versions.
+  static std::string lock_of(const object_key& key);
+  /// Calls `f` once nothing of the object is being committed: now or later.
+  void when_free(const object_key& key, std::function<void()> f);
+  void flush_later();
+  void committed(commit_group& done, std::vector<write>& writes,
+                 std::vector<removal>& removals);
+  /// The end of a write.
+  void written(write& x, storage::commit_item& item,
+               const expected<storage::file_stamp>& how);
   void store_atime(cached_object& x);
 
   shard_impl::pointer self_ = nullptr;
   shard_config config_;
   std::unique_ptr<object_cache> cache_;
-  std::vector<write> group_; ///< writes waiting for the group commit ...
-  std::vector<storage::commit_item> items_; ///< ... and what to commit for them
+  committer_actor committer_;
+  /// What waits for the next group: writes, what to commit for them, removals.
+  std::vector<write> group_;
+  std::vector<storage::commit_item> items_;
+  std::vector<removal> removals_;
   bool flush_scheduled_ = false;
+  bool committing_ = false;              ///< a group is at the committer
+  std::unordered_set<std::string> busy_; ///< lock_of() what waits or is there
+  /// Continuations of ours that wait for one of those.
+  std::vector<std::pair<std::string, std::function<void()>>> waiting_;
+  std::vector<caf::typed_response_promise<ack>> flushed_; ///< want all that
   std::unordered_map<std::string, open_append> appends_;
   std::vector<arrival> arrivals_;
   /// Changes under way of objects that had copies, by uname.
@@ -221,6 +257,8 @@ void shard_state::init(shard_impl::pointer self, const shard_config& config) {
     map_.emplace(*config_.map);
   if (config_.view)
     view_.emplace(*config_.view);
+  committer_ = spawn_committer(self->system(), config_.env, config_.mpath);
+  self->link_to(committer_);
   cache_ = std::make_unique<object_cache>(
     config.cached_objects, config.cached_leases,
     [this](cached_object& x) { store_atime(x); });
@@ -292,12 +330,26 @@ expected<lease_ptr> shard_state::open(const open_object& req) {
   }
   if (!object) // the lease that is out is still good
     return entry->out;
-  auto result = std::make_shared<lease>();
+  auto result = lease_of(std::move(object));
   result->verified.store(entry->verified, std::memory_order_relaxed);
   result->atime_ns.store(entry->last_access_ns(), std::memory_order_relaxed);
-  result->object = std::move(object);
-  result->closed = mp().closed();
   cache_->lend(*entry, result);
+  return result;
+}
+
+lease_ptr
+shard_state::lease_of(std::shared_ptr<storage::object_reader> object) {
+  auto result = std::make_shared<lease>();
+  result->closed = mp().closed();
+  if (!config_.closer || object->attrs.size_bytes < close_apart_bytes) {
+    result->object = std::move(object);
+    return result;
+  }
+  auto* it = object.get();
+  auto close = [what = std::move(object), by = config_.closer](auto*) mutable {
+    caf::anon_send(by, close_object{std::move(what)});
+  };
+  result->object = {it, std::move(close)};
   return result;
 }
 
@@ -326,7 +378,6 @@ expected<std::pair<cached_object*, std::shared_ptr<storage::object_reader>>>
 shard_state::open_current(const object_key& key) {
   using result
     = std::pair<cached_object*, std::shared_ptr<storage::object_reader>>;
-  settle(key);
   auto* entry = cache_->find(key);
   if (entry && entry->out) {
     auto now = entry->out->object->content->stat();
@@ -352,14 +403,12 @@ shard_state::open_current(const object_key& key) {
 }
 
 expected<lom_ptr> shard_state::current(const object_key& key) {
-  settle(key);
   if (auto* entry = cache_->find(key))
     return entry->attrs;
   return on_disk(key);
 }
 
 expected<lom_ptr> shard_state::on_disk(const object_key& key) {
-  settle(key);
   auto loaded = mp().load(key.bucket->ref, key.name);
   if (loaded) {
     // Not cached: without an open file nothing ties it to a stamp.
@@ -589,8 +638,9 @@ shard_state::enqueue(const object_key& key, const write_options& options,
   }
   drop_copies(key, [=, this](const error& e) mutable {
     if (!e)
-      return join_group(key, options, writer, before(key, options), true,
-                        answer);
+      return when_free(key, [=, this] {
+        join_group(key, options, writer, before(key, options), true, answer);
+      });
     leave_copies(key);
     answer.deliver(e);
   });
@@ -651,68 +701,128 @@ void shard_state::join_group(const object_key& key,
     attrs.atime_ns = options.moved->atime_ns;
     attrs.mtime_ns = options.moved->mtime_ns;
   }
-  group_.push_back({key, answer, replaces_copied,
-                    is_new && keeping == storage::keeping::suspended});
+  write x{key, answer, replaces_copied,
+          is_new && keeping == storage::keeping::suspended};
   auto durability
     = options.durable ? storage::durability::sync : key.bucket->durability;
-  items_.push_back(
-    {key.bucket->ref, key.name, writer, durability, options.moved.has_value()});
-  if (durability == storage::durability::none
-      || group_.size() >= max_group_commit) {
-    flush_group();
-  } else if (!flush_scheduled_) {
-    // Runs behind everything that waits in the mailbox: all of it shares the
-    // directory syncs.
-    flush_scheduled_ = true;
-    self_->send(self_, atom::flush_v);
+  storage::commit_item item{key.bucket->ref, key.name, writer, durability,
+                            options.moved.has_value()};
+  if (durability == storage::durability::none) { // the disk is not waited for
+    auto how = mp().commit({&item, 1});
+    return written(x, item, how.front());
   }
+  busy_.insert(lock_of(key));
+  group_.push_back(std::move(x));
+  items_.push_back(std::move(item));
+  flush_later();
 }
 
-void shard_state::settle(const object_key& key) {
-  for (auto& x : group_) {
-    if (x.key.name == key.name
-        && x.key.bucket->ref.bid == key.bucket->ref.bid) {
-      flush_group();
-      return;
-    }
-  }
+std::string shard_state::lock_of(const object_key& key) {
+  auto& b = *key.bucket;
+  if (b.ref.bck.ns == versions_ns())
+    if (auto x = parse_former_name(key.name))
+      return hex16(x->bid).append(x->object);
+  return hex16(b.ref.bid) + key.name;
+}
+
+void shard_state::when_free(const object_key& key, std::function<void()> f) {
+  if (!busy(key))
+    return f();
+  waiting_.emplace_back(lock_of(key), std::move(f));
+}
+
+// A group ends the one before: all that comes meanwhile shares its syncs. The
+// first one runs behind everything that waits in the mailbox.
+void shard_state::flush_later() {
+  if (!committing_ && !std::exchange(flush_scheduled_, true))
+    self_->send(self_, atom::flush_v);
 }
 
 void shard_state::flush_group() {
-  auto group = std::exchange(group_, {});
-  auto items = std::exchange(items_, {});
   flush_scheduled_ = false;
-  if (group.empty())
+  if (committing_ || (group_.empty() && removals_.empty()))
     return;
-  auto results = mp().commit(items);
-  for (size_t i = 0; i < group.size(); ++i) {
-    auto& [key, answer, replaces_copied, is_null] = group[i];
-    if (replaces_copied)
-      leave_copies(key);
-    if (!results[i]) {
-      cache_->erase(key); // what the disk has now, only the disk knows
-      report(results[i].error());
-      if (AIS_MUTANT("put-error-hidden"))
-        answer.deliver(lom_ptr{std::make_shared<storage::lom>()});
-      answer.deliver(results[i].error());
-      continue;
-    }
-    decide(key, errc::exists);
-    auto& entry = cache_->insert(key);
-    if (!AIS_MUTANT("lease-kept"))
-      cache_->revoke(entry);
-    auto attrs = std::make_shared<storage::lom>(items[i].writer->attrs());
-    attrs->mtime_ns = results[i]->mtime_ns; // what the file will say later
-    entry.attrs = std::move(attrs);
-    entry.atime_ns = entry.disk_atime_ns = entry.attrs->atime_ns;
-    entry.stamp = *results[i];
-    entry.verified = true;
-    answer.deliver(entry.attrs);
-    if (is_null)
-      drop_null_versions(key, {});
-    if (!replaces_copied)
-      mirror(key);
+  auto all = std::make_shared<commit_group>();
+  all->writes = std::exchange(items_, {});
+  auto writes = std::make_shared<std::vector<write>>(std::exchange(group_, {}));
+  auto removals
+    = std::make_shared<std::vector<removal>>(std::exchange(removals_, {}));
+  for (auto& [key, done] : *removals)
+    all->removals.push_back(
+      {key.bucket->ref, key.name, key.bucket->durability});
+  committing_ = true;
+  ask<all_committed>(
+    self_, committer_, commit_timeout, commit_all{all},
+    [this, writes, removals](const all_committed& x) {
+      committed(*x.group, *writes, *removals);
+    },
+    [this, writes, removals](const error& e) {
+      // The group is the committer's still.
+      commit_group lost;
+      lost.writes.resize(writes->size());
+      lost.written.assign(writes->size(), e);
+      lost.removed.assign(removals->size(), e);
+      committed(lost, *writes, *removals);
+    });
+}
+
+void shard_state::committed(commit_group& done, std::vector<write>& writes,
+                            std::vector<removal>& removals) {
+  committing_ = false;
+  for (auto& x : writes)
+    busy_.erase(lock_of(x.key));
+  for (auto& x : removals)
+    busy_.erase(lock_of(x.key));
+  for (size_t i = 0; i < writes.size(); ++i)
+    written(writes[i], done.writes[i], done.written[i]);
+  for (size_t i = 0; i < removals.size(); ++i) {
+    auto& [key, then] = removals[i];
+    cache_->erase(key);
+    if (done.removed[i])
+      decide(key, errc::conflict);
+    then(done.removed[i] ? expected<ack>{ack{}} : done.removed[i].error());
   }
+  // Each may make its object busy again: then the others wait on.
+  for (auto& [lock, f] : std::exchange(waiting_, {})) {
+    if (busy_.count(lock) > 0)
+      waiting_.emplace_back(lock, std::move(f));
+    else
+      f();
+  }
+  flush_group();
+  if (!committing_)
+    for (auto& x : std::exchange(flushed_, {}))
+      x.deliver(ack{});
+}
+
+void shard_state::written(write& x, storage::commit_item& item,
+                          const expected<storage::file_stamp>& how) {
+  auto& [key, answer, replaces_copied, is_null] = x;
+  if (replaces_copied)
+    leave_copies(key);
+  if (!how) {
+    cache_->erase(key); // what the disk has now, only the disk knows
+    report(how.error());
+    if (AIS_MUTANT("put-error-hidden"))
+      answer.deliver(lom_ptr{std::make_shared<storage::lom>()});
+    answer.deliver(how.error());
+    return;
+  }
+  decide(key, errc::exists);
+  auto& entry = cache_->insert(key);
+  if (!AIS_MUTANT("lease-kept"))
+    cache_->revoke(entry);
+  auto attrs = std::make_shared<storage::lom>(item.writer->attrs());
+  attrs->mtime_ns = how->mtime_ns; // what the file will say later
+  entry.attrs = std::move(attrs);
+  entry.atime_ns = entry.disk_atime_ns = entry.attrs->atime_ns;
+  entry.stamp = *how;
+  entry.verified = true;
+  answer.deliver(entry.attrs);
+  if (is_null)
+    drop_null_versions(key, {});
+  if (!replaces_copied)
+    mirror(key);
 }
 
 /// What is deleted must not come back with a disk: not here, and not after
@@ -726,10 +836,29 @@ expected<void> shard_state::may_leave(const delete_object& req) {
 caf::result<ack> shard_state::remove(const delete_object& req) {
   if (auto ok = may_leave(req); !ok)
     return ok.error();
-  return change_uncopied<ack>(req.key, [this, req] { return remove_now(req); });
+  return change_uncopied<ack>(
+    req.key, [this, req](auto done) { remove_now(req, done); });
 }
 
-expected<ack> shard_state::remove_now(const delete_object& req) {
+void shard_state::remove_now(const delete_object& req, const done_fn& done) {
+  auto left = prepare_removal(req);
+  if (!left)
+    return done(left.error());
+  if (!*left)
+    return done(ack{});
+  if (req.key.bucket->durability == storage::durability::none) {
+    auto removed = remove_object(req.key);
+    return done(removed ? expected<ack>{ack{}} : removed.error());
+  }
+  busy_.insert(lock_of(req.key));
+  removals_.push_back({req.key, done});
+  flush_later();
+}
+
+expected<bool> shard_state::prepare_removal(const delete_object& req) {
+  auto gone = [](const expected<ack>& x) {
+    return x ? expected<bool>{false} : x.error();
+  };
   auto mine = owned(req.key);
   auto given = req.given != given_to::nobody;
   if (!mine && !given)
@@ -743,7 +872,7 @@ expected<ack> shard_state::remove_now(const delete_object& req) {
     return known.error();
   auto keeps = req.key.bucket->keeping != storage::keeping::off && !given;
   if (keeps && !req.version.empty())
-    return remove_version(req, known ? *known : nullptr, *mine);
+    return gone(remove_version(req, known ? *known : nullptr, *mine));
   if (known && !*known) {
     decide(req.key, errc::conflict);
     auto why = denial(req.key, not_found(req.key));
@@ -753,13 +882,11 @@ expected<ack> shard_state::remove_now(const delete_object& req) {
   if (auto ok = check_removal(req, known); !ok)
     return ok.error();
   if (keeps)
-    return retire(req, known, *mine);
+    return gone(retire(req, known, *mine));
   if (known && req.given == given_to::newer)
     if (auto ok = keep_replaced(req.key, *known); !ok)
       return ok.error();
-  if (auto ok = remove_object(req.key); !ok)
-    return ok.error();
-  return ack{};
+  return true;
 }
 
 expected<void> shard_state::check_removal(const delete_object& req,
@@ -800,8 +927,8 @@ expected<void> shard_state::same_as(const object_key& key, const lease& x) {
 }
 
 caf::result<lom_ptr> shard_state::change(const set_custom& req) {
-  return change_uncopied<lom_ptr>(req.key,
-                                  [this, req] { return change_now(req); });
+  return change_uncopied<lom_ptr>(
+    req.key, [this, req](auto done) { done(change_now(req)); });
 }
 
 expected<lom_ptr> shard_state::change_now(const set_custom& req) {
@@ -1063,29 +1190,34 @@ void shard_state::leave_copies(const object_key& key) {
   mirror(key);
 }
 
-template <class T, class F>
-caf::result<T> shard_state::change_uncopied(const object_key& key, F change) {
+template <class T>
+caf::result<T> shard_state::change_uncopied(
+  const object_key& key,
+  std::function<void(std::function<void(const expected<T>&)>)> change) {
   auto known = current(key);
-  // What is not there may be lost: a copy must not bring it back.
-  auto lost = known && !*known && view_ && key.bucket->copies > 1;
-  if (!lost && !may_have_copies(key, known)) {
-    auto done = change();
-    if (!done) {
-      report(done.error());
-      return done.error();
-    }
-    return std::move(*done);
-  }
   auto answer = self_->make_response_promise<T>();
-  drop_copies(key, [this, key, change, answer](const error& e) mutable {
-    auto done = e ? expected<T>{e} : change();
-    leave_copies(key);
+  auto tell = [this, answer](const expected<T>& done) mutable {
     if (done) {
-      answer.deliver(std::move(*done));
+      answer.deliver(T{*done});
       return;
     }
     report(done.error());
     answer.deliver(done.error());
+  };
+  // What is not there may be lost: a copy must not bring it back.
+  auto lost = known && !*known && view_ && key.bucket->copies > 1;
+  if (!lost && !may_have_copies(key, known)) {
+    change(tell);
+    return answer;
+  }
+  auto end = [this, key, tell](const expected<T>& done) mutable {
+    leave_copies(key);
+    tell(done);
+  };
+  drop_copies(key, [this, key, change, end](const error& e) mutable {
+    if (e)
+      return end(expected<T>{e});
+    when_free(key, [change, end] { change(end); });
   });
   return answer;
 }
@@ -1146,10 +1278,7 @@ expected<lease_ptr> shard_state::open_the_copy(const open_copy& req) {
     = mp().open_object(storage::copies_of(req.key.bucket->ref), req.key.name);
   if (!object)
     return object.error();
-  auto result = std::make_shared<lease>();
-  result->object = std::move(*object);
-  result->closed = mp().closed();
-  return result;
+  return lease_of(std::move(*object));
 }
 
 expected<put_begun> shard_state::begin_the_copy(const begin_copy& req) {
@@ -1199,7 +1328,7 @@ template <class T, class F>
 caf::result<T>
 shard_state::restore(const object_key& key, const error& why, F again) {
   auto answer = self_->make_response_promise<T>();
-  auto end = [this, again, answer](const error&) mutable {
+  auto look = [this, again, answer]() mutable {
     auto result = again();
     if (result) {
       answer.deliver(std::move(*result));
@@ -1207,6 +1336,9 @@ shard_state::restore(const object_key& key, const error& why, F again) {
     }
     report(result.error());
     answer.deliver(result.error());
+  };
+  auto end = [this, key, look](const error&) {
+    when_free(key, look);
   };
   ask<ack>(
     self_, (*view_)->mirror, restore_timeout,
@@ -1329,7 +1461,7 @@ void shard_state::report(const error& e) {
     self_->send(config_.keeper, io_failed{});
 }
 
-void shard_state::tick() {
+caf::result<ack> shard_state::tick() {
   flush_group();
   auto now = config_.env.wall_ns();
   cache_->for_each([this](cached_object& x) {
@@ -1348,6 +1480,11 @@ void shard_state::tick() {
   std::erase_if(appends_, [&](auto& x) {
     return !x.second.lent && now - x.second.used_ns > limit;
   });
+  if (!committing_)
+    return ack{};
+  auto answer = self_->make_response_promise<ack>();
+  flushed_.push_back(answer);
+  return answer;
 }
 
 // -- behaviour
@@ -1363,34 +1500,49 @@ caf::result<T> to_result(shard_state& st, expected<T>&& x) {
   return x.error();
 }
 
+template <class T>
+caf::result<T> to_result(shard_state&, caf::result<T>&& x) {
+  return std::move(x);
+}
+
+/// A handler of requests for objects; what wants a busy one stays in the
+/// mailbox.
+template <template <class> class Reply, class T, class Request>
+auto unless_busy(shard_state& st,
+                 Reply<T> (shard_state::*handle)(const Request&)) {
+  return [&st, handle](const Request& x) -> caf::result<T> {
+    if (st.busy(x.key))
+      return caf::skip;
+    return to_result(st, (st.*handle)(x));
+  };
+}
+
 shard_impl::behavior_type
 shard(shard_impl::stateful_pointer<shard_state> self, shard_config config) {
   auto& st = self->state;
   st.init(self, config);
+  using state = shard_state;
   return {
-    [&st](const open_object& x) { return st.open_or_restore(x); },
-    [&st](const head_object& x) { return st.head_or_restore(x); },
-    [&st](const put_object& x) { return st.put(x); },
-    [&st](const begin_put& x) { return to_result(st, st.begin(x)); },
-    [&st](const commit_put& x) { return st.commit(x); },
-    [&st](const delete_object& x) { return st.remove(x); },
-    [&st](const find_version& x) { return to_result(st, st.find(x)); },
-    [&st](const list_versions& x) { return to_result(st, st.versions(x)); },
-    [&st](const set_custom& x) { return st.change(x); },
-    [&st](const begin_append& x) { return to_result(st, st.append(x)); },
+    unless_busy(st, &state::open_or_restore),
+    unless_busy(st, &state::head_or_restore),
+    unless_busy(st, &state::put),
+    unless_busy(st, &state::begin),
+    unless_busy(st, &state::commit),
+    unless_busy(st, &state::remove),
+    unless_busy(st, &state::find),
+    unless_busy(st, &state::versions),
+    unless_busy(st, &state::change),
+    unless_busy(st, &state::append),
     [&st](const end_append& x) { st.append_done(x); },
-    [&st](const flush_append& x) { return st.append_flush(x); },
+    unless_busy(st, &state::append_flush),
     [&st](const verdict& x) { st.judge(x); },
-    [&st](const mark_copied& x) { return to_result(st, st.mark(x)); },
-    [&st](const note_copies& x) { return to_result(st, st.note(x)); },
+    unless_busy(st, &state::mark),
+    unless_busy(st, &state::note),
     [&st](const open_copy& x) { return to_result(st, st.open_the_copy(x)); },
     [&st](const begin_copy& x) { return to_result(st, st.begin_the_copy(x)); },
     [&st](const store_copy& x) { return to_result(st, st.store_the_copy(x)); },
     [&st](const drop_copy& x) { return to_result(st, st.drop_the_copy(x)); },
-    [&st](atom::tick) {
-      st.tick();
-      return ack{};
-    },
+    [&st](atom::tick) { return st.tick(); },
     [&st](atom::flush) { st.flush_group(); },
   };
 }

@@ -67,6 +67,9 @@ struct target_view;
 inline constexpr size_t max_group_commit = 64;            ///< writes per group
 inline constexpr size_t max_open_appends = 1024;          ///< per shard
 inline constexpr uint64_t verify_on_open_bytes = 1 << 20; ///< larger: by reader
+/// Larger: closed by another thread, as who closes a removed file last frees
+/// what it has on the disk and in memory.
+inline constexpr uint64_t close_apart_bytes = 1 << 20;
 inline constexpr std::chrono::minutes append_idle{10}; ///< then it is dropped
 
 // -- messages (in-process)
@@ -285,6 +288,14 @@ struct verdict {
   bool good = false;
 };
 
+/// Nobody reads it any more.
+struct close_object {
+  std::shared_ptr<storage::object_reader> what;
+};
+
+/// Who closes files.
+using closer_actor = caf::typed_actor<caf::reacts_to<close_object>>;
+
 // -- interface
 // --------------------------------------------------------------------
 
@@ -342,7 +353,8 @@ struct shard_config {
   std::string node_id; ///< of the target
   /// Which mountpath keeps what; null: this one everything.
   std::shared_ptr<board<target_view>> view;
-  disk_keeper keeper; ///< hears of failures; null: nobody
+  disk_keeper keeper;  ///< hears of failures; null: nobody
+  closer_actor closer; ///< null: whoever reads last
 };
 
 class shard_state;
@@ -354,6 +366,7 @@ shard_actor spawn_shard(caf::actor_system& sys, const shard_config& config);
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::lease_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::lom_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::close_object)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::open_object)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::head_object)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::put_object)

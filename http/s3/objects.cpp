@@ -126,18 +126,26 @@ task<> reply_range(context& c, const fault& why, const storage::lom& x) {
   co_await reply_xml(c, xml.finish(), std::move(headers), why.code.status);
 }
 
-/// The object of the request, by a lease that this thread has.
-std::optional<opened_object> held_object(context& c) {
+/// Opens the present object of the request.
+task<outcome<opened_object>> open_present(context& c, error& missing) {
   auto b = bucket_for(c, access::get);
-  if (!b || wanted_version(c))
-    return {};
-  return held_here(c.e, {*b, c.key});
+  if (!b)
+    co_return b.why();
+  if (auto ok = check_key(c.key); !ok)
+    co_return ok.why();
+  object_key key{*b, c.key};
+  auto opened = co_await open_here(c.e, std::move(key));
+  if (!opened) {
+    missing = opened.error();
+    co_return fault_of(missing);
+  }
+  co_return std::move(*opened);
 }
 
 /// Opens the object, or the version of it, that the request wants.
 task<outcome<opened_object>> open_wanted(context& c, error& missing) {
-  if (auto held = held_object(c))
-    co_return std::move(*held);
+  if (!wanted_version(c)) // not ?: g++ 12 destroys awaited operands of it twice
+    co_return co_await open_present(c, missing);
   auto at = co_await object_for(c, access::get);
   if (!at)
     co_return at.why();

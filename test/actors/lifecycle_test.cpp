@@ -13,9 +13,10 @@ namespace {
 /// Of a cluster in which nothing moves.
 settler_actor::behavior_type
 all_settled(settler_actor::pointer, const std::string&) {
-  return {[](const settle_object&) {
-    return ack{};
-  }};
+  return {[](const find_object&) { return found_object{}; },
+          [](const settle_object&) {
+            return ack{};
+          }};
 }
 
 storage::lifecycle_rule after_a_day(const std::string& prefix = {}) {

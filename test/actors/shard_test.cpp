@@ -39,7 +39,7 @@ struct fixture : sim::deterministic {
     c.cached_objects = 100;
     c.cached_leases = 10;
     shard = spawn_shard(sys, c);
-    io = spawn_io(sys, env);
+    io = spawn_io(sys, env, io_for::clients);
   }
 
   ~fixture() {
@@ -291,6 +291,60 @@ TEST_CASE_METHOD(fixture, "shard: a full disk refuses and keeps",
   CHECK(disk.list(mpath->bucket_dir(b->ref.bck) + "/%wk")->empty());
 }
 
+TEST_CASE_METHOD(fixture, "shard: who wants what is being committed waits",
+                 "[actors][shard]") {
+  REQUIRE(put("x", "old"));
+  REQUIRE(put("y", "other"));
+  // All are in the mailbox before the first commit begins.
+  auto send = [this](auto x) {
+    return self->request(shard, caf::infinite, std::move(x));
+  };
+  auto first = send(put_object{key("x"), {}, content("new")});
+  auto read = send(open_object{key("x")});
+  auto gone = send(delete_object{key("y")});
+  auto again = send(put_object{key("y"), {}, content("again")});
+  auto last = send(head_object{key("y")});
+  run();
+  auto fail = [](error& e) {
+    FAIL(message_of(e));
+  };
+  first.receive([](lom_ptr& x) { CHECK(x->version == "2"); }, fail);
+  read.receive([](lease_ptr& x) { CHECK(x->object->attrs.version == "2"); },
+               fail);
+  gone.receive([](ack) {}, fail);
+  again.receive([](lom_ptr& x) { CHECK(x->version == "1"); }, fail);
+  last.receive([](lom_ptr& x) { CHECK(x->size_bytes == 5); }, fail);
+  CHECK(get("y") == "again");
+}
+
+TEST_CASE_METHOD(fixture, "shard: large files are closed by somebody else",
+                 "[actors][shard]") {
+  std::vector<std::string> closed;
+  auto closer = sys.spawn([&closed]() -> closer_actor::behavior_type {
+    return {[&closed](const close_object& x) {
+      closed.push_back(x.what->attrs.version);
+    }};
+  });
+  caf::anon_send_exit(shard, caf::exit_reason::kill);
+  shard_config c;
+  c.env = env;
+  c.mpath = mpath;
+  c.closer = closer;
+  shard = spawn_shard(sys, c);
+  REQUIRE(put("small", "x"));
+  REQUIRE(put("large", std::string(close_apart_bytes, 'x')));
+  for (auto name : {"small", "large"}) {
+    auto l = ask<lease_ptr>(shard, open_object{key(name)});
+    REQUIRE(l);
+    REQUIRE(ask<ack>(shard, delete_object{key(name)}));
+    CHECK((*l)->over());
+    CHECK(closed.empty());
+  }
+  run();
+  CHECK(closed.size() == 1);
+  caf::anon_send_exit(closer, caf::exit_reason::kill);
+}
+
 TEST_CASE_METHOD(fixture, "shard: access times reach the disk lazily",
                  "[actors][shard]") {
   REQUIRE(put("x", "data"));
@@ -520,7 +574,7 @@ struct placed_fixture : fixture {
     view.digests.clear();
     for (auto& x : disks) {
       view.mountpaths.push_back(std::make_shared<const mountpath_handles>(
-        mountpath_handles{x, {shard}, {}}));
+        mountpath_handles{x, {shard}, {}, {}}));
       view.digests.push_back(x->digest());
     }
     ++vol.version;

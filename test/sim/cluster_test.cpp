@@ -252,3 +252,129 @@ TEST_CASE("sim: one administrative operation at a time", "[sim]") {
   REQUIRE_FALSE(*got[late]);
   CHECK(got[late]->error() == errc::busy);
 }
+
+namespace {
+
+/// A proxy, and a target with objects.
+struct with_objects {
+  sim::cluster c;
+  std::vector<object_key> keys;
+
+  with_objects(uint64_t seed, size_t mountpaths) : c(seed) {
+    c.add(a_proxy);
+    c.add({false, true, mountpaths, true});
+    REQUIRE(c.w.run_until(30s, [&] { return c.healthy() && c.active(1); }));
+    REQUIRE(
+      c.ask_now<ack>(1, c.handles(1).proxy, create_bucket{named("b"), ""}));
+    auto b = c.boards(1).buckets->read()->find(named("b"));
+    REQUIRE(b);
+    for (int i = 0; i < 40; ++i)
+      keys.push_back({*b, "x" + std::to_string(i)});
+    write('x');
+  }
+
+  std::shared_ptr<const target_view> view() {
+    return c.boards(1).target->read();
+  }
+
+  void write(char what) {
+    auto content = std::make_shared<const storage::bytes>(100, std::byte(what));
+    for (auto& key : keys) {
+      auto at = view()->locate(key);
+      REQUIRE(at);
+      put_object req{at->key, {}, content};
+      REQUIRE(c.ask_now<lom_ptr>(1, at->shard, req));
+    }
+  }
+
+  static char read(const lease& x) {
+    storage::bytes got(1);
+    return x.object->content->read_at(got, 0) ? static_cast<char>(got[0]) : 0;
+  }
+
+  void
+  change(change_mountpath::op what, const std::string& path, bool move = true) {
+    change_mountpath req;
+    req.what = what;
+    req.path = path;
+    req.move = move;
+    auto done
+      = c.ask_now<mountpath_changed>(1, c.boards(1).peers->read()->own, req);
+    if (!done)
+      FAIL(message_of(done.error()));
+    settle();
+  }
+
+  void settle() {
+    REQUIRE(c.w.run_until(30s, [&] { return view()->volume->settled; }));
+  }
+
+  /// Looks for all objects as soon as an operation of that kind happens below
+  /// that directory; `got` is told of each answer.
+  void look_at(storage::disk_op when, const std::string& dir,
+               std::function<void(const found_object&)> got) {
+    auto told = std::make_shared<size_t>(0);
+    auto begun = std::make_shared<bool>(false);
+    c.disk(1).fault = [=, this](storage::disk_op op, const std::string& path) {
+      if (op == when && path.starts_with(dir) && !std::exchange(*begun, true))
+        for (auto& key : keys)
+          c.ask<found_object>(1, c.handles(1).settler, find_object{key},
+                              [=](const expected<found_object>& x) {
+                                ++*told;
+                                REQUIRE(x);
+                                got(*x);
+                              });
+      return std::optional<errc>{};
+    };
+    looked = told;
+  }
+  std::shared_ptr<size_t> looked; ///< answers
+};
+
+} // namespace
+
+TEST_CASE("sim: an object is read where it is while it is being moved",
+          "[sim]") {
+  with_objects x{12, 2};
+  std::vector<located> found;
+  x.look_at(storage::disk_op::rename, "/root/mp2/@ais/b/%ob/",
+            [&](const found_object& y) {
+              if (!y.lease)
+                return;
+              CHECK(y.at.mpath->disk->root() == "/root/mp1");
+              CHECK(x.read(*y.lease) == 'x');
+              found.push_back(y.at);
+            });
+  x.change(change_mountpath::op::disable, "/root/mp1");
+  CHECK(*x.looked == x.keys.size());
+  CHECK(found.size() > 5);
+  // Each has come, and whoever looks for it is told to ask at its place.
+  for (auto& at : found) {
+    auto again = x.c.ask_now<found_object>(1, x.c.handles(1).settler,
+                                           find_object{at.key});
+    REQUIRE(again);
+    CHECK_FALSE(again->lease);
+    auto now = x.view()->locate(at.key);
+    REQUIRE(now);
+    CHECK(now->mpath->disk->root() == "/root/mp2");
+    CHECK(x.c.ask_now<lease_ptr>(1, now->shard, open_object{now->key}));
+  }
+}
+
+TEST_CASE("sim: what a mountpath missed is not read from it", "[sim]") {
+  using op = change_mountpath::op;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    with_objects x{seed, 3};
+    // mp1 gets what belongs on mp2, and is out of use while it is written.
+    x.change(op::disable, "/root/mp2");
+    x.change(op::disable, "/root/mp1", false);
+    x.write('y');
+    x.change(op::enable, "/root/mp2");
+    x.look_at(storage::disk_op::open, "/root/mp1/@ais/b/%ob/",
+              [&](const found_object& y) {
+                CHECK((!y.lease || x.read(*y.lease) == 'y'));
+              });
+    x.change(op::enable, "/root/mp1");
+    CHECK(*x.looked == x.keys.size());
+  }
+}
