@@ -64,7 +64,6 @@ struct target_view;
 // -- limits
 // ---------------------------------------------------------------------
 
-inline constexpr size_t max_group_commit = 64;            ///< writes per group
 inline constexpr size_t max_open_appends = 1024;          ///< per shard
 inline constexpr uint64_t verify_on_open_bytes = 1 << 20; ///< larger: by reader
 /// Larger: closed by another thread, as who closes a removed file last frees
