@@ -11,6 +11,7 @@
 #include "http/service_manager.hpp"
 #include "http/v1/informant.hpp"
 #include "storage/base/log.hpp"
+#include "storage/base/metrics.hpp"
 #include "storage/posix_disk.hpp"
 
 #include <caf/actor_system.hpp>
@@ -130,6 +131,14 @@ environment real_environment() {
     if (::getrandom(&out, sizeof(out), 0) != sizeof(out))
       std::abort();
     return out;
+  };
+  env.served = [] {
+    uint64_t all = 0;
+    auto sums = stat_sums();
+    for (auto x : {ais::stat::get_n, ais::stat::put_n, ais::stat::head_n,
+                   ais::stat::del_n, ais::stat::append_n})
+      all += sums[static_cast<size_t>(x)];
+    return all;
   };
   env.give_way = [] {
     // Of this thread alone. Who may not be nice is as he was.

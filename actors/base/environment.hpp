@@ -33,6 +33,10 @@ struct environment {
   /// Makes the thread that calls it give way to all others; none: nothing does.
   std::function<void()> give_way;
 
+  /// How many requests of clients this process has served; none: jobs take no
+  /// notice of clients.
+  std::function<uint64_t()> served;
+
   /// Told of every actor that is spawned here, if set: the simulation kills
   /// them to crash a node.
   std::function<void(const caf::strong_actor_ptr&)> spawned;

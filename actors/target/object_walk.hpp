@@ -32,6 +32,9 @@ public:
 
   bool running() const { return running_; }
 
+  /// From now on so many at once, at least 1.
+  void set_at_once(size_t x) { at_once_ = x; }
+
   /// Begins a new walk; one that runs is stopped. @param name  of its listings
   /// @param options  which objects, and whether unreadable ones are left out
   void begin(const std::string& name, std::deque<bucket_ptr> buckets, hooks to,
@@ -77,7 +80,7 @@ private:
       return false;
     }
     if (!page_.empty()) {
-      if (under_way_ == at_once_)
+      if (under_way_ >= at_once_)
         return false;
       object_key key{buckets_.front(), std::move(page_.front())};
       page_.pop_front();

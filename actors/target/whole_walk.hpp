@@ -7,6 +7,8 @@
 #include "actors/target/object_walk.hpp"
 #include "storage/base/log.hpp"
 
+#include <algorithm>
+
 namespace ais {
 
 /// Belongs to an actor; it is not one.
@@ -15,6 +17,10 @@ class whole_walk {
 public:
   static constexpr std::chrono::seconds tick_timeout{60};
   static constexpr uint64_t looks_per_step = 256;
+  /// Objects at once while clients ask, who are not to feel it.
+  static constexpr size_t beside_clients = 4;
+  static constexpr int64_t clients_look_ns = 50'000'000;
+  static constexpr int64_t clients_pause_ns = 20'000'000; ///< they ask oftener
 
   struct place {
     environment env;
@@ -41,8 +47,8 @@ public:
   whole_walk(Self* self, place where, std::string what, size_t at_once,
              std::function<void()> retry)
     : self_(self), place_(std::move(where)), what_(std::move(what)),
-      retry_(std::move(retry)), walk_(self, place_.target, at_once),
-      count_(self, place_.target, 1) {}
+      at_once_(at_once), retry_(std::move(retry)),
+      walk_(self, place_.target, at_once), count_(self, place_.target, 1) {}
 
   /// What the walk is for that runs or has ended; 0: none.
   uint64_t purpose() const { return purpose_; }
@@ -151,7 +157,23 @@ private:
     return out;
   }
 
+  /// Looks now and then whether clients ask.
+  void give_way() {
+    auto& env = place_.env;
+    auto now = env.steady_ns();
+    auto passed = now - looked_ns_;
+    if (!env.served || passed < clients_look_ns)
+      return;
+    auto served = env.served();
+    auto busy
+      = static_cast<int64_t>(served - served_) > passed / clients_pause_ns;
+    walk_.set_at_once(busy ? std::min(beside_clients, at_once_) : at_once_);
+    served_ = served;
+    looked_ns_ = now;
+  }
+
   void visit(const object_key& key, const std::function<void()>& looked_at) {
+    give_way();
     to_.visit(
       key, [this, number = number_, b = key.bucket, looked_at](const error& e) {
         if (e && there(*b))
@@ -170,6 +192,7 @@ private:
   Self* self_;
   place place_;
   std::string what_;
+  size_t at_once_;
   std::function<void()> retry_;
   object_walk<Self> walk_;
   object_walk<Self> count_;
@@ -179,6 +202,8 @@ private:
   uint64_t counted_ = 0; ///< so far
   uint64_t number_ = 0;  ///< tells late answers of earlier walks
   uint64_t purpose_ = 0;
+  int64_t looked_ns_ = 0; ///< when we looked how much clients ask
+  uint64_t served_ = 0;   ///< until then
   std::string why_not_;
   rare_warnings warnings_;
 };

@@ -47,6 +47,9 @@ environment cluster::environment_of(node_t id) {
   env.random = [this] {
     return w.random();
   };
+  env.served = [this] {
+    return served;
+  };
   env.detached = false;
   env.spawned = [this, id](const caf::strong_actor_ptr& x) {
     w.own(id, x);

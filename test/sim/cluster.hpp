@@ -28,6 +28,7 @@ public:
 
   /// Adds a node and starts it; the first starts a cluster, others join it.
   node_t add(const member_options& how);
+  uint64_t served = 0; ///< requests of clients, as nodes see it
   void start(node_t id);
   /// kill -9; with `power`, what was not synced is lost, too.
   void kill(node_t id, bool power = false);

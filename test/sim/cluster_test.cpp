@@ -361,6 +361,25 @@ TEST_CASE("sim: an object is read where it is while it is being moved",
   }
 }
 
+TEST_CASE("sim: fewer objects are moved at once while clients ask", "[sim]") {
+  for (uint64_t asked : {0, 1'000'000}) {
+    with_objects x{13, 2};
+    x.c.served = asked;
+    size_t begun = 0, stored = 0, most = 0;
+    x.c.disk(1).fault = [&](storage::disk_op op, const std::string& path) {
+      if (path.starts_with("/root/mp2/@ais/b/")) {
+        begun += op == storage::disk_op::create;
+        stored += op == storage::disk_op::rename;
+        most = std::max(most, begun - stored);
+      }
+      return std::optional<errc>{};
+    };
+    x.change(change_mountpath::op::disable, "/root/mp1");
+    INFO(asked << " requests, " << begun << " moved");
+    CHECK((asked > 0 ? most <= 4 : most > 4));
+  }
+}
+
 TEST_CASE("sim: what a mountpath missed is not read from it", "[sim]") {
   using op = change_mountpath::op;
   for (uint64_t seed = 1; seed <= 10; ++seed) {
