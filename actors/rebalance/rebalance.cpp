@@ -42,6 +42,8 @@ constexpr int max_tries = 8;    ///< of an object that changes meanwhile
 /// Others may see the map a moment later.
 constexpr auto settle_pause = 50ms;
 constexpr int max_rounds = 60;
+/// A question or its answer may be lost: who has waited so long asks again.
+constexpr auto surrender_timeout = 60s;
 
 using extended = rebalance_actor::extend<caf::reacts_to<atom::next>,
                                          caf::reacts_to<settle_again>>;
@@ -70,7 +72,8 @@ struct rebalance_state {
   std::map<std::string, request> settling;
 
   // Giving away.
-  std::optional<walk_type> walk; ///< for a generation
+  std::map<std::string, std::vector<answer_fn>> giving; ///< who waits for it
+  std::optional<walk_type> walk;                        ///< for a generation
   std::optional<xact_book> book;
   uint64_t walked_volume = 0; ///< the volume's version when the walk began
   uint64_t done_generation = 0;
@@ -211,7 +214,7 @@ struct rebalance_state {
       surrender req{generation, key.bucket->ref.bck, key.bucket->ref.bid,
                     key.name, config.node_id};
       ask<ack>(
-        self, gate->second, settle_timeout, std::move(req),
+        self, gate->second, surrender_timeout, std::move(req),
         [one_less](ack) { one_less({}); }, one_less);
     }
     one_less({});
@@ -225,8 +228,8 @@ struct rebalance_state {
                key.name + " may belong elsewhere by now: try again");
     auto& it = settling[id];
     auto* who = owner(*now, key);
-    if (e == errc::not_ready && who && who->id == config.node_id
-        && ++it.rounds < max_rounds) {
+    auto again = e == errc::not_ready || e == errc::timed_out;
+    if (again && who && who->id == config.node_id && ++it.rounds < max_rounds) {
       self->delayed_send(self, settle_pause, settle_again{key});
       return;
     }
@@ -261,12 +264,21 @@ struct rebalance_state {
     if (!who || who->id != req.to)
       return fail(errc::not_ready, req.name + " is not " + req.to + "'s");
     auto answer = self->make_response_promise<ack>();
-    give(key, req.to, max_tries, [answer](const error& e) mutable {
+    auto id = settled_key(key) + ' ' + req.to;
+    auto& waiting = giving[id];
+    waiting.push_back([answer](const error& e) mutable {
       if (e && e != errc::object_not_found)
         answer.deliver(e);
       else
         answer.deliver(ack{});
     });
+    if (waiting.size() == 1)
+      give(key, req.to, max_tries, [this, id](const error& e) {
+        auto all = std::move(giving[id]);
+        giving.erase(id);
+        for (auto& f : all)
+          f(e);
+      });
     return answer;
   }
 

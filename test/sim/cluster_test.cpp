@@ -1,5 +1,7 @@
 #include "test/sim/cluster.hpp"
 
+#include "storage/base/home.hpp"
+
 #include <catch2/catch.hpp>
 
 using namespace ais;
@@ -251,6 +253,40 @@ TEST_CASE("sim: one administrative operation at a time", "[sim]") {
   CHECK(*got[1 - late]);
   REQUIRE_FALSE(*got[late]);
   CHECK(got[late]->error() == errc::busy);
+}
+
+TEST_CASE("sim: a new owner asks again when its question was lost", "[sim]") {
+  sim::cluster c{14};
+  form(c, 1, 2);
+  REQUIRE(c.ask_now<ack>(1, c.handles(1).proxy, create_bucket{named("b"), ""}));
+  c.add(a_target);
+  auto& boards = c.boards(3);
+  REQUIRE(c.w.run_until(30s, [&] {
+    return c.active(3) && boards.map->read()->targets.size() == 3
+           && boards.buckets->read()->find(named("b"))
+           && boards.peers->read()->gates.count(c.handles(1).target_id)
+           && boards.peers->read()->gates.count(c.handles(2).target_id);
+  }));
+  for (sim::node_t id : {1, 2})
+    c.w.cut_both(3, id);
+  auto b = boards.buckets->read()->find(named("b"));
+  object_key key{*b, ""};
+  for (int i = 0; key.name.empty(); ++i) {
+    auto name = "x" + std::to_string(i);
+    auto digest = home_digest((*b)->ref.bck, name);
+    if (owner_of(*boards.map->read(), digest)->id == c.handles(3).target_id)
+      key.name = name;
+  }
+  REQUIRE(may_be_elsewhere(*boards.map->read(), *boards.target->read(), key));
+  std::optional<expected<ack>> got;
+  c.ask<ack>(
+    3, c.handles(3).settler, settle_object{key},
+    [&](expected<ack> x) { got = std::move(x); }, 600s);
+  c.w.run_for(2s);
+  REQUIRE_FALSE(got);
+  c.w.heal();
+  REQUIRE(c.w.run_until(120s, [&] { return got.has_value(); }));
+  CHECK(*got);
 }
 
 namespace {
