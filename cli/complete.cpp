@@ -3,6 +3,7 @@
 #include "cli/context.hpp"
 #include "cli/props.hpp"
 #include "cli/s3_keys.hpp"
+#include "cli/snaps.hpp"
 #include "storage/base/names.hpp"
 
 #include <algorithm>
@@ -134,13 +135,14 @@ public:
     return out;
   }
 
-  candidates nodes(bool proxies, bool targets, const std::string& current) {
+  candidates nodes(bool proxies, bool targets, const std::string& current,
+                   bool resting_only = false) {
     candidates out;
     // A list of several goes on behind its last comma.
     auto comma = current.rfind(',');
     auto before = comma == current.npos ? "" : current.substr(0, comma + 1);
     for (auto& n : cluster().map().all())
-      if (n.target ? targets : proxies)
+      if ((n.target ? targets : proxies) && (n.maintenance() || !resting_only))
         if (before.find(n.name()) == before.npos)
           out.push_back(before + n.name());
     return out;
@@ -169,12 +171,23 @@ public:
   }
 
   /// "key=" of all properties, or the values of one.
-  candidates properties(const json::object& tree, const std::string& current) {
+  candidates properties(const json::object& tree, const typed& t) {
+    auto& current = t.current;
     auto eq = current.find('=');
     candidates out;
     if (eq == current.npos) {
-      for (auto& [k, v] : flattened(tree))
-        out.push_back(k + '=');
+      auto all = flattened(tree);
+      // "key value" is as good as "key=value".
+      if (!t.operands.empty())
+        for (auto& [k, v] : all)
+          if (k == t.operands.back())
+            return values_of(tree, k, current);
+      for (auto& [k, v] : all) {
+        auto key = k + '=';
+        if (std::none_of(t.operands.begin(), t.operands.end(),
+                         [&](auto& x) { return x.starts_with(key); }))
+          out.push_back(key);
+      }
       return out;
     }
     auto key = current.substr(0, eq);
@@ -199,19 +212,28 @@ public:
     return out;
   }
 
-  candidates jobs() {
+  /// Names of jobs and their IDs, of a kind its IDs only; then targets.
+  candidates jobs(const typed& t) {
+    job_choice which;
+    auto rebalances = t.at.name().ends_with("rebalance show")
+                      || t.at.name().ends_with("show rebalance");
+    if (rebalances)
+      which.kind = "rebalance";
+    for (auto& word : t.operands)
+      if (auto kind = kind_of(word); !kind.empty())
+        which.kind = kind;
     candidates out;
-    json::value query = json::object{{"kind", ""}};
-    auto got = cluster().get("/v1/cluster", {{"what", "running_all"}}, query);
-    if (auto* list = got.if_array()) {
-      for (auto& x : *list) {
-        auto text = plain_text(x); // kind[id]
-        auto open = text.find('[');
-        out.push_back(text.substr(0, open));
-        if (open != text.npos)
-          out.push_back(text.substr(open + 1, text.size() - open - 2));
-      }
+    std::set<std::string> ids;
+    for (auto& s : query_jobs(cluster(), which, t.used.count("all") == 0)) {
+      ids.insert(s.text("id"));
+      if (which.kind.empty())
+        out.push_back(display_name(s.text("kind")));
     }
+    out.insert(out.end(), ids.begin(), ids.end());
+    if (rebalances || t.operands.empty())
+      return out;
+    auto targets = nodes(false, true, t.current);
+    out.insert(out.end(), targets.begin(), targets.end());
     return out;
   }
 
@@ -307,17 +329,18 @@ of_operand(operand kind, const typed& t, source& from, const settings& config) {
     case operand::object:
       return from.buckets(t.current, true);
     case operand::node:
-      return from.nodes(true, true, t.current);
+      return from.nodes(true, true, t.current,
+                        t.at.name().ends_with(" stop-maintenance"));
     case operand::target:
       return from.nodes(false, true, t.current);
     case operand::proxy:
       return from.nodes(true, false, t.current);
     case operand::bucket_prop:
-      return from.properties(from.bucket_props(first), t.current);
+      return from.properties(from.bucket_props(first), t);
     case operand::cluster_prop:
       if (t.at.what().usage.find("SECTION") != std::string::npos)
         return sections_of(from.cluster_config());
-      return from.properties(from.cluster_config(), t.current);
+      return from.properties(from.cluster_config(), t);
     case operand::config_scope: {
       auto out = from.nodes(true, true, t.current);
       out.insert(out.begin(), {"cluster", "cli"});
@@ -350,7 +373,7 @@ of_operand(operand kind, const typed& t, source& from, const settings& config) {
       return command_words(words, config);
     }
     case operand::job:
-      return from.jobs();
+      return from.jobs(t);
     case operand::mountpath:
       return from.mountpaths(t.at.name(), t.current);
     case operand::access_key: {

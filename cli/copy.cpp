@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <functional>
+#include <set>
 #include <utility>
 
 namespace ais::cli {
@@ -51,6 +52,14 @@ chosen choose(const arguments& a, const uri& from) {
   if (out.value.contains("objnames") || out.value.contains("template"))
     out.action = "copy-listrange";
   return out;
+}
+
+/// How many objects are named one by one.
+uint64_t count_of_names(const chosen& what) {
+  std::set<std::string> out;
+  for (auto& name : array_at(what.value, "objnames"))
+    out.insert(plain_text(name));
+  return out.size();
 }
 
 /// That of a whole bucket is empty.
@@ -274,6 +283,10 @@ void copy(context& x, const arguments& a) {
   if (sync)
     synchronise(x, a, from, to.bucket, prefix_of(what), prepend,
                 done.objects > 0);
+  // Jobs pass over what is not there; who names objects wants to know.
+  if (auto named = count_of_names(what); done.objects < named)
+    throw failure(fmt::format("{} of {} not found in {}", named - done.objects,
+                              counted(named, "object"), cname_of(from.bucket)));
 }
 
 } // namespace

@@ -19,7 +19,7 @@ inline constexpr flag no_footers{"no-footers", "F", nothing, "",
                                  "print tables without totals below"};
 inline constexpr flag refresh{
   "refresh", "", duration, "DURATION",
-  "run again and again with this pause, until Ctrl-C [at least 1s]"};
+  "run again and again with this pause, until Ctrl-C [5s; at least 1s]"};
 inline constexpr flag count{"count", "", number, "N",
                             "with --refresh: run that many times"};
 inline constexpr flag verbose{"verbose", "v", nothing, "", "print more"};

@@ -94,7 +94,7 @@ void stop_jobs(context& x, const arguments& a) {
   auto which = chosen_job(x, a.operands);
   if (!which.node.empty())
     throw misuse("a job is stopped on all targets: leave the target out");
-  auto running = query_jobs(x, which, true);
+  auto running = query_jobs(x.cluster(), which, true);
   std::erase_if(running, [](auto& s) { return s.ended(); });
   keep_matching(a, running);
   if (running.empty()) {
@@ -170,7 +170,7 @@ private:
   std::vector<snap> poll() {
     if (!which_.id.empty()) {
       try {
-        return query_jobs(x_, which_, false);
+        return query_jobs(x_.cluster(), which_, false);
       } catch (const failure&) {
         if (clock::now() < born_until_)
           return {};
@@ -178,7 +178,7 @@ private:
       }
     }
     std::vector<snap> out;
-    for (auto& s : query_jobs(x_, which_, ids_.empty()))
+    for (auto& s : query_jobs(x_.cluster(), which_, ids_.empty()))
       if (ids_.empty() || ids_.count(s.text("id")))
         out.push_back(s);
     for (auto& s : out)

@@ -201,7 +201,7 @@ void show(context& x, const arguments& a) {
   if (a.has("progress"))
     return wait_for_jobs(x, a);
   auto which = chosen_job(x, a.operands);
-  auto snaps = query_jobs(x, which, !a.has("all"));
+  auto snaps = query_jobs(x.cluster(), which, !a.has("all"));
   keep_matching(a, snaps);
   if (a.has("log"))
     log_jobs(a.get("log"), snaps);
@@ -218,7 +218,7 @@ void show(context& x, const arguments& a) {
 void rebalance(context& x, const arguments& a) {
   auto which = chosen_job(x, a.operands);
   which.kind = "rebalance";
-  auto snaps = query_jobs(x, which, !a.has("all"));
+  auto snaps = query_jobs(x.cluster(), which, !a.has("all"));
   if (a.has("json"))
     return say_json(json_of(snaps));
   if (snaps.empty()) {

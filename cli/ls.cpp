@@ -364,6 +364,8 @@ void list_objects(context& x, const arguments& a, const uri& u) {
   }
   auto elapsed = x.units.duration(clock::now() - start);
   if (a.has("json")) {
+    if (a.has("count-only"))
+      return say_json(json::object{{"count", count}});
     json::array entries;
     for (auto& o : all)
       entries.push_back(json_of(o));

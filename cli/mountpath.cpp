@@ -79,10 +79,14 @@ struct named_path {
   std::string path;
 };
 
-/// "NODE=PATH"... @throws misuse
+/// "NODE=PATH"..., or "NODE PATH". @throws misuse
 std::vector<named_path> named_paths(context& x, const arguments& a) {
   std::vector<named_path> out;
-  for (auto& text : a.operands) {
+  auto words = a.operands;
+  if (words.size() == 2 && words[0].find('=') == std::string::npos
+      && words[1].starts_with('/'))
+    words = {words[0] + '=' + words[1]};
+  for (auto& text : words) {
     auto eq = text.find('=');
     if (eq == std::string::npos || eq == 0 || eq + 1 == text.size())
       throw misuse(fmt::format("\"{}\" is not TARGET=PATH, as in"

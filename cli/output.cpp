@@ -123,6 +123,10 @@ void flush_output() {
   std::fflush(stdout);
 }
 
+bool output_written() {
+  return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+}
+
 void say_caption(std::string_view line) {
   say(painted(line, colour::bright_cyan));
 }
@@ -146,6 +150,13 @@ void report_misuse(std::string_view text) {
 
 void say_json(const json::value& x) {
   say_raw(to_pretty_text(x, 4));
+}
+
+json::value json_number(double x) {
+  constexpr auto exact = 9007199254740992.0; // 2^53
+  if (std::trunc(x) == x && std::abs(x) <= exact)
+    return static_cast<int64_t>(x);
+  return x;
 }
 
 // -- quantities ---------------------------------------------------------------

@@ -36,6 +36,9 @@ void say(std::string_view line);
 /// Text on stdout as it is.
 void say_raw(std::string_view text);
 void flush_output();
+
+/// Whether all that was said so far went out. A full disk is no success.
+bool output_written();
 /// A caption over a table, on stdout.
 void say_caption(std::string_view line);
 /// "Warning: ...", on stderr.
@@ -49,6 +52,8 @@ void report_misuse(std::string_view text);
 
 /// Prints JSON for people: indented by 4.
 void say_json(const json::value& x);
+/// 27 for 27.0, which JSON would show as 2.7E1.
+json::value json_number(double x);
 
 // -- quantities ---------------------------------------------------------------
 

@@ -36,6 +36,9 @@ std::string long_form(const flag& f) {
   return "--" + std::string{f.name};
 }
 
+/// Of --refresh without a value.
+constexpr const char* default_refresh = "5s";
+
 /// Options of AIStore's own ais, and why they are not here.
 constexpr std::pair<std::string_view, std::string_view> absent_flags[] = {
   {"archive", "it reads archives"},
@@ -97,6 +100,11 @@ std::vector<std::string> normalised(const std::vector<flag>& flags,
     out.push_back(long_form(*f));
     if (eq == name.npos) {
       value_next = f->kind != value_kind::nothing;
+      if (value_next && f->name == flags::refresh.name
+          && (i + 1 == words.size() || words[i + 1].starts_with('-'))) {
+        out.emplace_back(default_refresh);
+        value_next = false;
+      }
       if (value_next && i + 1 == words.size())
         throw misuse(fmt::format("flag needs an argument: --{}", f->name));
       continue;

@@ -1,6 +1,6 @@
 // ais performance: what targets did, as rates or totals. Source: cli.md 4.8;
 // names of metrics: api-control 7.7.
-#include "cli/nodes.hpp"
+#include "cli/mountpath.hpp"
 #include "cli/regex.hpp"
 
 #include <algorithm>
@@ -134,7 +134,7 @@ json::object json_of(const sample& s, const std::vector<column>& columns) {
   for (size_t i = 0; i < s.nodes.size(); ++i) {
     json::object row;
     for (auto& c : columns)
-      row[c.name] = c.value(i);
+      row[c.name] = json_number(c.value(i));
     out[s.nodes[i].node.id] = std::move(row);
   }
   return out;
@@ -308,6 +308,26 @@ void caption(const char* text) {
                           at.tm_hour, at.tm_min, at.tm_sec, micros));
 }
 
+/// Capacity and disks: printed, or added to what is to be printed as JSON.
+void add_storage(context& x, const arguments& a, const sample& now,
+                 json::object& raw) {
+  if (!a.has("json")) {
+    caption("capacity");
+    storage_capacity().run(x, a);
+    caption("disk");
+    storage_disk("disk").run(x, a);
+    return;
+  }
+  json::object capacity, disks;
+  for (auto& n : now.nodes)
+    if (n.online()) {
+      capacity[n.node.id] = n.capacity();
+      disks[n.node.id] = query_target(x, n.node, "disk");
+    }
+  raw["capacity"] = std::move(capacity);
+  raw["disk"] = std::move(disks);
+}
+
 void show(context& x, const arguments& a, what w) {
   auto rates = w != what::counters && w != what::intra_data;
   auto refreshing = a.has("refresh");
@@ -328,7 +348,7 @@ void show(context& x, const arguments& a, what w) {
     auto all = w == what::everything;
     if (all || w == what::counters)
       views.emplace_back("counters", counter_columns(x, a, now, known));
-    if (w == what::intra_data)
+    if (all || w == what::intra_data)
       views.emplace_back("intra-data",
                          counter_columns(x, a, now, of_streams(known)));
     if (all || w == what::throughput)
@@ -349,6 +369,9 @@ void show(context& x, const arguments& a, what w) {
         caption(name);
       print_columns(a, now, columns);
     }
+    // Those have no columns to choose from.
+    if (all && !a.has("regex"))
+      add_storage(x, a, now, raw);
     if (a.has("json"))
       say_json(all ? json::value(raw) : raw.begin()->value());
     flush_output();

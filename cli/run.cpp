@@ -3,9 +3,11 @@
 #include "cli/context.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <fmt/format.h>
 #include <sstream>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 
@@ -173,7 +175,11 @@ int run(const std::vector<std::string>& args) {
     report_error(fmt::format("unexpected: {}", e.what()));
     code = 1;
   }
-  flush_output();
+  if (!output_written() && code == 0) {
+    report_error(fmt::format("cannot write the output: {}",
+                             std::generic_category().message(errno)));
+    code = 1;
+  }
   return code;
 }
 

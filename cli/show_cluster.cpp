@@ -1,6 +1,7 @@
 // ais show cluster: nodes, map, buckets, configuration. Source: cli.md 4.4.
 #include "cli/nodes.hpp"
 #include "cli/props.hpp"
+#include "cli/snaps.hpp"
 #include "cli/uri.hpp"
 
 #include <algorithm>
@@ -45,12 +46,53 @@ cell status_cell(const node_status& n) {
   return {text, c};
 }
 
+/// The rebalance that began last: "running(g6)", for all and for each target.
+struct last_rebalance {
+  std::string text = "-";
+  std::map<std::string, std::string> of_target; ///< by id
+};
+
+last_rebalance ask_rebalance(context& x) {
+  last_rebalance out;
+  job_choice which;
+  which.kind = "rebalance";
+  std::vector<snap> all;
+  try {
+    all = query_jobs(x.cluster(), which, false);
+  } catch (const failure&) {
+    return out; // one detail among many
+  }
+  std::string began, id;
+  for (auto& s : all)
+    if (auto start = s.text("start-time"); start > began) {
+      began = start;
+      id = s.text("id");
+    }
+  auto running = false, aborted = false;
+  auto word = [&](bool runs, bool stopped) {
+    return fmt::format("{}({})",
+                       runs      ? "running"
+                       : stopped ? "aborted"
+                                 : "finished",
+                       id);
+  };
+  for (auto& s : all)
+    if (s.text("id") == id) {
+      running |= s.running();
+      aborted |= s.yes("aborted");
+      out.of_target[s.node] = word(s.running(), s.yes("aborted"));
+    }
+  if (!all.empty())
+    out.text = word(running, aborted);
+  return out;
+}
+
 std::string version_of(const node_status& n) {
   return text_at(n.said, "ais_version");
 }
 
 /// One row for each node; columns that tell nothing are dropped.
-table nodes_table(const context& x, const std::vector<node_status>& nodes,
+table nodes_table(context& x, const std::vector<node_status>& nodes,
                   bool targets, bool verbose) {
   std::vector<std::string> header{targets ? "TARGET" : "PROXY", "MEM USED(%)",
                                   "MEM AVAIL"};
@@ -58,9 +100,10 @@ table nodes_table(const context& x, const std::vector<node_status>& nodes,
     header.emplace_back("CAP USED(%)");
     header.emplace_back("CAP AVAIL");
   }
-  for (auto* name : {"SYS CPU(%)", "LOAD AVERAGE", "UPTIME", "K8s POD",
-                     "STATUS", "VERSION", "BUILD TIME", "ALERT"})
+  for (auto* name : {"SYS CPU(%)", "LOAD AVERAGE", "REBALANCE", "UPTIME",
+                     "K8s POD", "STATUS", "VERSION", "BUILD TIME", "ALERT"})
     header.emplace_back(name);
+  auto moves = targets ? ask_rebalance(x) : last_rebalance{};
   table out{header};
   std::set<std::string> versions, builds;
   auto alerts = false, statuses = false;
@@ -77,6 +120,8 @@ table nodes_table(const context& x, const std::vector<node_status>& nodes,
     }
     row.push_back(value_or_dash(n, text_at(sys, "cpu_util") + '%'));
     row.push_back(value_or_dash(n, load_of(n)));
+    auto move = moves.of_target.find(n.node.id);
+    row.emplace_back(move == moves.of_target.end() ? "-" : move->second);
     row.push_back(value_or_dash(
       n, x.units.duration(nanoseconds{number_at(n.tracker(), "up.ns.time")})));
     row.emplace_back(text_at(n.said, "k8s_pod_name"));
@@ -95,6 +140,7 @@ table nodes_table(const context& x, const std::vector<node_status>& nodes,
                      red_alert(n.flags()) ? colour::red : colour::none);
     out.add(std::move(row));
   }
+  out.drop_if_all("REBALANCE", "-");
   out.drop_if_all("K8s POD", "");
   if (!statuses)
     out.drop_if_all("STATUS", "online");
@@ -127,23 +173,6 @@ std::string status_text(const std::vector<node_status>& proxies,
     if (word != "online")
       out += fmt::format(", {} {}", n, word);
   return out;
-}
-
-std::string rebalance_text(const std::vector<node_status>& targets) {
-  for (auto& n : targets) {
-    auto& snap = object_at(n.said, "rebalance_snap");
-    if (snap.empty())
-      continue;
-    auto ended = text_at(snap, "end-time").substr(0, 4) != "0001";
-    auto* aborted = snap.if_contains("aborted");
-    return fmt::format("{}({})",
-                       aborted && aborted->is_bool() && aborted->get_bool()
-                         ? "aborted"
-                       : ended ? "finished"
-                               : "running",
-                       text_at(snap, "id"));
-  }
-  return "-";
 }
 
 json::object status_json(const std::vector<node_status>& nodes) {
@@ -447,7 +476,7 @@ void say_cluster_summary(context& x, const std::vector<node_status>& proxies,
                                   map.version, map.uuid, map.primary().name()));
   line("Deployment", deployment.empty() ? "-" : deployment);
   line("Status", status_text(proxies, targets));
-  line("Rebalance", rebalance_text(targets));
+  line("Rebalance", ask_rebalance(x).text);
   line("Authentication", secured ? "enabled" : "disabled");
   line("Version", version.empty() ? "-" : version);
 }

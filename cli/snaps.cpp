@@ -188,7 +188,7 @@ void keep_matching(const arguments& a, std::vector<snap>& snaps) {
 }
 
 std::vector<snap>
-query_jobs(context& x, const job_choice& which, bool running_only) {
+query_jobs(api& cluster, const job_choice& which, bool running_only) {
   json::object body{{"id", which.id},
                     {"kind", which.kind},
                     {"node", which.node},
@@ -199,7 +199,7 @@ query_jobs(context& x, const job_choice& which, bool running_only) {
     body["show_active"] = nullptr;
   json::value got;
   try {
-    got = x.cluster().get("/v1/cluster", {{"what", "qryxstats"}}, body);
+    got = cluster.get("/v1/cluster", {{"what", "qryxstats"}}, body);
   } catch (const refusal& e) {
     if (e.status() != 404 || which.id.empty())
       throw;

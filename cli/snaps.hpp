@@ -67,6 +67,6 @@ void keep_matching(const arguments& a, std::vector<snap>& snaps);
 
 /// Asks all targets. @throws failure for an ID that nobody knows.
 std::vector<snap>
-query_jobs(context& x, const job_choice& which, bool running_only);
+query_jobs(api& cluster, const job_choice& which, bool running_only);
 
 } // namespace ais::cli

@@ -3,14 +3,36 @@
 #include "cli/regex.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <fmt/format.h>
 #include <regex>
+#include <thread>
+#include <utility>
 
 namespace ais::cli {
 
 namespace {
 
 // -- disks --------------------------------------------------------------------
+
+/// Between the two looks that make a rate.
+constexpr auto interval = std::chrono::seconds{1};
+
+/// What online targets say about their disks. The first look of this program
+/// is none: what a target says then, has been since somebody else asked.
+std::vector<std::pair<node_info, json::object>>
+ask_disks(context& x, const arguments& a) {
+  static auto looked = false;
+  std::vector<std::pair<node_info, json::object>> out;
+  for (auto& node : chosen_targets(x, a))
+    if (!node.inactive())
+      out.emplace_back(node, query_target(x, node, "disk"));
+  if (!std::exchange(looked, true)) {
+    std::this_thread::sleep_for(interval);
+    return ask_disks(x, a);
+  }
+  return out;
+}
 
 void disks(context& x, const arguments& a) {
   auto wanted = parse_regex(a.get("regex"));
@@ -19,10 +41,7 @@ void disks(context& x, const arguments& a) {
              "WRITE(avg size)", "UTIL(%)"}};
   uint64_t total_read = 0, total_write = 0, total_util = 0, n = 0;
   std::vector<std::vector<cell>> rows;
-  for (auto& node : chosen_targets(x, a)) {
-    if (node.inactive())
-      continue;
-    auto said = query_target(x, node, "disk");
+  for (auto& [node, said] : ask_disks(x, a)) {
     uint64_t read = 0, write = 0, util = 0, count = 0;
     for (auto& m : object_at(said, "AllDiskStats")) {
       std::string name{m.key().data(), m.key().size()};

@@ -80,11 +80,12 @@ void draw_json(context& x, const sample& before, const sample& now) {
     nodes.push_back(
       json::object{{"node", n.node.name()},
                    {"status", n.word()},
-                   {"get", r.of(n, "get.n")},
-                   {"put", r.of(n, "put.n")},
-                   {"read_bytes", r.of(n, "get.size")},
-                   {"written_bytes", r.of(n, "put.size")},
-                   {"errors", r.errors(n)},
+                   {"get", json_number(r.of(n, "get.n"))},
+                   {"put", json_number(r.of(n, "put.n"))},
+                   {"read_bytes", json_number(r.of(n, "get.size"))},
+                   {"written_bytes", json_number(r.of(n, "put.size"))},
+                   {"errors", json_number(r.errors(n))},
+                   {"disk", disk_text(now, n)},
                    {"alerts", n.online() ? alerts_of(n.flags()) : ""}});
   json::array jobs;
   for (auto& j : running_jobs(x))

@@ -82,6 +82,55 @@ cpu_times read_cpu_times() {
   return out;
 }
 
+/// What a block device did since the machine's start.
+struct disk_sums {
+  uint64_t reads = 0;
+  uint64_t read_bytes = 0;
+  uint64_t writes = 0;
+  uint64_t written_bytes = 0;
+  uint64_t busy_ms = 0;
+};
+
+std::map<std::string, disk_sums> read_disk_sums() {
+  constexpr uint64_t sector = 512; // of this file, whatever the device has
+  std::map<std::string, disk_sums> out;
+  std::ifstream in{"/proc/diskstats"};
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream fields{line};
+    std::string skipped, name;
+    disk_sums x;
+    uint64_t read_sectors = 0, written_sectors = 0;
+    if (fields >> skipped >> skipped >> name >> x.reads >> skipped
+        >> read_sectors >> skipped >> x.writes >> skipped >> written_sectors
+        >> skipped >> skipped >> x.busy_ms) {
+      x.read_bytes = read_sectors * sector;
+      x.written_bytes = written_sectors * sector;
+      out[name] = x;
+    }
+  }
+  return out;
+}
+
+/// How much a sum that may begin again has grown.
+uint64_t growth(uint64_t before, uint64_t now) {
+  return now - std::min(before, now);
+}
+
+disk_rates
+rates_between(const disk_sums& before, const disk_sums& now, double seconds) {
+  auto reads = growth(before.reads, now.reads);
+  auto writes = growth(before.writes, now.writes);
+  auto read = growth(before.read_bytes, now.read_bytes);
+  auto written = growth(before.written_bytes, now.written_bytes);
+  auto busy = growth(before.busy_ms, now.busy_ms);
+  auto per_second = [seconds](uint64_t x) {
+    return static_cast<uint64_t>(static_cast<double>(x) / seconds);
+  };
+  return {per_second(read), reads ? read / reads : 0, per_second(written),
+          writes ? written / writes : 0,
+          std::min<uint64_t>(per_second(busy) / 10, 100)};
+}
+
 double percent(uint64_t now, uint64_t before, uint64_t of) {
   if (of == 0 || now < before)
     return 0;
@@ -106,6 +155,27 @@ cpu_shares read_cpu_shares() {
   last = {percent(times.process, before.process, all),
           percent(times.busy, before.busy, all)};
   before = times;
+  when = now;
+  return last;
+}
+
+std::map<std::string, disk_rates> read_disk_rates() {
+  using clock = std::chrono::steady_clock;
+  static std::mutex mutex; // guards what follows
+  static std::map<std::string, disk_sums> before;
+  static clock::time_point when;
+  static std::map<std::string, disk_rates> last;
+  std::lock_guard guard{mutex};
+  auto now = clock::now();
+  if (now - when < std::chrono::milliseconds{500} && !before.empty())
+    return last;
+  auto sums = read_disk_sums();
+  auto seconds = std::chrono::duration<double>(now - when).count();
+  last.clear();
+  for (auto& [name, x] : sums)
+    if (auto i = before.find(name); i != before.end())
+      last[name] = rates_between(i->second, x, seconds);
+  before = std::move(sums);
   when = now;
   return last;
 }

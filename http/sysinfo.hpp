@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace ais::http {
@@ -33,5 +34,18 @@ struct cpu_shares {
 /// Since the last time that was at least half a second ago; the first time,
 /// since the start. Any thread.
 cpu_shares read_cpu_shares();
+
+/// What a block device does.
+struct disk_rates {
+  uint64_t read = 0;       ///< [bytes/s]
+  uint64_t read_size = 0;  ///< of a request, on average [bytes]
+  uint64_t write = 0;      ///< [bytes/s]
+  uint64_t write_size = 0; ///< of a request, on average [bytes]
+  uint64_t busy = 0;       ///< of the time [percent]
+};
+
+/// Of all block devices by the kernel's names, "sda1", since the last time that
+/// was at least half a second ago; the first time, none. Any thread.
+std::map<std::string, disk_rates> read_disk_rates();
 
 } // namespace ais::http

@@ -20,6 +20,12 @@ bool ours(edge& e, const snode& node) {
   return node.id == e.node().proxy_id || node.id == e.node().target_id;
 }
 
+/// What a client who is sent to another node asks there, too.
+const char* severity_query(call& c) {
+  auto x = c.q.get("severity");
+  return !chooses_lines(x) ? "" : x[0] == 'e' ? "&severity=e" : "&severity=w";
+}
+
 /// Asks the node itself.
 task<> query_other(edge& e, call& c, snode node) {
   auto what = std::string{c.q.get("what")};
@@ -29,14 +35,17 @@ task<> query_other(edge& e, call& c, snode node) {
     // An archive has no bound that a message could have: from the node itself.
     reply r;
     r.status = 301;
-    r.headers.emplace_back("Location",
-                           node.pub.url() + "/v1/daemon?what=log&all=true");
+    r.headers.emplace_back("Location", node.pub.url()
+                                         + "/v1/daemon?what=log&all=true"
+                                         + severity_query(c));
     co_return co_await c.x.reply(std::move(r));
   }
   if (!gate) {
     why = fail(errc::not_ready, name_of(node) + " does not answer");
   } else {
     node_question q{node.id, what, std::string{c.q.get("offset")}};
+    if (what == "log" && chooses_lines(c.q.get("severity")))
+      q.detail += ' ' + std::string{c.q.get("severity")};
     if (what == "trace") // with all that is asked
       q.detail = split_target(c.req.target)->query;
     auto got = co_await e.actors().ask(gate, node_timeout, std::move(q));

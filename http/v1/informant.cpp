@@ -1,5 +1,6 @@
 #include "http/v1/informant.hpp"
 
+#include "http/v1/logs.hpp"
 #include "storage/base/log.hpp"
 #include "storage/base/metrics.hpp"
 
@@ -20,7 +21,10 @@ constexpr size_t max_trace_params = 64;
 caf::result<node_account>
 answer(const edge_shared& shared, const node_question& q) {
   if (q.what == "log") {
-    auto text = log_text(shared, q.detail);
+    auto space = std::min(q.detail.find(' '), q.detail.size());
+    auto text = log_text(
+      shared, q.detail.substr(0, space),
+      std::string_view{q.detail}.substr(std::min(space + 1, q.detail.size())));
     if (!text)
       return text.error();
     return node_account{std::move(*text)};
@@ -94,7 +98,8 @@ account_of(const facts& f, const snode& node, std::string_view what) {
                 + std::string{what.substr(0, 40)} + "' query");
 }
 
-expected<std::string> log_text(const edge_shared& s, std::string_view given) {
+expected<std::string> log_text(const edge_shared& s, std::string_view given,
+                               std::string_view severity) {
   uint64_t offset = 0;
   auto [end, ec]
     = std::from_chars(given.data(), given.data() + given.size(), offset);
@@ -107,13 +112,21 @@ expected<std::string> log_text(const edge_shared& s, std::string_view given) {
     return fail(errc::not_found,
                 "this node writes its log to stderr: start it with --log-file"
                 " to read it here");
-  in.seekg(0, std::ios::end);
-  auto size = static_cast<uint64_t>(in.tellg());
+  std::string chosen;
+  auto some = chooses_lines(severity);
+  if (some) {
+    chosen = lines_of_log(in, severity);
+  } else {
+    in.seekg(0, std::ios::end);
+  }
+  auto size = some ? chosen.size() : static_cast<uint64_t>(in.tellg());
   if (offset > size)
     return fail(errc::invalid_argument, "log likely rotated (offset "
                                           + std::to_string(offset) + ", size "
                                           + std::to_string(size) + ')');
   // Clients go on from what they got.
+  if (some)
+    return chosen.substr(offset, max_log_bytes);
   std::string out(std::min(size - offset, max_log_bytes), '\0');
   in.seekg(static_cast<std::streamoff>(offset));
   in.read(out.data(), static_cast<std::streamsize>(out.size()));

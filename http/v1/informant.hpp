@@ -12,8 +12,10 @@ namespace ais::http::v1 {
 expected<json::value>
 account_of(const facts& f, const snode& node, std::string_view what);
 
-/// Text of this node's log from the offset (digits, or empty).
-expected<std::string> log_text(const edge_shared& s, std::string_view offset);
+/// Text of this node's log from the offset (digits, or empty). With a severity
+/// (see lines_of_log) the offset is one into the lines of it.
+expected<std::string> log_text(const edge_shared& s, std::string_view offset,
+                               std::string_view severity);
 
 /// The next page of this node's trace.
 /// @returns errc::invalid_argument.

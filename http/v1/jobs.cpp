@@ -228,6 +228,15 @@ json::value progress_json(const xact_snap& x) {
   return out;
 }
 
+/// Why it ended early, if it has not failed.
+const char* abort_text(const xact_snap& x) {
+  if (!x.aborted || !x.error.empty())
+    return "";
+  // Those cannot be stopped.
+  auto stays = x.kind == "rebalance" || x.kind == "resilver";
+  return stays ? "a later one took over" : "user abort";
+}
+
 json::object to_json(const xact_snap& x) {
   // What a rebalance counts are objects it has sent.
   auto sends = x.kind == "rebalance";
@@ -241,7 +250,7 @@ json::object to_json(const xact_snap& x) {
           {"dst-bck", x.to.name.empty() ? no_bucket() : bck_json(x.to)},
           {"id", x.id},
           {"kind", x.kind},
-          {"abort-err", x.aborted && x.error.empty() ? "user abort" : ""},
+          {"abort-err", abort_text(x)},
           {"err", x.error},
           {"glob.id", "0"},
           {"stats",

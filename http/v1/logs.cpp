@@ -8,6 +8,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <unistd.h>
 
 namespace ais::http::v1 {
@@ -32,8 +33,28 @@ std::vector<std::string> log_files(const std::string& current) {
   return out;
 }
 
+/// 'e' for a line about an error, 'w', 'i' or 'd'; 0 if the line goes on with
+/// what the one before it says.
+char severity_of_line(std::string_view line) {
+  constexpr std::string_view letters = "EWID";
+  if (line.size() > 1 && line[1] == ' '
+      && letters.find(line[0]) != letters.npos)
+    return static_cast<char>(line[0] - 'A' + 'a');
+  constexpr std::string_view key = "\"level\":\"";
+  auto at = line.starts_with('{') ? line.find(key) : line.npos;
+  return at == line.npos || at + key.size() >= line.size()
+           ? '\0'
+           : line[at + key.size()];
+}
+
+/// What an archive calls the severity of its lines.
+const char* name_of_severity(std::string_view x) {
+  return !chooses_lines(x) ? "INFO" : x[0] == 'e' ? "ERROR" : "WARNING";
+}
+
 /// "aistarget.<host>.INFO.MMDD-HHMMSS.<pid>", by the time of last change.
-std::string entry_name(const snode& node, std::time_t changed, size_t age) {
+std::string entry_name(const snode& node, std::string_view severity,
+                       std::time_t changed, size_t age) {
   char host[256] = "localhost";
   ::gethostname(host, sizeof(host) - 1);
   std::tm at{};
@@ -41,8 +62,8 @@ std::string entry_name(const snode& node, std::time_t changed, size_t age) {
   char when[32];
   std::strftime(when, sizeof(when), "%m%d-%H%M%S", &at);
   auto role = node.role == node_role::target ? "aistarget." : "aisproxy.";
-  auto name = std::string{role} + host + ".INFO." + when + '.'
-              + std::to_string(::getpid());
+  auto name = std::string{role} + host + '.' + name_of_severity(severity) + '.'
+              + when + '.' + std::to_string(::getpid());
   return age == 0 ? name : name + '.' + std::to_string(age);
 }
 
@@ -101,7 +122,7 @@ task<bool> send_produced(exchange& x, log_archive& archive) {
 
 /// One file as it is now: what is appended meanwhile is left out.
 task<bool> send_file(exchange& x, log_archive& archive, const std::string& path,
-                     const snode& node, size_t age) {
+                     const snode& node, std::string severity, size_t age) {
   std::error_code ec;
   auto size = std::filesystem::file_size(path, ec);
   std::ifstream in{path, std::ios::binary};
@@ -110,13 +131,21 @@ task<bool> send_file(exchange& x, log_archive& archive, const std::string& path,
   auto changed
     = std::chrono::system_clock::to_time_t(std::chrono::file_clock::to_sys(
       std::filesystem::last_write_time(path, ec)));
-  if (!archive.add(entry_name(node, changed, age), size, changed))
+  std::istringstream chosen;
+  auto some = chooses_lines(severity);
+  if (some) {
+    auto lines = lines_of_log(in, severity);
+    size = lines.size();
+    chosen.str(std::move(lines));
+  }
+  auto& from = some ? static_cast<std::istream&>(chosen) : in;
+  if (!archive.add(entry_name(node, severity, changed, age), size, changed))
     co_return false;
   std::string piece(piece_bytes, '\0');
   while (size > 0) {
     auto want = std::min<uint64_t>(size, piece.size());
-    in.read(piece.data(), static_cast<std::streamsize>(want));
-    auto n = static_cast<size_t>(in.gcount());
+    from.read(piece.data(), static_cast<std::streamsize>(want));
+    auto n = static_cast<size_t>(from.gcount());
     if (n == 0)
       break; // shorter by now; the archive fills up with zeros
     if (!archive.write({piece.data(), n}))
@@ -145,7 +174,8 @@ task<> archive_of(edge& e, call& c, snode node) {
     co_return;
   log_archive archive;
   for (size_t age = 0; age < files.size(); ++age) {
-    auto sent = co_await send_file(c.x, archive, files[age], node, age);
+    auto sent = co_await send_file(c.x, archive, files[age], node,
+                                   std::string{c.q.get("severity")}, age);
     if (!sent)
       co_return c.x.abort();
   }
@@ -158,10 +188,26 @@ task<> archive_of(edge& e, call& c, snode node) {
 
 } // namespace
 
+bool chooses_lines(std::string_view severity) {
+  return severity.starts_with('e') || severity.starts_with('w');
+}
+
+std::string lines_of_log(std::istream& in, std::string_view severity) {
+  std::string out;
+  auto taken = false;
+  for (std::string line; std::getline(in, line) && !in.eof();) {
+    if (auto x = severity_of_line(line); x != '\0')
+      taken = x == 'e' || (x == 'w' && severity.starts_with('w'));
+    if (taken)
+      out.append(line) += '\n';
+  }
+  return out;
+}
+
 task<> log_of(edge& e, call& c, snode node) {
   if (c.q.flag("all"))
     co_return co_await archive_of(e, c, node);
-  auto text = log_text(e.shared(), c.q.get("offset"));
+  auto text = log_text(e.shared(), c.q.get("offset"), c.q.get("severity"));
   if (!text)
     co_return co_await e.reply_error(c.x, text.error());
   co_await e.reply_text(c.x, std::move(*text));

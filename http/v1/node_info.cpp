@@ -4,6 +4,8 @@
 #include "storage/base/metrics.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <set>
 
 namespace ais::http::v1 {
 
@@ -21,6 +23,13 @@ int64_t uptime_ns(const facts& e) {
 std::string disk_of(const storage::fs_identity& fs) {
   auto slash = fs.device.rfind('/');
   return slash == std::string::npos ? fs.device : fs.device.substr(slash + 1);
+}
+
+/// "dm-0" for "/dev/mapper/data", which is a link to it.
+std::string kernel_name_of(const storage::fs_identity& fs) {
+  std::error_code ec;
+  auto device = std::filesystem::canonical(fs.device, ec);
+  return ec ? disk_of(fs) : device.filename().string();
 }
 
 } // namespace
@@ -121,6 +130,7 @@ json::object capacity_json(const facts& e) {
   json::object mountpaths;
   uint64_t used = 0, avail = 0, max = 0, min = 100, sum = 0, n = 0;
   std::string full;
+  std::set<std::string> counted;
   for (auto& mp : e.target()->mountpaths) {
     auto& disk = mp->disk->disk();
     auto space = disk.space(mp->disk->root());
@@ -138,8 +148,11 @@ json::object capacity_json(const facts& e) {
          {"pct_used", pct}};
     if (mp->disk->space().full())
       full += (full.empty() ? "out of space: " : ", ") + mp->disk->root();
-    used += space->used_bytes;
-    avail += space->avail_bytes;
+    // Mountpaths on one file system share its space.
+    if (counted.insert(fs->id).second) {
+      used += space->used_bytes;
+      avail += space->avail_bytes;
+    }
     max = std::max(max, pct);
     min = std::min(min, pct);
     sum += pct;
@@ -157,10 +170,16 @@ json::object capacity_json(const facts& e) {
 json::object disk_json(const facts& e) {
   auto out = capacity_json(e);
   json::object disks;
+  auto rates = read_disk_rates();
   for (auto& mp : e.target()->mountpaths)
-    if (auto fs = mp->disk->disk().identity(mp->disk->root()))
-      disks[disk_of(*fs)]
-        = {{"RBps", 0}, {"Ravg", 0}, {"WBps", 0}, {"Wavg", 0}, {"Util", 0}};
+    if (auto fs = mp->disk->disk().identity(mp->disk->root())) {
+      auto& x = rates[kernel_name_of(*fs)];
+      disks[disk_of(*fs)] = {{"RBps", x.read},
+                             {"Ravg", x.read_size},
+                             {"WBps", x.write},
+                             {"Wavg", x.write_size},
+                             {"Util", x.busy}};
+    }
   out["AllDiskStats"] = std::move(disks);
   return out;
 }

@@ -89,6 +89,10 @@ TEST_CASE("parse: mistakes", "[cli][parse]") {
         != std::string::npos);
   CHECK(why_not({"x", "--offset", "1q"}).find("expecting a size")
         != std::string::npos);
+  // Alone, it has a default.
+  CHECK(parsed({"x", "--refresh"}).get("refresh") == "5s");
+  CHECK(parsed({"--refresh", "--json", "x"}).get("refresh") == "5s");
+  CHECK(parsed({"--refresh", "2s", "x"}).get("refresh") == "2s");
   CHECK(why_not({"x", "--refresh", "soon"}).find("expecting a duration")
         != std::string::npos);
   CHECK(why_not({"x", "--yes=perhaps"}) == "flag --yes takes no value");

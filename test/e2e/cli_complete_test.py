@@ -62,7 +62,16 @@ def test_what_the_cluster_has(shell):
     assert "log.level=" in offers(shell, "config", "cluster", "log.")
     assert {"cluster", "cli"} <= set(offers(shell, "show", "config", ""))
     assert "rebalance" in offers(shell, "show", "config", "cluster", "reb")
+    assert "log.level=" not in offers(shell, "config", "cluster", "log.level=4", "")
+    assert "md5" in offers(shell, "config", "cluster", "checksum.type", "")
+    assert offers(shell, *set_, "mirror.enabled", "t") == ["true"]
     assert offers(shell, "show", "job", "") == []
+    raw = shell.run("ais start rebalance --nv --wait").stdout.split()[0]
+    assert {"rebalance", raw} <= set(offers(shell, "show", "job", "--all", ""))
+    after = offers(shell, "show", "job", "--all", "rebalance", "")
+    assert raw in after and "rebalance" not in after and f"t[{ids['T0']}]" in after
+    assert raw in offers(shell, "show", "rebalance", "--all", "g")
+    assert offers(shell, "cluster", "add-remove-nodes", "stop-maintenance", "") == []
     assert offers(shell, "trace", "--bucket", "ais://abd") == ["ais://abd"]
     node = f"p[{ids['P1']}]"
     assert offers(shell, "trace", "--verb", "GET", "--node", node) == [node]

@@ -1,6 +1,7 @@
 """What administrators do with nodes, by the command line."""
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -319,3 +320,91 @@ def test_a_summary_at_once(shell):
                 break
             assert len(known) <= 1 and time.monotonic() < deadline
         assert known[0]["ObjCount"]["obj_count_present"] == "1"
+
+
+def test_which_rebalance(shell):
+    """The last one is told with the nodes, also when it is over."""
+    raw = shell.run("ais start rebalance --nv --wait").stdout.split()[0]
+    text = ok(shell, "ais show cluster")
+    assert re.search(rf"Rebalance: +finished\({raw}\)\n", text), text
+    assert " REBALANCE " in text
+    assert len(re.findall(rf"^t\[ID\].*finished\({raw}\)", text, re.M)) == 3, text
+    assert "REBALANCE" not in ok(shell, "ais show cluster proxy")
+
+
+def test_log_lines_by_severity(shell):
+    ok(shell, "ais storage cleanup --wait")  # says so in the log
+    for node in ("$T0", "$P0"):
+        text = shell.run(f"ais log show {node}").stdout.splitlines()
+        wanted = [x for x in text if x[:2] in ("W ", "E ")]
+        assert any(x.startswith("I ") for x in text)
+        for severity, letters in (("error", "E"), ("warning", "EW")):
+            lines = [x for x in wanted if x[0] in letters]
+            for command in ("show {}", "get {} -"):
+                line = f"ais log {command.format(node)} --severity {severity}"
+                assert ok(shell, line).splitlines() == shell.normalised(
+                    "".join(f"{x}\n" for x in lines)
+                ).splitlines()
+    ok(shell, "ais log get $T0 all.tar.gz --all --severity error")
+    names = shell.run("tar tzf all.tar.gz").stdout.split()
+    assert names and all(".ERROR." in x for x in names), names
+    assert "I 20" not in shell.run("tar xzOf all.tar.gz").stdout
+
+
+def kernel_knows(path):
+    """Whether the kernel counts what the disk of a path does."""
+    device = subprocess.run(
+        ["findmnt", "-n", "-o", "SOURCE", "-T", path], capture_output=True, text=True
+    ).stdout.strip()
+    name = os.path.basename(os.path.realpath(device))
+    return name in open("/proc/diskstats").read().split()
+
+
+def test_what_disks_do(shell, cluster):
+    if not kernel_knows(cluster.dir):
+        pytest.skip("the kernel counts nothing for the file system of the tests")
+    ok(shell, "ais create ais://disk")
+    load = "while :; do ais put d ais://disk -r -y; done >/dev/null & p=$!"
+    r = shell.run(f"{load}; ais storage disk --json; kill $p")
+    disks = [x for n in json.loads(r.stdout).values() for x in n["AllDiskStats"].values()]
+    assert len(disks) == 3 and all(d["WBps"] > 0 and d["Wavg"] > 0 for d in disks)
+    assert all(0 <= d["Util"] <= 100 for d in disks)
+
+
+def test_mountpaths_of_one_disk_share_its_space(shell, cluster):
+    path = cluster.dir / "one_more"
+    path.mkdir()
+    # Two words are as good as TARGET=PATH.
+    ok(shell, f"ais storage mountpath attach $T0 {path}")
+    try:
+        r = shell.run("ais storage capacity $T0 --json")
+        (node,) = json.loads(r.stdout).values()
+        one, other = node["mountpaths"].values()
+        assert one["fs"]["FsID"] == other["fs"]["FsID"]
+        assert node["total_avail"] in (one["avail"], other["avail"])
+    finally:
+        ok(shell, f"ais storage mountpath detach t[$T0] {path} --no-resilver -y")
+
+
+def test_all_of_performance(shell):
+    r = shell.run("ais performance --refresh 1s --count 1")
+    captions = re.findall(r"^([a-z-]+) -{15} ", r.stdout, re.M)
+    views = ["counters", "intra-data", "throughput", "latency", "capacity", "disk"]
+    assert captions == views, r.stdout
+    got = json.loads(shell.run("ais performance --refresh 1s --count 1 --json").stdout)
+    assert list(got) == views
+    assert "E" not in json.dumps(got["counters"]["".join(shell.env["T0"])].get("GET(n)", 0))
+
+
+def test_names_that_are_not_there(shell):
+    ok(shell, "ais create ais://named && ais put f1.txt ais://named")
+    line = "ais cp ais://named ais://copies --list f1.txt,gone --wait"
+    refused(shell, line, "Error: 1 of 2 objects not found in ais://named")
+    assert shell.run("ais ls ais://copies --props name -H").stdout == "f1.txt\n"
+    ok(shell, "ais cp ais://named ais://copies --list f1.txt,f1.txt --wait")
+
+
+def test_output_that_cannot_be_written(shell):
+    r = shell.run("ais show cluster smap >/dev/full")
+    assert r.returncode == 1 and "cannot write the output" in r.stdout
+    assert shell.run("ais show cluster | head -1").returncode == 0

@@ -169,7 +169,7 @@ def test_counters(shell):
     assert r.stdout == "0\n"
     r = shell.run("ais performance --json --refresh 1s --count 1")
     whole = json.loads(r.stdout)
-    assert set(whole) == {"counters", "throughput", "latency"}
+    assert {"counters", "throughput", "latency"} < set(whole)
     assert set(whole["counters"]) == set(rows)
     r = shell.run("ais performance counters --regex 'put.*size' --average-size")
     assert "PUT(avg size)" in r.stdout
