@@ -57,8 +57,10 @@ credentials of_profile(const std::string& profile) {
   return out;
 }
 
-std::optional<credentials> own_key() {
-  credentials out{env("AWS_ACCESS_KEY_ID"), env("AWS_SECRET_ACCESS_KEY")};
+std::optional<credentials> named_key() {
+  credentials out;
+  out.access_key = env("AWS_ACCESS_KEY_ID");
+  out.secret_key = env("AWS_SECRET_ACCESS_KEY");
   if (out.access_key.empty() != out.secret_key.empty())
     throw failure("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together:"
                   " set both or none");
@@ -67,6 +69,15 @@ std::optional<credentials> own_key() {
   if (auto profile = env("AWS_PROFILE"); !profile.empty())
     return of_profile(profile);
   return {};
+}
+
+/// The key that signs, for the region that AWS's own tools would name.
+std::optional<credentials> own_key() {
+  auto out = named_key();
+  for (auto* name : {"AWS_DEFAULT_REGION", "AWS_REGION"})
+    if (auto region = env(name); out && !region.empty())
+      out->region = region;
+  return out;
 }
 
 } // namespace

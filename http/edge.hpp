@@ -40,6 +40,7 @@ struct edge_shared {
   bool relay = false; ///< requests for others' objects, instead of redirecting
   bool s3_redirect = false;            ///< S3's, instead of relaying
   std::vector<std::string> s3_domains; ///< with buckets as hosts below them
+  std::string s3_region; ///< that S3 clients must sign for; empty: any
   /// Only programs of this machine reach the node: S3 needs no keys.
   bool loopback_only = false;
   std::shared_ptr<request_trace> trace = std::make_shared<request_trace>();

@@ -343,6 +343,7 @@ int run(const http::node_settings& args, http::reloader reload) {
   shared->relay = args.no_redirect;
   shared->s3_redirect = args.s3_redirect;
   shared->s3_domains = args.s3_domains;
+  shared->s3_region = args.s3_region;
   shared->mountpaths = *mountpaths;
   auto threads = args.threads
                    ? args.threads

@@ -76,6 +76,11 @@ constexpr setting table[] = {
    "S3 clients may name buckets as hosts below this domain:"
    " http://BUCKET.DOMAIN/KEY; the option is repeated for several, the file has"
    " an object of domain: \"\""},
+  {{"s3_region", k::text, ""},
+   "--s3-region",
+   "REGION",
+   node,
+   "region that S3 clients must sign for, on all nodes the same; empty: any"},
   {{"s3_lifecycle_day", k::duration, "24h", 1000, 24 * hour_ms},
    "--s3-lifecycle-day",
    "TIME",
@@ -366,6 +371,7 @@ expected<node_settings> settings_of(const property_set& x) {
       return with_context(domain.error(), "s3_domains (--s3-domain)");
     out.s3_domains.push_back(std::move(*domain));
   }
+  out.s3_region = x.text("s3_region");
   out.lifecycle_day = x.duration("s3_lifecycle_day");
   out.threads = static_cast<size_t>(x.integer("threads"));
   out.port_file = x.text("port_file");

@@ -62,6 +62,7 @@ struct node_settings {
   bool no_redirect = false;
   bool s3_redirect = false;
   std::vector<std::string> s3_domains; ///< in lower case
+  std::string s3_region;               ///< empty: any
   std::chrono::nanoseconds lifecycle_day = std::chrono::hours{24};
   size_t threads = 0; ///< 0: one per core
   std::string port_file;

@@ -18,6 +18,9 @@ namespace ais::http::s3 {
 
 namespace {
 
+/// Where buckets are said to be, unless the node's settings name a region.
+constexpr const char* default_region = "us-east-1";
+
 /// Of up to 1000 objects of a target.
 constexpr std::chrono::seconds remove_timeout{120};
 
@@ -196,7 +199,9 @@ task<> head_bucket(context& c) {
   if (!b)
     co_return co_await reply_fault(c, b.why());
   header_list headers;
-  headers.emplace_back("x-amz-bucket-region", "us-east-1");
+  auto& region = c.e.shared().s3_region;
+  headers.emplace_back("x-amz-bucket-region",
+                       region.empty() ? default_region : region);
   co_await reply_empty(c, 200, std::move(headers));
 }
 
@@ -238,8 +243,11 @@ task<> get_location(context& c) {
   auto b = bucket_for(c, access::head_bucket);
   if (!b)
     co_return co_await reply_fault(c, b.why());
-  // Empty: us-east-1.
-  co_await reply_xml(c, xml_writer{"LocationConstraint"}.finish());
+  auto& region = c.e.shared().s3_region;
+  xml_writer out{"LocationConstraint"};
+  if (region != default_region) // that is empty here
+    out.content(region);
+  co_await reply_xml(c, out.finish());
 }
 
 // -- listing

@@ -71,6 +71,8 @@ proven(edge& e, const access_rules& rules, const request& req,
   if (!*claimed)
     return anonymous;
   auto& who = **claimed;
+  if (!check_region(who, e.shared().s3_region))
+    return {};
   auto* key = rules.find(who.access_key);
   if (!key)
     return {};

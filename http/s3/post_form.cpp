@@ -122,6 +122,8 @@ checked authenticate(context& c, const form_head& form) {
     if (!parsed)
       return parsed.why();
     claimed = std::move(*parsed);
+    if (auto here = check_region(claimed, c.e.shared().s3_region); !here)
+      return here.why();
   }
   auto* key = c.rules->find(claimed.access_key);
   if (!key)

@@ -317,6 +317,8 @@ checked authenticate(context& c, std::string_view path) {
   if (!*claimed)
     return std::monostate{};
   auto& who = **claimed;
+  if (auto ok = check_region(who, c.e.shared().s3_region); !ok)
+    return ok.why();
   auto found = known_key(c, who.access_key);
   if (!found)
     return found.why();

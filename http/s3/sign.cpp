@@ -33,7 +33,7 @@ sign(client_request& req, const credentials& who, int64_t now_seconds) {
   if (!parameters)
     return parameters.error();
   auto time = amz_date(now_seconds);
-  auto scope = time.substr(0, 8) + "/us-east-1/s3/aws4_request";
+  auto scope = time.substr(0, 8) + '/' + who.region + "/s3/aws4_request";
   claim c;
   c.access_key = who.access_key;
   c.time = time;

@@ -13,6 +13,7 @@ namespace ais::http::s3 {
 struct credentials {
   std::string access_key;
   std::string secret_key;
+  std::string region = "us-east-1";
 };
 
 /// Adds the headers that sign method and URL; the body is not signed.

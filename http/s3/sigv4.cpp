@@ -236,6 +236,17 @@ checked check_time(const claim& c, int64_t now) {
 
 } // namespace
 
+checked check_region(const claim& c, std::string_view region) {
+  auto rest = c.scope;
+  take_part(rest, '/'); // the date
+  auto given = take_part(rest, '/');
+  if (region.empty() || given == region)
+    return std::monostate{};
+  return malformed(c, "the region '" + std::string{given.substr(0, 64)}
+                        + "' is wrong; expecting '" + std::string{region}
+                        + "'");
+}
+
 outcome<std::optional<claim>> parse_claim(const signed_request& x) {
   auto header = x.req.find_all("authorization");
   auto in_query = x.q.has("X-Amz-Algorithm") || x.q.has("X-Amz-Signature")

@@ -48,6 +48,9 @@ struct signed_request {
 /// What the request claims; none: it is anonymous.
 outcome<std::optional<claim>> parse_claim(const signed_request& x);
 
+/// Whether it is signed for this region; an empty one stands for any.
+checked check_region(const claim& c, std::string_view region);
+
 /// The key that signs within a scope.
 mac_key signing_key(std::string_view secret, std::string_view scope);
 

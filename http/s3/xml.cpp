@@ -32,6 +32,11 @@ xml_writer& xml_writer::text(std::string_view tag, std::string_view value) {
   return *this;
 }
 
+xml_writer& xml_writer::content(std::string_view value) {
+  out_.append(xml_escape(value));
+  return *this;
+}
+
 xml_writer& xml_writer::number(std::string_view tag, uint64_t value) {
   return text(tag, std::to_string(value));
 }

@@ -24,6 +24,8 @@ public:
   xml_writer& open(std::string_view tag);
   xml_writer& close();
   xml_writer& text(std::string_view tag, std::string_view value);
+  /// Character data of the element that is open.
+  xml_writer& content(std::string_view value);
   xml_writer& number(std::string_view tag, uint64_t value);
   xml_writer& flag(std::string_view tag, bool value);
   /// Closes what is open.

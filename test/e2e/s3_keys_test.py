@@ -1,11 +1,15 @@
 """Access keys of the S3 API that are managed over HTTP."""
 
 import json
+import subprocess
 
+import boto3
+import cli_test
 import pytest
 import requests
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from conftest import Cluster, Node
 from s3_test import KEY, READER, SECRET, connect, denied, lock, refused
@@ -146,3 +150,48 @@ def test_beside_the_keys_of_the_file(tmp_path):
     altered = ask(node, "POST", key={**operator, "secret_key": "wrong"})
     assert altered.status_code == 403
     assert node.stop() == 0
+
+
+def test_a_region_of_its_own(tmp_path):
+    """Signatures for another region are refused, in headers, URLs and forms."""
+    it = Node(tmp_path, more=["--s3-region", "eu-central-1"])
+    lock(it)
+    it.start()
+
+    def of_region(region, **config):
+        return boto3.client(
+            "s3",
+            endpoint_url=it.url,
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+            region_name=region,
+            config=Config(signature_version="s3v4", retries={"max_attempts": 1}, **config),
+        )
+
+    right, wrong = of_region("eu-central-1"), of_region("us-east-1")
+    right.create_bucket(
+        Bucket="bck", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    right.put_object(Bucket="bck", Key="k", Body=b"x")
+    assert right.get_bucket_location(Bucket="bck")["LocationConstraint"] == "eu-central-1"
+    head = right.head_bucket(Bucket="bck")["ResponseMetadata"]["HTTPHeaders"]
+    assert head["x-amz-bucket-region"] == "eu-central-1"
+    said = refused("AuthorizationHeaderMalformed", wrong.list_buckets)
+    assert "expecting 'eu-central-1'" in said["Error"]["Message"]
+    for s3, status in ((right, 200), (wrong, 400)):
+        what = {"Bucket": "bck", "Key": "k"}
+        r = requests.get(s3.generate_presigned_url("get_object", what), timeout=30)
+        assert r.status_code == status, r.text
+        form = s3.generate_presigned_post("bck", "f")
+        r = requests.post(
+            form["url"], data=form["fields"], files={"file": b"x"}, timeout=30
+        )
+        assert r.status_code == (204 if status == 200 else 400), r.text
+    for region, code in (("eu-central-1", 0), ("us-east-1", 1)):
+        mine = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+        env = cli_test.environment(tmp_path, it.url)
+        said = subprocess.run(
+            ["ais", "s3", "keys", "ls"], env={**env, **mine, "AWS_REGION": region}
+        )
+        assert said.returncode == code
+    assert it.stop() == 0
