@@ -48,8 +48,10 @@ void show_help(context& x, const arguments& a) {
       }
     }
   auto there = locate(words);
-  if (there.used < words.size())
-    throw misuse(unknown_command(there, words, x.config.aliases));
+  if (there.used < words.size()) {
+    report_misuse(unknown_command(there, words, x.config.aliases));
+    throw silent_failure{};
+  }
   say_raw(help_of(there, x.config.aliases));
 }
 

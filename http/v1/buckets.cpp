@@ -3,6 +3,7 @@
 #include "http/v1/jobs.hpp"
 #include "http/v1/list_objects.hpp"
 #include "http/v1/node_info.hpp"
+#include "storage/base/home.hpp"
 
 #include <algorithm>
 
@@ -93,14 +94,20 @@ task<> list_buckets(edge& e, call& c, const std::string& name) {
   auto space = c.q.get("namespace");
   if (!wanted)
     co_return co_await e.reply_error(c.x, wanted.error());
+  auto one_space = !space.empty() && space != "@";
+  auto wanted_space = parse_ns(one_space ? space : "");
+  if (!wanted_space)
+    co_return co_await e.reply_error(c.x, wanted_space.error());
   json::array out;
   auto presence = c.q.get("presence");
+  auto system = c.q.flag("sys");
   for (auto& [b, value] : e.buckets().buckets) {
     if (presence == "5" || (!provider.empty() && b.provider != *wanted)
         || (!name.empty() && b.name != name)
-        || (b.name.front() == '.' && !c.q.flag("sys"))
+        || (b.name.front() == '.' && !system)
+        || (of_others(b.ns) && !one_space && !system)
         || (space == "@" && b.ns.uuid.empty())
-        || (space == "@#" && !b.ns.global()))
+        || (one_space && b.ns != *wanted_space))
       continue;
     out.push_back(bck_json(b));
   }

@@ -408,3 +408,25 @@ def test_output_that_cannot_be_written(shell):
     r = shell.run("ais show cluster smap >/dev/full")
     assert r.returncode == 1 and "cannot write the output" in r.stdout
     assert shell.run("ais show cluster | head -1").returncode == 0
+
+
+def test_namespaces(shell):
+    ok(shell, "ais create 'ais://#mine/b' ais://plain")
+    r = requests.put(
+        f"{shell.env['AIS_ENDPOINT']}/s3/plain?versioning",
+        data="<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+        timeout=30,
+    )
+    assert r.ok, r.text
+
+    def listed(what):
+        return shell.run(f"ais ls {what} -H -F").stdout.split()[::2]
+
+    assert listed("'ais://#mine'") == ["ais://@#mine/b"]
+    assert {"ais://plain", "ais://@#mine/b"} <= set(listed(""))
+    # What belongs to another bucket is shown to who asks for it.
+    inner = "ais://@#s3-versions/plain"
+    assert inner not in listed("") and inner in listed("'ais://#s3-versions'")
+    ok(shell, "ais ls 'ais://#other'", "No \"ais://\" buckets in the cluster."
+       " Use '--all' option to list matching remote buckets, if any.")
+    ok(shell, "ais rmb 'ais://#mine/b' ais://plain -y")
