@@ -7,6 +7,7 @@
 #include <caf/stateful_actor.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace ais {
 
@@ -26,6 +27,7 @@ struct keepalive_state {
   sync_view view;
   int64_t answered_ns = 0; ///< when the last answered beat was sent
   bool beating = false;    ///< a beat is under way
+  bool outdated = false;   ///< it was sent before things changed
   /// The clock of the primary at its last answer, and its epoch.
   struct {
     uint64_t epoch = 0;
@@ -60,8 +62,10 @@ struct keepalive_state {
       answered_ns = std::max(answered_ns, int64_t{1});
       watch_since_ns = now();
     }
-    if (became || other || back)
+    if (became || other || back) {
+      outdated = beating;
       act(); // a lease at once, not an interval later
+    }
   }
 
   /// One of ours is in maintenance, and gets no lease.
@@ -106,16 +110,20 @@ struct keepalive_state {
           std::chrono::duration_cast<std::chrono::milliseconds>(t.lease),
           beat{view.accepted->uuid(), config.seats, view.promised,
                view.state->at, echo.epoch == view.promised ? echo.clock_ns : 0})
-        .then([this, sent, t, to = map().primary](
-                beat_answer& x) { answered(x, to, sent, t); },
-              [this](error&) { beating = false; });
+        .then(
+          [this, sent, t, to = map().primary](beat_answer& x) {
+            beating = false;
+            answered(x, to, sent, t);
+            if (std::exchange(outdated, false))
+              act();
+          },
+          [this](error&) { beating = outdated = false; });
     }
     silent_since(std::max(watch_since_ns, answered_ns), t);
   }
 
   void answered(const beat_answer& x, const std::string& by, int64_t sent,
                 const keepalive_times& t) {
-    beating = false;
     if (view.primary || x.promised < view.promised || by != map().primary)
       return;
     if (x.promised > view.promised && !x.member)

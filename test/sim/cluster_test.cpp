@@ -223,7 +223,7 @@ TEST_CASE("sim: a target that comes back from maintenance serves at once",
   req.ids = {c.handles(2).target_id};
   req.skip_rebalance = true;
   // However long ago its last beat was.
-  for (auto pause = 0ms; pause < 4s; pause += 130ms) {
+  for (auto pause = 0ms; pause < 4s; pause += 37ms) {
     INFO("after " << pause.count() << " ms");
     req.what = node_action::start_maintenance;
     REQUIRE(c.ask_now<ack>(1, c.handles(1).proxy, req));
