@@ -157,13 +157,15 @@ struct metasync_state {
     if (!out.granted || req.probe)
       return out;
     auto answer = self->make_response_promise<vote>();
-    step_down("another proxy runs for primary");
     save_promise(req.epoch, [this, answer, out,
                              epoch = req.epoch](const error& e) mutable {
       if (e) {
         answer.deliver(e);
         return;
       }
+      // At once: whoever asks a primary that is none any more, and has promised
+      // nothing, runs himself.
+      resign("another proxy runs for primary");
       promised = out.promised = epoch;
       trusting = false;
       show();
@@ -696,9 +698,15 @@ struct metasync_state {
   }
 
   void step_down(const std::string& why) {
+    if (resign(why))
+      show();
+  }
+
+  /// @returns whether we were primary, and others are to hear of it.
+  bool resign(const std::string& why) {
     lose(why);
     if (!leading)
-      return;
+      return false;
     log_warning("epoch " + std::to_string(promised)
                 + ": no longer primary: " + why);
     leading = ready = proposing = showing = false;
@@ -710,7 +718,7 @@ struct metasync_state {
     waiting.clear();
     members.clear();
     have.clear();
-    show();
+    return true;
   }
 
   /// Tries again what went unanswered, as long as `epoch` is ours.

@@ -41,6 +41,9 @@ gate_actor voter(sim::deterministic& d, const std::string& id, bool really) {
             return vote{true, x.epoch - 1, {me}, "", ""};
           return self->make_response_promise<vote>(); // for ever
         },
+        [me](const state_update& x) {
+          return sync_answer{x.epoch, x.at, x.at, {me}};
+        },
       };
     },
     id, really);
@@ -91,6 +94,49 @@ TEST_CASE_METHOD(sim::deterministic,
   CHECK_FALSE(led);
   campaigning.receive([](ack) { FAIL("elected by votes for another state"); },
                       [](error& e) { CHECK(e == errc::conflict); });
+  for (auto& [id, gate] : all->gates)
+    self->send_exit(gate, caf::exit_reason::kill);
+  self->send_exit(p1, caf::exit_reason::kill);
+  self->send_exit(vault, caf::exit_reason::kill);
+  run();
+}
+
+TEST_CASE_METHOD(sim::deterministic,
+                 "metasync: who is primary no more has promised another epoch",
+                 "[actors][metasync]") {
+  REQUIRE(storage::make_dirs_durable(disk, "/a/b"));
+  auto vault = spawn_vault(sys, env, "/a/b/1");
+  auto first = std::make_shared<cluster_state>();
+  first->at = {1, 5};
+  first->map = four(0);
+  auto peers = std::make_shared<board<peer_set>>();
+  auto all = std::make_shared<peer_set>();
+  for (auto* id : {"p2", "p3", "t1"})
+    all->gates[id] = voter(*this, id, true);
+  peers->show(all);
+  std::vector<sync_view> seen;
+  auto p1 = spawn_metasync(
+    sys, {env, {"p1"}, vault, first, 1, peers, [&](const sync_view& x) {
+            seen.push_back(x);
+          }});
+  REQUIRE(ask<ack>(p1, campaign{"p1"}));
+  REQUIRE(seen.back().primary);
+  static_cast<void>(self->request(p1, caf::infinite, hand_over{"p2"}));
+  run();
+  vote_request req;
+  req.cluster = "u";
+  req.candidate = "p2";
+  req.epoch = seen.back().promised + 1;
+  req.has = seen.back().accepted->at;
+  req.consent = seen.back().promised;
+  seen.clear();
+  auto got = ask<vote>(p1, req);
+  REQUIRE(got);
+  CHECK(got->granted);
+  // Whoever asked in between would have taken it for lost, and run himself.
+  REQUIRE_FALSE(seen.empty());
+  for (auto& x : seen)
+    CHECK((x.primary || x.promised == req.epoch));
   for (auto& [id, gate] : all->gates)
     self->send_exit(gate, caf::exit_reason::kill);
   self->send_exit(p1, caf::exit_reason::kill);
