@@ -1507,10 +1507,11 @@ caf::result<T> to_result(shard_state&, caf::result<T>&& x) {
 
 /// A handler of requests for objects; what wants a busy one stays in the
 /// mailbox.
-template <template <class> class Reply, class T, class Request>
+template <class Reply, class Request>
 auto unless_busy(shard_state& st,
-                 Reply<T> (shard_state::*handle)(const Request&)) {
-  return [&st, handle](const Request& x) -> caf::result<T> {
+                 Reply (shard_state::*handle)(const Request&)) {
+  using result = decltype(to_result(st, (st.*handle)(std::declval<Request>())));
+  return [&st, handle](const Request& x) -> result {
     if (st.busy(x.key))
       return caf::skip;
     return to_result(st, (st.*handle)(x));

@@ -320,11 +320,15 @@ TEST_CASE_METHOD(fixture, "shard: who wants what is being committed waits",
 TEST_CASE_METHOD(fixture, "shard: large files are closed by somebody else",
                  "[actors][shard]") {
   std::vector<std::string> closed;
-  auto closer = sys.spawn([&closed]() -> closer_actor::behavior_type {
-    return {[&closed](const close_object& x) {
-      closed.push_back(x.what->attrs.version);
-    }};
-  });
+  // With an argument: CAF 0.17 spawns without any through a null reference.
+  auto closer = sys.spawn(
+    [](closer_actor::pointer,
+       std::vector<std::string>* out) -> closer_actor::behavior_type {
+      return {[out](const close_object& x) {
+        out->push_back(x.what->attrs.version);
+      }};
+    },
+    &closed);
   caf::anon_send_exit(shard, caf::exit_reason::kill);
   shard_config c;
   c.env = env;
