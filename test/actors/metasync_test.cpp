@@ -6,6 +6,8 @@
 #include <caf/event_based_actor.hpp>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace ais;
 using namespace std::chrono_literals;
 
@@ -50,35 +52,53 @@ gate_actor voter(sim::deterministic& d, const std::string& id, bool really) {
   return caf::actor_cast<gate_actor>(out);
 }
 
+/// p1 of four, at state 1.5.
+struct fixture : sim::deterministic {
+  vault_actor vault;
+  std::shared_ptr<peer_set> all = std::make_shared<peer_set>();
+  metasync_actor p1;
+  std::vector<sync_view> seen; ///< what p1 has shown
+
+  /// @param really  whether the other proxies vote; t1 does
+  void begin(bool really) {
+    REQUIRE(storage::make_dirs_durable(disk, "/a/b"));
+    vault = spawn_vault(sys, env, "/a/b/1");
+    auto first = std::make_shared<cluster_state>();
+    first->at = {1, 5};
+    first->map = four(0);
+    all->gates = {{"p2", voter(*this, "p2", really)},
+                  {"p3", voter(*this, "p3", really)},
+                  {"t1", voter(*this, "t1", true)}};
+    auto peers = std::make_shared<board<peer_set>>();
+    peers->show(all);
+    p1 = spawn_metasync(sys,
+                        {env, {"p1"}, vault, first, 1, peers, [this](auto& x) {
+                           seen.push_back(x);
+                         }});
+  }
+
+  ~fixture() {
+    for (auto& [id, gate] : all->gates)
+      self->send_exit(gate, caf::exit_reason::kill);
+    self->send_exit(p1, caf::exit_reason::kill);
+    self->send_exit(vault, caf::exit_reason::kill);
+    run();
+  }
+};
+
 } // namespace
 
-TEST_CASE_METHOD(sim::deterministic,
+TEST_CASE_METHOD(fixture,
                  "metasync: a ballot ends when another primary is followed",
                  "[actors][metasync]") {
-  REQUIRE(storage::make_dirs_durable(disk, "/a/b"));
-  auto vault = spawn_vault(sys, env, "/a/b/1");
-  auto first = std::make_shared<cluster_state>();
-  first->at = {1, 5};
-  first->map = four(0);
-  auto peers = std::make_shared<board<peer_set>>();
-  auto all = std::make_shared<peer_set>();
-  all->gates = {{"p2", voter(*this, "p2", false)},
-                {"p3", voter(*this, "p3", false)},
-                {"t1", voter(*this, "t1", true)}};
-  peers->show(all);
-  auto led = false;
-  uint64_t promised = 0;
-  auto p1 = spawn_metasync(
-    sys, {env, {"p1"}, vault, first, 1, peers, [&](const sync_view& x) {
-            led = led || x.primary;
-            promised = x.promised;
-          }});
+  begin(false);
   // All would vote for it, two of four do, the others say nothing.
   auto campaigning = self->request(p1, caf::infinite, campaign{"p1"});
   run();
   // Everybody is told: whoever beats for us vouches for the old primary no
   // more.
-  CHECK(promised == 2);
+  REQUIRE_FALSE(seen.empty());
+  CHECK(seen.back().promised == 2);
   // p2 is elected meanwhile, and makes p1 the only electable proxy.
   state_update u;
   u.cluster = "u";
@@ -91,34 +111,16 @@ TEST_CASE_METHOD(sim::deterministic,
   REQUIRE(answer);
   REQUIRE(answer->has == stamp{2, 6});
   advance(sync_timeout + 1s);
-  CHECK_FALSE(led);
+  CHECK(
+    std::none_of(seen.begin(), seen.end(), [](auto& x) { return x.primary; }));
   campaigning.receive([](ack) { FAIL("elected by votes for another state"); },
                       [](error& e) { CHECK(e == errc::conflict); });
-  for (auto& [id, gate] : all->gates)
-    self->send_exit(gate, caf::exit_reason::kill);
-  self->send_exit(p1, caf::exit_reason::kill);
-  self->send_exit(vault, caf::exit_reason::kill);
-  run();
 }
 
-TEST_CASE_METHOD(sim::deterministic,
+TEST_CASE_METHOD(fixture,
                  "metasync: who is primary no more has promised another epoch",
                  "[actors][metasync]") {
-  REQUIRE(storage::make_dirs_durable(disk, "/a/b"));
-  auto vault = spawn_vault(sys, env, "/a/b/1");
-  auto first = std::make_shared<cluster_state>();
-  first->at = {1, 5};
-  first->map = four(0);
-  auto peers = std::make_shared<board<peer_set>>();
-  auto all = std::make_shared<peer_set>();
-  for (auto* id : {"p2", "p3", "t1"})
-    all->gates[id] = voter(*this, id, true);
-  peers->show(all);
-  std::vector<sync_view> seen;
-  auto p1 = spawn_metasync(
-    sys, {env, {"p1"}, vault, first, 1, peers, [&](const sync_view& x) {
-            seen.push_back(x);
-          }});
+  begin(true);
   REQUIRE(ask<ack>(p1, campaign{"p1"}));
   REQUIRE(seen.back().primary);
   static_cast<void>(self->request(p1, caf::infinite, hand_over{"p2"}));
@@ -137,9 +139,4 @@ TEST_CASE_METHOD(sim::deterministic,
   REQUIRE_FALSE(seen.empty());
   for (auto& x : seen)
     CHECK((x.primary || x.promised == req.epoch));
-  for (auto& [id, gate] : all->gates)
-    self->send_exit(gate, caf::exit_reason::kill);
-  self->send_exit(p1, caf::exit_reason::kill);
-  self->send_exit(vault, caf::exit_reason::kill);
-  run();
 }
