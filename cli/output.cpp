@@ -52,11 +52,9 @@ void tell(std::string_view prefix, colour c, std::string_view line) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
-/// Characters, not bytes: those that continue one do not count.
-size_t width_of(std::string_view x) {
-  return static_cast<size_t>(std::count_if(x.begin(), x.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
+/// Of UTF-8: bytes that continue a character do not count.
+bool begins_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
 }
 
 /// Reads a line; false at the end of the input.
@@ -81,13 +79,19 @@ bool one_of(std::string_view x, std::initializer_list<std::string_view> list) {
 
 void choose_colours(bool forbidden) {
   auto* no_color = std::getenv("NO_COLOR");
-  auto never = forbidden || (no_color && *no_color);
+  auto* terminal = std::getenv("TERM");
+  auto plain = !terminal || !*terminal || std::string_view{terminal} == "dumb";
+  auto never = forbidden || plain || (no_color && *no_color);
   colour_out = !never && ::isatty(STDOUT_FILENO) == 1;
   colour_err = !never && ::isatty(STDERR_FILENO) == 1;
 }
 
 bool stdout_is_terminal() {
   return ::isatty(STDOUT_FILENO) == 1;
+}
+
+bool stdout_takes_colours() {
+  return colour_out;
 }
 
 size_t terminal_width() {
@@ -106,6 +110,18 @@ size_t terminal_height() {
 
 std::string painted(std::string_view text, colour c) {
   return paint(text, c, colour_out);
+}
+
+size_t width_of(std::string_view x) {
+  return static_cast<size_t>(
+    std::count_if(x.begin(), x.end(), begins_character));
+}
+
+std::string_view first_characters(std::string_view x, size_t most) {
+  for (size_t i = 0; i < x.size(); ++i)
+    if (begins_character(x[i]) && most-- == 0)
+      return x.substr(0, i);
+  return x;
 }
 
 // -- lines --------------------------------------------------------------------
@@ -281,7 +297,15 @@ bool table::keep(std::string_view column,
   return true;
 }
 
-void table::print(bool with_header) const {
+void say_lines(const std::vector<styled_line>& lines) {
+  for (auto& line : lines) {
+    for (auto& part : line)
+      say_raw(painted(part.text, part.paint));
+    say("");
+  }
+}
+
+std::vector<styled_line> table::lines(bool with_header) const {
   std::vector<size_t> widths(header_.size());
   auto widen = [&](size_t i, std::string_view x) {
     if (i < widths.size())
@@ -292,28 +316,27 @@ void table::print(bool with_header) const {
   for (auto& row : rows_)
     for (size_t i = 0; i < row.size(); ++i)
       widen(i, row[i].text);
-  auto line = [&](auto& cells, auto text_of, auto colour_of) {
-    std::string out;
+  std::vector<styled_line> out;
+  auto add_line = [&](const std::vector<cell>& cells) {
+    auto& line = out.emplace_back();
     size_t gap = 0; // no blanks behind the last text
     for (size_t i = 0; i < cells.size(); ++i) {
-      std::string_view text = text_of(cells[i]);
-      if (!text.empty()) {
-        out.append(gap, ' ').append(painted(text, colour_of(cells[i])));
+      auto& x = cells[i];
+      if (!x.text.empty()) {
+        if (gap > 0)
+          line.emplace_back(std::string(gap, ' '));
+        line.push_back(x);
         gap = 0;
       }
       auto width = i < widths.size() ? widths[i] : 0;
-      gap += width - std::min(width, width_of(text)) + 3;
+      gap += width - std::min(width, width_of(x.text)) + 3;
     }
-    say(out);
   };
   if (with_header)
-    line(
-      header_, [](auto& x) { return std::string_view{x}; },
-      [](auto&) { return colour::none; });
+    add_line({header_.begin(), header_.end()});
   for (auto& row : rows_)
-    line(
-      row, [](auto& x) { return std::string_view{x.text}; },
-      [](auto& x) { return x.paint; });
+    add_line(row);
+  return out;
 }
 
 // -- questions ----------------------------------------------------------------

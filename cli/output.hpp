@@ -16,11 +16,12 @@ namespace ais::cli {
 
 enum class colour { none, red, green, cyan, blue, bright_red, bright_cyan };
 
-/// Which streams take colours: terminals, unless NO_COLOR is set or the
-/// configuration says no.
+/// Which streams take colours: terminals by their TERM, unless NO_COLOR is set
+/// or the configuration says no.
 void choose_colours(bool forbidden);
 
 bool stdout_is_terminal();
+bool stdout_takes_colours();
 /// Columns of the terminal; 100 where there is none.
 size_t terminal_width();
 /// Lines of the terminal; 24 where there is none.
@@ -28,6 +29,11 @@ size_t terminal_height();
 
 /// `text` in a colour, if stdout takes colours.
 std::string painted(std::string_view text, colour c);
+
+/// How many characters, not bytes.
+size_t width_of(std::string_view text);
+/// As many characters from the front, at most.
+std::string_view first_characters(std::string_view text, size_t most);
 
 // -- lines --------------------------------------------------------------------
 
@@ -91,6 +97,7 @@ std::string counted(uint64_t n, std::string_view thing);
 
 // -- tables -------------------------------------------------------------------
 
+/// A text with its colour; in a table, what stands in a row and column.
 struct cell {
   cell(std::string x = {}, colour c = colour::none) // NOLINT: a text is a cell
     : text(std::move(x)), paint(c) {}
@@ -98,6 +105,12 @@ struct cell {
   std::string text;
   colour paint = colour::none;
 };
+
+/// One line: texts, one behind the other.
+using styled_line = std::vector<cell>;
+
+/// Lines on stdout.
+void say_lines(const std::vector<styled_line>& lines);
 
 /// Columns that are as wide as their widest cell.
 class table {
@@ -117,7 +130,8 @@ public:
   bool keep(std::string_view column,
             const std::function<bool(const std::string&)>& fits);
 
-  void print(bool with_header) const;
+  std::vector<styled_line> lines(bool with_header) const;
+  void print(bool with_header) const { say_lines(lines(with_header)); }
 
 private:
   std::vector<std::string> header_;

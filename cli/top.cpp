@@ -1,14 +1,14 @@
 // ais top: nodes, rates and jobs, drawn again and again.
 #include "cli/rates.hpp"
+#include "cli/screen.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <fmt/format.h>
+#include <iterator>
 #include <map>
 #include <poll.h>
-#include <termios.h>
 #include <unistd.h>
 
 namespace ais::cli {
@@ -17,47 +17,6 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
-
-std::atomic<bool> interrupted = false;
-
-void interrupt(int) {
-  interrupted = true;
-}
-
-/// The alternate screen, without echo; the terminal as it was at the end.
-class screen {
-public:
-  screen() {
-    if (::tcgetattr(STDIN_FILENO, &before_) == 0) {
-      auto raw = before_;
-      raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
-      changed_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-    }
-    say_raw("\033[?1049h\033[?25l");
-  }
-  ~screen() {
-    say_raw("\033[?25h\033[?1049l");
-    flush_output();
-    if (changed_)
-      ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
-  }
-  screen(const screen&) = delete;
-  screen& operator=(const screen&) = delete;
-
-private:
-  termios before_{};
-  bool changed_ = false;
-};
-
-/// Waits for a key. @returns 0 when the time is over or a signal came.
-char key_within(std::chrono::nanoseconds time) {
-  pollfd p{STDIN_FILENO, POLLIN, 0};
-  auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time);
-  if (::poll(&p, 1, static_cast<int>(ms.count())) <= 0)
-    return 0;
-  char c = 0;
-  return ::read(STDIN_FILENO, &c, 1) == 1 ? c : 'q';
-}
 
 std::string disk_text(const sample& s, const node_status& n) {
   auto i = s.busiest.find(n.node.id);
@@ -73,7 +32,7 @@ std::string rate(const context& x, double bytes) {
 }
 
 /// A line for programs: rates per second.
-void draw_json(context& x, const sample& before, const sample& now) {
+void say_line_of_json(context& x, const sample& before, const sample& now) {
   rates r{before, now};
   json::array nodes;
   for (auto& n : now.nodes)
@@ -96,7 +55,8 @@ void draw_json(context& x, const sample& before, const sample& now) {
   say(to_text(out));
 }
 
-void draw(context& x, const sample& before, const sample& now) {
+std::vector<styled_line>
+picture_of(context& x, const sample& before, const sample& now) {
   auto& map = x.cluster().map();
   rates r{before, now};
   auto wall = std::time(nullptr);
@@ -104,9 +64,13 @@ void draw(context& x, const sample& before, const sample& now) {
   std::strftime(when, sizeof(when), "%H:%M:%S", std::localtime(&wall));
   auto online = std::count_if(now.nodes.begin(), now.nodes.end(),
                               [](auto& n) { return n.online(); });
-  say(fmt::format("ais top - {}  cluster {}  map v{}  {} of {} nodes online",
+  std::vector<styled_line> out;
+  auto add = [&out](std::string text) {
+    out.push_back({std::move(text)});
+  };
+  add(fmt::format("ais top - {}  cluster {}  map v{}  {} of {} nodes online",
                   when, map.uuid, map.version, online, now.nodes.size()));
-  double gets = 0, puts = 0, in = 0, out = 0;
+  double gets = 0, puts = 0, received = 0, sent = 0;
   table t{{"NODE", "STATUS", "LOAD", "RSS", "CAP", "DISK", "GET/s", "PUT/s",
            "READ", "WRITE", "ERR/s", "UPTIME", "ALERT"}};
   auto alerts = false;
@@ -116,8 +80,8 @@ void draw(context& x, const sample& before, const sample& now) {
     if (n.node.target) {
       gets += g;
       puts += p;
-      out += read;
-      in += written;
+      sent += read;
+      received += written;
     }
     auto errors = r.errors(n);
     auto alert = n.online() ? alerts_of(n.flags()) : "";
@@ -143,53 +107,75 @@ void draw(context& x, const sample& before, const sample& now) {
                       : "-",
            {alert, red_alert(n.flags()) ? colour::red : colour::cyan}});
   }
-  say(fmt::format("targets: {} GET/s, {} PUT/s, read {}, written {}",
-                  per_second(gets), per_second(puts), rate(x, out),
-                  rate(x, in)));
-  say("");
+  add(fmt::format("targets: {} GET/s, {} PUT/s, read {}, written {}",
+                  per_second(gets), per_second(puts), rate(x, sent),
+                  rate(x, received)));
+  add("");
   if (!alerts)
     t.drop("ALERT");
-  t.print(true);
-  std::string names;
-  for (auto& j : running_jobs(x))
-    names += "  " + j + '\n';
-  say_raw(names.empty() ? "\nno running jobs\n" : "\nrunning jobs:\n" + names);
+  std::ranges::move(t.lines(true), std::back_inserter(out));
+  add("");
+  auto jobs = running_jobs(x);
+  add(jobs.empty() ? "no running jobs" : "running jobs:");
+  for (auto& j : jobs)
+    add("  " + j);
+  return out;
+}
+
+void stop(int) {
+  ::_exit(0);
+}
+
+/// Prints again and again.
+void report(context& x, bool as_json, std::chrono::nanoseconds pause,
+            uint64_t times) {
+  std::signal(SIGINT, stop);
+  auto before = take_sample(x);
+  for (uint64_t i = 0; i < times; ++i) {
+    ::poll(nullptr, 0, static_cast<int>(pause / 1ms));
+    auto now = take_sample(x);
+    if (as_json)
+      say_line_of_json(x, before, now);
+    else
+      say_lines(picture_of(x, before, now));
+    flush_output();
+    before = std::move(now);
+  }
+}
+
+/// Draws in place, until somebody has seen enough.
+void watch(context& x, screen& on, std::chrono::nanoseconds pause,
+           uint64_t times) {
+  auto before = take_sample(x);
+  for (uint64_t i = 0; i < times; ++i) {
+    auto now = take_sample(x);
+    auto picture = picture_of(x, before, now);
+    picture.push_back({});
+    picture.push_back({{"q quits", colour::cyan}});
+    on.draw(picture);
+    before = std::move(now);
+    auto until = clock::now() + pause;
+    for (auto key = 0; clock::now() < until;) {
+      auto what = on.wait(until - clock::now(), key);
+      if (what == screen_event::interrupted
+          || (what == screen_event::key && key == 'q'))
+        return;
+      if (what == screen_event::resized)
+        on.draw(picture);
+    }
+  }
 }
 
 void top(context& x, const arguments& a) {
   auto pause
     = std::max<std::chrono::nanoseconds>(a.duration("refresh", 2s), 1s);
   auto times = a.number("count", UINT64_MAX);
-  auto before = take_sample(x);
-  auto live
-    = stdout_is_terminal() && ::isatty(STDIN_FILENO) == 1 && !a.has("json");
-  if (!live) {
-    for (uint64_t i = 0; i < times; ++i) {
-      ::poll(nullptr, 0, static_cast<int>(pause / 1ms));
-      auto now = take_sample(x);
-      (a.has("json") ? draw_json : draw)(x, before, now);
-      flush_output();
-      before = std::move(now);
-    }
-    return;
-  }
-  std::signal(SIGINT, interrupt);
-  std::signal(SIGTERM, interrupt);
-  screen on;
-  for (uint64_t i = 0; i < times; ++i) {
-    auto now = take_sample(x);
-    say_raw("\033[H\033[2J");
-    draw(x, before, now);
-    say(painted("\nq quits", colour::cyan));
-    flush_output();
-    before = std::move(now);
-    auto until = clock::now() + pause;
-    while (!interrupted && clock::now() < until)
-      if (auto key = key_within(until - clock::now()); key == 'q')
-        return;
-    if (interrupted)
-      return;
-  }
+  auto as_json = a.has("json");
+  x.cluster().map(); // who cannot be reached is no reason for a screen
+  if (auto on = as_json ? nullptr : screen::open())
+    watch(x, *on, pause, times);
+  else
+    report(x, as_json, pause, times);
 }
 
 } // namespace

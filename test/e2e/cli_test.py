@@ -219,8 +219,9 @@ def test_ctrl_c_ends_a_view_well(shell):
 
 def test_colours_are_for_terminals(shell):
     shell.run("ais create ais://b")
-    on_terminal = "script -qec 'ais ls' /dev/null"
+    on_terminal = "TERM=xterm script -qec 'ais ls' /dev/null"
     assert "\033[96mTotal" in shell.run(on_terminal).stdout
+    assert "\033" not in shell.run(on_terminal.replace("xterm", "dumb")).stdout
     assert "\033" not in shell.run("ais ls").stdout
     assert "\033" not in shell.run(f"NO_COLOR=1 {on_terminal}").stdout
     shell.run("ais config cli set no_color=true")
