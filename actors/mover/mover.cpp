@@ -65,8 +65,9 @@ struct mover_state {
 
   mover_actor::pointer self = nullptr;
   mover_config config;
-  settler_actor settler; ///< null: nothing ever moves
-  size_t copies = 0;     ///< running
+  settler_actor settler;  ///< null: nothing ever moves
+  arrivals_actor counter; ///< of what moves here; null: nobody
+  size_t copies = 0;      ///< running
   std::deque<copying_ptr> copies_waiting;
   size_t streams = 0; ///< going out
   std::deque<sending> streams_waiting;
@@ -552,11 +553,14 @@ struct mover_state {
     auto answer = self->make_response_promise<carried>();
     ask<lom_ptr>(
       self, in.shard, shard_timeout, commit_put{in.key, in.options(), x.writer},
-      [this, answer, ticket = x.ticket](const lom_ptr& attrs) mutable {
+      [this, answer, how = in.offer.how,
+       ticket = x.ticket](const lom_ptr& attrs) mutable {
         AIS_CRASH_POINT("stream.committed");
         arrivals.erase(ticket);
         count(stat::stream_in_n);
         count(stat::stream_in_size, attrs->size_bytes);
+        if (how == stream_write::move && counter)
+          self->send(counter, moved_here{attrs->size_bytes});
         if (auto ok = leased(); !ok)
           answer.deliver(carried{encode_receipt(ok.error())});
         else
@@ -589,7 +593,10 @@ mover(mover_actor::stateful_pointer<mover_state> self, mover_config config) {
     [&st](const ended_stream& x) { return st.ended(x); },
     [&st](const copy_object& x) { return st.copy(x); },
     [&st](const send_object& x) { return st.send(x); },
-    [&st](const use_settler& x) { st.settler = x.who; },
+    [&st](const use_settler& x) {
+      st.settler = x.who;
+      st.counter = x.arrivals;
+    },
   };
 }
 

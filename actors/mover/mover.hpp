@@ -88,9 +88,18 @@ using settler_actor = caf::typed_actor<
   // does not answer; too_many_requests.
   caf::replies_to<settle_object>::with<ack>>;
 
-/// Tells the mover whom to ask.
+/// An object has come here from the target that had it before, and is durable.
+struct moved_here {
+  uint64_t size_bytes = 0;
+};
+
+/// Who counts those.
+using arrivals_actor = caf::typed_actor<caf::reacts_to<moved_here>>;
+
+/// Tells the mover whom to ask, and whom to tell what came.
 struct use_settler {
   settler_actor who;
+  arrivals_actor arrivals;
 };
 
 struct sent_object {
@@ -133,5 +142,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::send_object)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::settle_object)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::find_object)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::found_object)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::moved_here)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::use_settler)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ais::sent_object)

@@ -474,13 +474,15 @@ rebalance(extended::stateful_pointer<rebalance_state> self,
     self, walk_type::place{c.env, c.target, c.view, c.buckets}, "rebalance",
     max_giving, [self] { self->delayed_send(self, walk_pause, atom::next_v); });
   self->send(st.config.mover,
-             use_settler{caf::actor_cast<settler_actor>(self)});
+             use_settler{caf::actor_cast<settler_actor>(self),
+                         caf::actor_cast<arrivals_actor>(self)});
   return {
     [&st](const find_object& x) { return st.find(x); },
     [&st](const settle_object& x) { return st.settle(x); },
     [&st](const surrender& x) { return st.give_up(x); },
     [&st](const query_moves& x) { return st.state(x); },
     [&st](const sync_view& x) { st.see(x); },
+    [&st](const moved_here& x) { st.book->received(x.size_bytes); },
     [&st](atom::next) { st.begin_walk(); },
     [&st](const settle_again& x) { st.ask_all(x.key, st.current()); },
   };

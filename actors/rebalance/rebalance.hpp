@@ -81,7 +81,9 @@ using rebalance_actor = settler_actor::extend<
   caf::replies_to<surrender>::with<ack>,
   caf::replies_to<query_moves>::with<moves_state>,
   // What METASYNC shows.
-  caf::reacts_to<sync_view>>;
+  caf::reacts_to<sync_view>,
+  // What others gave us: a part of the rebalance that runs here.
+  caf::reacts_to<moved_here>>;
 
 struct peer_set;
 

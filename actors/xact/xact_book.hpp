@@ -58,6 +58,15 @@ public:
     show();
   }
 
+  /// The one that runs has got an object of this size from another node.
+  void received(uint64_t size_bytes) {
+    if (!running())
+      return;
+    ++kept_.back().objects_in;
+    kept_.back().bytes_in += size_bytes;
+    show();
+  }
+
 private:
   void show() {
     if (shown_)

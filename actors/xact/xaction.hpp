@@ -64,13 +64,15 @@ struct xact_snap {
   std::string id;
   std::string kind;
   bck bucket;
-  bck to;               ///< of copies
-  int64_t start_ns = 0; ///< Unix time [ns]
-  int64_t end_ns = 0;   ///< 0: it runs
-  uint64_t objects = 0; ///< done so far
-  uint64_t bytes = 0;   ///< of those
-  uint64_t looked = 0;  ///< objects looked at, whatever became of them
-  uint64_t total = 0;   ///< to be looked at; 0: not known (yet)
+  bck to;                  ///< of copies
+  int64_t start_ns = 0;    ///< Unix time [ns]
+  int64_t end_ns = 0;      ///< 0: it runs
+  uint64_t objects = 0;    ///< done so far
+  uint64_t bytes = 0;      ///< of those
+  uint64_t objects_in = 0; ///< got from other nodes: not among `objects`
+  uint64_t bytes_in = 0;   ///< of those
+  uint64_t looked = 0;     ///< objects looked at, whatever became of them
+  uint64_t total = 0;      ///< to be looked at; 0: not known (yet)
   bool aborted = false;
   std::string error; ///< the first of them, and how many there were
 };
@@ -105,7 +107,8 @@ typename Inspector::result_type inspect(Inspector& f, query_xacts& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, xact_snap& x) {
   return f(x.id, x.kind, x.bucket, x.to, x.start_ns, x.end_ns, x.objects,
-           x.bytes, x.looked, x.total, x.aborted, x.error);
+           x.bytes, x.objects_in, x.bytes_in, x.looked, x.total, x.aborted,
+           x.error);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, xact_snaps& x) {

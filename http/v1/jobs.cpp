@@ -258,8 +258,8 @@ json::object to_json(const xact_snap& x) {
             {"loc-bytes", bytes},
             {"out-objs", sends ? objects : "0"},
             {"out-bytes", sends ? bytes : "0"},
-            {"in-objs", "0"},
-            {"in-bytes", "0"}}},
+            {"in-objs", std::to_string(x.objects_in)},
+            {"in-bytes", std::to_string(x.bytes_in)}}},
           {"aborted", x.aborted},
           {"is_idle", !runs(x)}};
 }

@@ -102,6 +102,18 @@ struct fixture : one_target {
   }
 };
 
+struct tally {
+  uint64_t objects = 0, bytes = 0;
+};
+
+/// Counts what moves here.
+arrivals_actor::behavior_type counter(arrivals_actor::pointer, tally* sum) {
+  return {[sum](const moved_here& x) {
+    ++sum->objects;
+    sum->bytes += x.size_bytes;
+  }};
+}
+
 } // namespace
 
 TEST_CASE_METHOD(fixture, "mover: what a stream must show", "[actors][mover]") {
@@ -213,6 +225,28 @@ TEST_CASE_METHOD(fixture, "mover: a stream comes in", "[actors][mover]") {
     CHECK(receive(x, "content").stored);
   }
   CHECK(work_files() == 0);
+}
+
+TEST_CASE_METHOD(fixture, "mover: what moves here is told, once",
+                 "[actors][mover]") {
+  tally sum;
+  arrivals_actor counting = sys.spawn(counter, &sum);
+  caf::anon_send(mover, use_settler{{}, counting});
+  auto x = offer_of("content");
+  CHECK(receive(x, "content").stored); // a copy is no move
+  CHECK(receive(x, "c0ntent").code == errc::bad_checksum);
+  run();
+  CHECK(sum.objects == 0);
+  x.how = stream_write::move;
+  x.attrs.version = "8";
+  CHECK(receive(x, "content").stored);
+  x.when = write_if::absent; // its receipt was lost, say
+  CHECK_FALSE(receive(x, "content").stored);
+  run();
+  CHECK(sum.objects == 1);
+  CHECK(sum.bytes == 7);
+  caf::anon_send_exit(counting, caf::exit_reason::user_shutdown);
+  run();
 }
 
 TEST_CASE_METHOD(fixture, "mover: what arrives does not replace what is newer",

@@ -332,6 +332,33 @@ def test_which_rebalance(shell):
     assert "REBALANCE" not in ok(shell, "ais show cluster proxy")
 
 
+def test_what_a_rebalance_moved(shell, cluster):
+    """What some targets sent, others received: objects and bytes."""
+    ok(shell, "mkdir many; for i in {1..60}; do echo $i >many/$i; done")
+    ok(shell, "ais create ais://moved && ais put many ais://moved -y")
+    node = "ais cluster add-remove-nodes"
+    ok(shell, f"{node} start-maintenance $T0 -y")
+    cluster.first.wait_until(
+        lambda: len(cluster.smap(cluster.first)["placements"]) == 1
+    )
+    rows = shell.run("ais show rebalance --all -H -F --units raw").stdout.splitlines()
+    sums, of_emptied = [0] * 4, []
+    for row in rows:
+        cells = ["0" if x == "-" else x for x in row.split()]
+        amounts = [int(x) for x in cells[2:6]]
+        sums = [a + b for a, b in zip(sums, amounts)]
+        if shell.env["T0"] in row:
+            of_emptied = amounts
+    sent, sent_bytes, received, received_bytes = sums
+    assert sent == received > 0 and sent_bytes == received_bytes > 0, rows
+    assert of_emptied[0] > 0 and of_emptied[2] == 0, rows
+    [job] = {row.split()[0] for row in rows}
+    jobs = shell.run(f"ais show job {job} -H --units raw").stdout
+    for row in rows:  # the same there
+        assert re.search(r" +".join(map(re.escape, row.split()[2:6])), jobs), jobs
+    ok(shell, f"{node} stop-maintenance $T0")
+
+
 def test_log_lines_by_severity(shell):
     ok(shell, "ais storage cleanup --wait")  # says so in the log
     for node in ("$T0", "$P0"):

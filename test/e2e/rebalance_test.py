@@ -1,5 +1,6 @@
 """Objects move between the targets of real processes, and nothing is lost."""
 
+import collections
 import concurrent.futures
 import re
 import signal
@@ -44,6 +45,17 @@ def moves_end(cluster):
     cluster.first.wait_until(ended)
 
 
+def counted(cluster):
+    """What all targets together say of all rebalances."""
+    out = collections.Counter()
+    body = {"kind": "rebalance"}
+    url = f"{cluster.first.url}/v1/cluster?what=qryxstats"
+    for snaps in requests.get(url, json=body, timeout=TIMEOUT).json().values():
+        for snap in snaps:
+            out.update({k: int(v) for k, v in snap["stats"].items()})
+    return out
+
+
 @pytest.fixture
 def three(tmp_path):
     """One proxy, three targets, a bucket of 300 objects."""
@@ -70,6 +82,9 @@ def test_a_new_target_gets_its_share(three):
     count = [len(files(t)) for t in three.targets]
     assert sum(count) == 300  # each once
     assert 40 < count[3] < 120, count  # about a quarter
+    moved = counted(three)
+    assert moved["in-objs"] == moved["out-objs"] == count[3]
+    assert moved["in-bytes"] == moved["out-bytes"] > 0
     check(three.first, three.names)
     assert names_of(three.first) == three.names
 
