@@ -53,7 +53,25 @@ void started(context& x, const arguments& a, const char* name,
 
 namespace {
 
+/// Options that would make it another one than there is.
+void check_whole(const arguments& a) {
+  std::string part = a.operands.empty() ? "" : a.operands[0];
+  if (a.has("prefix"))
+    part += (part.empty() ? "" : "/") + a.get("prefix");
+  if (!part.empty())
+    throw failure(fmt::format(
+      "a rebalance moves the objects of all buckets, not only those of \"{}\""
+      "\n(Tip: leave that out; what is in its place already is not moved)",
+      part));
+  if (a.has("cleanup"))
+    throw failure("there is no rebalance that only removes: an object leaves"
+                  " its former target when the new one has it\n(Tip: leave"
+                  " --cleanup out; 'ais storage cleanup' removes what nobody"
+                  " can read)");
+}
+
 void begin_rebalance(context& x, const arguments& a) {
+  check_whole(a);
   started(x, a, "rebalance", {start_job(x, "rebalance")});
 }
 
@@ -285,9 +303,28 @@ command start_rebalance(const char* name) {
   command c;
   c.name = name;
   c.summary = "move objects to the targets where they belong";
+  c.usage = "[BUCKET[/PREFIX]]";
+  c.more = "All buckets take part: a bucket, --prefix and --cleanup, which"
+           " AIStore's own ais knows, are refused.";
   c.run = begin_rebalance;
+  c.operands = {operand::none};
   c.flags
-    = {wait_flag, timeout_flag, job_progress_flag, redraw_flag, non_verbose};
+    = {wait_flag,
+       timeout_flag,
+       job_progress_flag,
+       redraw_flag,
+       non_verbose,
+       {"prefix", "", value_kind::text, "PREFIX",
+        "refused: all objects are looked at"},
+       {"cleanup", "", value_kind::nothing, "",
+        "refused: objects leave their former targets as they move"},
+       {"latest", "", value_kind::nothing, "",
+        "accepted for compatibility: of two versions the later one stays"},
+       {"sync", "", value_kind::nothing, "",
+        "accepted for compatibility: no bucket follows one elsewhere"},
+       {"force", "f", value_kind::nothing, "",
+        "accepted for compatibility: what refuses a rebalance cannot be"
+        " overridden"}};
   c.refreshes_itself = true;
   return c;
 }

@@ -195,7 +195,8 @@ task<> act(edge& e, call& c) {
     co_return co_await end_of_cluster(e, c, std::move(req));
   }
   if (msg->action == "start")
-    co_return co_await start_job(e, c, std::move(msg->value));
+    co_return co_await start_job(e, c, std::move(msg->value),
+                                 std::move(msg->name));
   if (msg->action == "stop")
     co_return co_await stop_jobs(e, c, std::move(msg->value));
   if (msg->action == "reset-stats") {

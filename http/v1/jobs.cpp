@@ -693,15 +693,32 @@ task<> query_jobs(edge& e, call& c, std::string_view what) {
 
 namespace {
 
-task<> start_moves(edge& e, call& c, const json::object& o) {
+/// Of `flags`: only removes misplaced objects.
+constexpr int64_t cleanup_mode = 16;
+
+/// @param prefix  of the objects to be moved
+task<>
+start_moves(edge& e, call& c, const json::object& o, std::string prefix) {
   auto bucket = bucket_in(e, o);
-  if (!bucket || !bucket->empty()) {
-    auto why = bucket ? fail(errc::unsupported,
-                             "rebalancing one bucket only is not available in"
-                             " this version: leave the bucket out")
-                      : bucket.error();
+  auto* flags = find_member(o, "flags");
+  error why;
+  if (!bucket)
+    why = bucket.error();
+  else if (!bucket->empty())
+    why = fail(errc::unsupported,
+               "rebalancing one bucket only is not available in"
+               " this version: leave the bucket out");
+  else if (!prefix.empty())
+    why = fail(errc::invalid_argument,
+               "a prefix needs a bucket, and rebalancing one bucket only is not"
+               " available in this version: leave it out");
+  else if (flags && flags->is_int64()
+           && (flags->get_int64() & cleanup_mode) != 0)
+    why = fail(errc::unsupported,
+               "a rebalance that only removes misplaced objects is not"
+               " available: one that moves them leaves none behind");
+  if (why)
     co_return co_await e.reply_error(c.x, why);
-  }
   start_rebalance req;
   auto started
     = co_await e.actors().ask(e.node().proxy, change_timeout, std::move(req));
@@ -779,7 +796,7 @@ task<> start_lifecycle(edge& e, call& c, const json::object& o) {
 
 } // namespace
 
-task<> start_job(edge& e, call& c, json::value value) {
+task<> start_job(edge& e, call& c, json::value value, std::string prefix) {
   auto* o = value.if_object();
   auto name = o ? text(*o, {"Kind", "kind"}) : std::string{};
   error why;
@@ -793,7 +810,7 @@ task<> start_job(edge& e, call& c, json::value value) {
                "initiating " + std::string{kind->name}
                  + " must be done via a separate documented API");
   else if (kind->name == "rebalance")
-    co_return co_await start_moves(e, c, *o);
+    co_return co_await start_moves(e, c, *o, std::move(prefix));
   else if (kind->name == "resilver")
     co_return co_await start_resilver(e, c, *o);
   else if (kind->name == "cleanup-store")

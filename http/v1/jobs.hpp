@@ -27,7 +27,8 @@ task<> apply_props(edge& e, call& c, bucket_ptr before);
 task<> query_jobs(edge& e, call& c, std::string_view what);
 
 /// PUT /v1/cluster with "start".
-task<> start_job(edge& e, call& c, json::value value);
+/// @param prefix  of the objects that a rebalance moves
+task<> start_job(edge& e, call& c, json::value value, std::string prefix);
 /// ... with "stop".
 task<> stop_jobs(edge& e, call& c, json::value value);
 

@@ -332,6 +332,31 @@ def test_which_rebalance(shell):
     assert "REBALANCE" not in ok(shell, "ais show cluster proxy")
 
 
+def test_a_rebalance_is_whole(shell):
+    """What would make it another one is refused, not ignored."""
+    ok(shell, "ais create ais://b")
+    before = shell.run("ais show rebalance --all").stdout
+    for start in ("ais start rebalance", "ais cluster rebalance start"):
+        refused(shell, f"{start} ais://b/x", 'those of "ais://b/x"')
+        refused(shell, f"{start} ais://b --prefix x", 'those of "ais://b/x"')
+        refused(shell, f"{start} --prefix x", 'those of "x"')
+        refused(shell, f"{start} --cleanup", "ais storage cleanup")
+    bucket = {"name": "b", "provider": "ais"}
+    for more, name, status in (
+        ({"flags": 16}, "", 501),
+        ({"Bck": bucket}, "", 501),
+        ({}, "x", 400),
+    ):
+        value = {"Kind": "rebalance", **more}
+        r = requests.put(
+            f"{shell.env['AIS_ENDPOINT']}/v1/cluster",
+            json={"action": "start", "name": name, "value": value},
+        )
+        assert r.status_code == status, r.text
+    assert shell.run("ais show rebalance --all").stdout == before
+    ok(shell, "ais start rebalance --latest --sync -f --wait", "Done.")
+
+
 def test_what_a_rebalance_moved(shell, cluster):
     """What some targets sent, others received: objects and bytes."""
     ok(shell, "mkdir many; for i in {1..60}; do echo $i >many/$i; done")
