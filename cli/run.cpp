@@ -1,6 +1,7 @@
 // From words to a command, and from its failures to an exit code.
 #include "cli/complete.hpp"
 #include "cli/context.hpp"
+#include "cli/pager.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -35,22 +36,6 @@ expanded(std::vector<std::string> words, const settings& config) {
 
 bool asks_for_help(const std::string& x) {
   return x == "-h" || x == "--help" || x == "-help" || x == "usage";
-}
-
-/// Prints help; through `more` where it is longer than the terminal.
-void page(const std::string& text, const settings& config) {
-  auto lines = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
-  if (!stdout_is_terminal() || config.no_more() || lines < terminal_height()) {
-    say_raw(text);
-    return;
-  }
-  flush_output();
-  if (auto* to = ::popen("more", "w")) {
-    std::fwrite(text.data(), 1, text.size(), to);
-    if (::pclose(to) == 0)
-      return;
-  }
-  say_raw(text);
 }
 
 std::string wrong_usage(const place& at, const std::string& what) {

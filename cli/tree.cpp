@@ -1,5 +1,6 @@
 // The tree of all commands. Source: cli.md 1 (words and their order).
 #include "cli/context.hpp"
+#include "cli/pager.hpp"
 
 #include <fmt/format.h>
 
@@ -52,7 +53,7 @@ void show_help(context& x, const arguments& a) {
     report_misuse(unknown_command(there, words, x.config.aliases));
     throw silent_failure{};
   }
-  say_raw(help_of(there, x.config.aliases));
+  page(help_of(there, x.config.aliases), x.config);
 }
 
 command help_command() {

@@ -146,3 +146,15 @@ def test_a_node_that_cannot_be_reached(terminal, name):
     assert t.ended() == 1
     assert ENTER not in t.seen
     assert ("\x1b[" in t.seen) == (name == "xterm-256color")
+
+
+def test_help_is_paged(terminal):
+    for words in (["help", "bucket", "ls"], ["bucket", "ls", "--help"]):
+        t = terminal(*words, lines=10)
+        t.until("--More--")
+        assert "OPTIONS" not in t.seen or "--units" not in t.seen
+        t.press(b"q")
+        assert t.ended() == 0
+    t = terminal("help", "bucket", "ls", lines=200)
+    t.until("--units")
+    assert t.ended() == 0 and "--More--" not in t.seen
