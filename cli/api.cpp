@@ -7,6 +7,7 @@
 #include "storage/base/words.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <thread>
 
@@ -126,10 +127,32 @@ http::client_options client_options_of(const settings& s) {
   return out;
 }
 
-api::api(const settings& s)
-  : endpoint_(s.endpoint()), client_(client_options_of(s)) {}
-
 namespace {
+
+/// Says of settings for TLS, if there are any, that they do nothing.
+bool warn_of_tls(const settings& s) {
+  static constexpr std::pair<const char*, const char*> all[]
+    = {{"cluster.client_crt", "AIS_CRT"},
+       {"cluster.client_crt_key", "AIS_CRT_KEY"},
+       {"cluster.client_ca_tls", "AIS_CLIENT_CA"},
+       {"cluster.skip_verify_crt", "AIS_SKIP_VERIFY_CRT"}};
+  std::string found;
+  auto add = [&found](const char* name) {
+    found += (found.empty() ? "" : ", ") + std::string{name};
+  };
+  for (auto& [key, variable] : all) {
+    if (auto x = s.get(key); !x.empty() && x != "false")
+      add(key);
+    auto* x = std::getenv(variable);
+    if (x && *x && std::string_view{x} != "false")
+      add(variable);
+  }
+  if (!found.empty())
+    warn(fmt::format("TLS is not available in this version: without effect are"
+                     " {} (see 'ais config cli show')",
+                     found));
+  return !found.empty();
+}
 
 http::client_options
 limited(http::client_options x, std::chrono::milliseconds limit) {
@@ -138,6 +161,11 @@ limited(http::client_options x, std::chrono::milliseconds limit) {
 }
 
 } // namespace
+
+api::api(const settings& s)
+  : endpoint_(s.endpoint()), client_(client_options_of(s)) {
+  [[maybe_unused]] static const auto warned = warn_of_tls(s); // once
+}
 
 api::api(const settings& s, std::chrono::milliseconds limit)
   : endpoint_(s.endpoint()), client_(limited(client_options_of(s), limit)) {}

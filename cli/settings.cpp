@@ -1,5 +1,6 @@
 #include "cli/settings.hpp"
 
+#include "cli/docker.hpp"
 #include "cli/failure.hpp"
 #include "cli/output.hpp"
 
@@ -203,8 +204,11 @@ std::string settings::endpoint() const {
   auto out = env("AIS_ENDPOINT");
   if (out.empty())
     out = get("cluster.url");
-  if (out.empty())
-    out = get("cluster.default_ais_host");
+  if (out.empty()) {
+    static const auto docker = docker_cluster_runs();
+    out = get(docker ? "cluster.default_docker_host"
+                     : "cluster.default_ais_host");
+  }
   if (out.find("://") == out.npos)
     out.insert(0, env_true("AIS_USE_HTTPS") ? "https://" : "http://");
   while (!out.empty() && out.back() == '/')
@@ -299,7 +303,9 @@ void settings::set(const std::string& key, const std::string& value) {
     must(parse_seconds(value));
   auto url = key == "cluster.url" || key == "cluster.default_ais_host"
              || key == "cluster.default_docker_host" || key == "auth.url";
-  if (url && value.find("://") == value.npos)
+  // Without one, the address depends on what runs on this machine.
+  auto none = key == "cluster.url" && value.empty();
+  if (url && !none && value.find("://") == value.npos)
     throw failure(fmt::format("invalid value \"{}\" of \"{}\": expecting a URL"
                               " such as http://127.0.0.1:8080",
                               value, key));

@@ -27,8 +27,8 @@ public:
 
   // -- what commands ask for --------------------------------------------------
 
-  /// The cluster's address: AIS_ENDPOINT, else `cluster.url`; without '/' at
-  /// its end, with http:// in front.
+  /// The cluster's address: AIS_ENDPOINT, `cluster.url`, that of a cluster in
+  /// docker if one runs, the default; http:// in front, no '/' at its end.
   std::string endpoint() const;
   /// The token for AuthN, or empty. @throws failure for an unreadable file.
   std::string token() const;

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 
 import pytest
 
@@ -19,15 +18,7 @@ def ais(tmp_path):
         env = cli_test.environment(tmp_path / "home", url)
         # A build may keep the two apart; an installation does not.
         env["PATH"] += f":{conftest.node_binary().parent}"
-        return subprocess.run(
-            [cli_test.ais_binary(), *map(str, args)],
-            cwd=tmp_path,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=90,
-        )
+        return cli_test.run_ais(args, tmp_path, env)
 
     return run
 

@@ -50,6 +50,19 @@ def environment(home, url):
     return out
 
 
+def run_ais(args, cwd, env):
+    """Runs it without a shell and without input."""
+    return subprocess.run(
+        [ais_binary(), *map(str, args)],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+
+
 class Shell:
     """Runs lines of a session in a directory with some files."""
 
