@@ -185,7 +185,7 @@ checked read_element(const pugi::xml_node& x, lifecycle_rule& out) {
   if (name == "AbortIncompleteMultipartUpload")
     return read_abort(x, out);
   if (name == "Transition" || name == "NoncurrentVersionTransition")
-    return fault{invalid_storage_class,
+    return fault{not_implemented,
                  "there is only the class STANDARD: leave out transitions",
                  {}};
   return malformed("a <Rule> has no <" + std::string{name} + ">");

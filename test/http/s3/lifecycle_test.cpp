@@ -91,7 +91,7 @@ TEST_CASE("s3 lifecycle: what is refused, and how", "[http][s3]") {
   CHECK(with("") == "InvalidRequest");
   CHECK(with("<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass>"
              "</Transition>")
-        == "InvalidStorageClass");
+        == "NotImplemented");
   CHECK(with(std::string{days} + days) == "MalformedXML");
   CHECK(with(days + std::string{"<Prefix>p</Prefix>"}) == "MalformedXML");
   CHECK(refused(rule_of(days)) == "MalformedXML");
