@@ -469,6 +469,8 @@ expected<void> tcp_courier::start() {
     return ok;
   asio::co_spawn(x.w.get_executor(), x.accept(), asio::detached);
   x.thread = std::thread{[&x] {
+    if (x.opts.give_way)
+      x.opts.give_way(); // to clients: streams are jobs' for the most part
     x.w.run([&x] { x.each_second(); });
   }};
   return caf::unit;

@@ -15,10 +15,11 @@ namespace ais::http {
 class tcp_courier {
 public:
   struct options {
-    tls_context tls;          ///< null: plain TCP
-    net_info listen;          ///< port 0: any
-    size_t connections = 256; ///< that come in, at once; more are closed
-    size_t idle = 8;          ///< kept per node for the next stream
+    tls_context tls;                ///< null: plain TCP
+    net_info listen;                ///< port 0: any
+    size_t connections = 256;       ///< that come in, at once; more are closed
+    size_t idle = 8;                ///< kept per node for the next stream
+    std::function<void()> give_way; ///< see environment; null: as others
   };
 
   tcp_courier(caf::actor_system& sys, const options& opts);

@@ -355,6 +355,10 @@ std::optional<handover> edge::elsewhere(const call& c) {
   auto owner = other_owner(*b, *name);
   if (!owner)
     return {};
+  return handover_to(c, std::move(*owner));
+}
+
+std::optional<handover> edge::handover_to(const call& c, snode to) {
   // The client's own spelling of the path stays: it was decoded for placement
   // only.
   auto target = c.req.target;
@@ -365,8 +369,8 @@ std::optional<handover> edge::elsewhere(const call& c) {
     return {};
   auto secret
     = signing() ? shared_->boards->sync->read()->state->secret : std::string{};
-  return handover{*owner, sent_on(c.req.method, target, *path, c.q, own_id(),
-                                  env().wall_ns(), secret)};
+  return handover{std::move(to), sent_on(c.req.method, target, *path, c.q,
+                                         own_id(), env().wall_ns(), secret)};
 }
 
 task<> edge::next_map() {

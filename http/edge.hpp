@@ -46,6 +46,13 @@ struct edge_shared {
   std::shared_ptr<request_trace> trace = std::make_shared<request_trace>();
 };
 
+/// A read that the owner of an object sends to the target that still has it: of
+/// an object of `owner` by the placement of that generation.
+struct visit {
+  std::string owner; ///< id
+  uint64_t generation = 0;
+};
+
 /// One request on its way through http/v1.
 struct call {
   exchange& x;
@@ -53,6 +60,7 @@ struct call {
   std::vector<std::string_view> path; ///< raw segments after "/v1/"
   std::string_view rest;              ///< raw path after the first two segments
   query q;
+  std::optional<http::visit> visit = {};
 };
 
 /// Where a request belongs that is not ours.
@@ -145,6 +153,8 @@ public:
   /// Who owns the object in the path, unless it is us. Errors are left to the
   /// handler.
   std::optional<handover> elsewhere(const call& c);
+  /// The request, for another node to answer.
+  std::optional<handover> handover_to(const call& c, snode to);
   /// Waits until this node has another map, at most for map_wait. Who sent a
   /// request here has another one than we have; which is newer nobody knows.
   task<> next_map();

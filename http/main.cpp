@@ -398,6 +398,7 @@ int run(const http::node_settings& args, http::reloader reload) {
     http::tcp_courier::options data;
     data.listen = nets->data.listen;
     data.tls = tls;
+    data.give_way = config.env.give_way;
     courier = std::make_unique<http::tcp_courier>(sys, data);
     if (auto ok = courier->start(); !ok) {
       server.stop();

@@ -1,5 +1,7 @@
 #include "http/object_io.hpp"
 
+#include <charconv>
+
 namespace ais::http {
 
 namespace {
@@ -209,6 +211,43 @@ task<expected<opened_object>> open_here(edge& e, object_key key) {
     co_return lease.error();
   count(stat::lease_miss_n);
   co_return opened_object{std::move(*at), std::move(*lease), true};
+}
+
+std::optional<uint64_t> placement_of(const request& req) {
+  auto text = req.find(placement_header);
+  uint64_t out = 0;
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (text.empty() || ec != std::errc{} || end != text.data() + text.size())
+    return {};
+  return out;
+}
+
+task<std::optional<object_source>> source_of(edge& e, object_key key) {
+  if (!moving(e.map()) || !e.leased()
+      || e.held(*key.bucket, key.name, e.env().steady_ns()))
+    co_return std::nullopt;
+  find_object look{std::move(key)};
+  auto found
+    = co_await e.actors().ask(e.node().settler, shard_timeout, std::move(look));
+  if (!found || found->target.empty())
+    co_return std::nullopt;
+  auto& targets = e.map().targets;
+  auto node = targets.find(found->target);
+  if (node == targets.end())
+    co_return std::nullopt;
+  co_return object_source{node->second, found->generation};
+}
+
+task<expected<opened_object>> open_visited(edge& e, object_key key, visit as) {
+  find_object look{std::move(key), std::move(as.owner), as.generation};
+  auto found
+    = co_await e.actors().ask(e.node().settler, shard_timeout, std::move(look));
+  if (!found)
+    co_return found.error();
+  if (auto ok = e.leased(); !ok)
+    co_return ok.error();
+  count(stat::lease_miss_n);
+  co_return opened_object{std::move(found->at), std::move(found->lease), false};
 }
 
 task<expected<lom_ptr>>

@@ -50,6 +50,22 @@ struct opened_object {
 /// has, else by the object's shard. Errors as locate() and open_object.
 task<expected<opened_object>> open_here(edge& e, object_key key);
 
+// -- objects of ours that are still at another target
+// -----------------------------------------------------
+
+/// What placement_header says; none: it is not there, or no number.
+std::optional<uint64_t> placement_of(const request& req);
+
+/// The target that has an object of ours, and nobody else has.
+struct object_source {
+  snode node;
+  uint64_t generation = 0;
+};
+task<std::optional<object_source>> source_of(edge& e, object_key key);
+
+/// Opens an object of another target that we still have.
+task<expected<opened_object>> open_visited(edge& e, object_key key, visit as);
+
 /// What is done with a body between the socket and the object.
 class body_filter {
 public:

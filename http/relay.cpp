@@ -31,7 +31,7 @@ bool of_this_hop(std::string_view name) {
         "transfer-encoding", "upgrade", "content-length"})
     if (same_name(name, x))
       return true;
-  return same_name(name, relayed_header);
+  return same_name(name, relayed_header) || same_name(name, placement_header);
 }
 
 /// What we make anew: of requests, and of answers.
@@ -154,6 +154,10 @@ task<expected<void>> relay::pass(exchange& x, net_info to, std::string target,
       co_return repeatable
         ? fail(errc::not_ready, "the node at " + to.url() + " broke off")
         : unknown(to);
+    if (from.status == misdirected)
+      co_return fail(errc::not_ready, "the node at " + to.url()
+                                        + " does not have it any more: try"
+                                          " again");
     if (!from.length && !from.bare && req.method != "HEAD")
       co_return fail(errc::io_error,
                      "the node at " + to.url() + " gave no length");

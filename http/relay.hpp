@@ -18,6 +18,11 @@ namespace ais::http {
 /// Tells a node that the request was relayed to it, and by whom: it is answered
 /// there or refused, never passed on.
 inline constexpr std::string_view relayed_header = "Ais-Relayed-By";
+/// On a GET that the owner of an object relays to the target that still has it:
+/// the generation of the placement by which it is the owner. Who cannot answer
+/// for the owner says 421, who has the object brought home then.
+inline constexpr std::string_view placement_header = "Ais-Placement";
+inline constexpr int misdirected = 421;
 
 class relay {
 public:
@@ -27,9 +32,10 @@ public:
   /// what comes back. `by` is our id, `more` are headers to add, or to send
   /// instead of the client's. Host stays the client's: signatures of S3 cover
   /// it.
-  /// @returns errc::not_ready when nobody answers there (nothing happened),
-  ///          timed_out when it is not known whether something did; there is no
-  ///          reply then.
+  /// @returns errc::not_ready when nobody answers there (nothing happened), or
+  ///          he who does says that it is not for him (status 421);
+  ///          timed_out when it is not known whether something happened. There
+  ///          is no reply then.
   task<expected<void>> pass(exchange& x, net_info to, std::string target,
                             std::string by, header_list more = {});
 

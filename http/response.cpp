@@ -58,6 +58,8 @@ std::string_view status_text(int status) {
       return "416 Range Not Satisfiable";
     case 417:
       return "417 Expectation Failed";
+    case 421:
+      return "421 Misdirected Request";
     case 422:
       return "422 Unprocessable Content";
     case 423:

@@ -26,6 +26,7 @@ struct change_nodes;
 struct commit_notice;
 struct count_bucket;
 struct carry_out;
+struct claim;
 struct create_bucket;
 struct destroy_bucket;
 struct dismiss;
@@ -48,6 +49,7 @@ struct query_xacts;
 struct rebalance_started;
 struct remove_objects;
 struct removed_objects;
+struct seek_object;
 struct set_access_keys;
 struct set_bucket_props;
 struct set_config;
@@ -128,6 +130,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(ais, first_custom_type_id)
   CAF_ADD_TYPE_ID(ais, (ais::change_mountpath))
   CAF_ADD_TYPE_ID(ais, (ais::mountpath_changed))
   CAF_ADD_TYPE_ID(ais, (ais::set_access_keys))
+  CAF_ADD_TYPE_ID(ais, (ais::claim))
+  CAF_ADD_TYPE_ID(ais, (ais::seek_object))
 
   CAF_ADD_ATOM(ais, ais::atom, get, "get")
   CAF_ADD_ATOM(ais, ais::atom, flush, "flush")

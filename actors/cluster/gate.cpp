@@ -93,6 +93,11 @@ gate(gate_actor::pointer self, const gate_routes& to) {
         return fail(errc::unsupported, "this node is no target");
       return self->delegate(to.rebalance, std::move(x));
     },
+    [self, to](seek_object& x) -> caf::result<ack> {
+      if (!to.rebalance)
+        return fail(errc::unsupported, "this node is no target");
+      return self->delegate(to.rebalance, std::move(x));
+    },
     [self, to](query_moves& x) -> caf::result<moves_state> {
       if (!to.rebalance)
         return fail(errc::unsupported, "this node is no target");

@@ -78,6 +78,7 @@ using gate_actor
                      caf::replies_to<count_bucket>::with<bucket_totals>,
                      // REBALANCE; errc::unsupported where there is no target
                      caf::replies_to<surrender>::with<ack>,
+                     caf::replies_to<seek_object>::with<ack>,
                      caf::replies_to<query_moves>::with<moves_state>,
                      // REMOVER; errc::unsupported where there is no target
                      caf::replies_to<remove_objects>::with<removed_objects>,

@@ -177,6 +177,7 @@ storage::bytes encode_receipt(const stream_receipt& x) {
   pack(out, static_cast<uint8_t>(x.code));
   pack(out, std::string_view{x.text}.substr(0, max_receipt_text));
   pack(out, static_cast<uint8_t>(x.stored));
+  pack(out, static_cast<uint8_t>(x.busy));
   // What was stored has attributes that can be encoded.
   if (x.stored && !pack_attrs(out, x.attrs))
     return encode_receipt(fail(errc::io_error, "cannot describe the object"));
@@ -184,7 +185,8 @@ storage::bytes encode_receipt(const stream_receipt& x) {
 }
 
 storage::bytes encode_receipt(const error& e) {
-  return encode_receipt(stream_receipt{code_of(e), message_of(e), false, {}});
+  return encode_receipt(
+    stream_receipt{code_of(e), message_of(e), false, {}, false});
 }
 
 expected<stream_receipt> decode_receipt(std::span<const std::byte> raw) {
@@ -193,11 +195,13 @@ expected<stream_receipt> decode_receipt(std::span<const std::byte> raw) {
   auto code = in.number<uint8_t>();
   out.text = in.text();
   auto stored = in.number<uint8_t>();
-  if (!in.ok() || stored > 1 || (code != 0 && stored == 1)
+  auto busy = in.number<uint8_t>();
+  if (!in.ok() || stored > 1 || busy > 1 || (code != 0 && stored == 1)
       || out.text.size() > max_receipt_text)
     return malformed("the receipt has missing or invalid fields");
   out.code = static_cast<errc>(code);
   out.stored = stored == 1;
+  out.busy = busy == 1;
   if (out.stored) {
     auto attrs = unpack_attrs(in);
     if (!attrs)

@@ -93,6 +93,7 @@ struct stream_receipt {
   std::string text;       ///< the same for people
   bool stored = false;    ///< false without a code: what was there is not older
   storage::lom attrs;     ///< what is stored, if it was
+  bool busy = false;      ///< clients ask the receiver: fewer at once, please
   bool operator==(const stream_receipt&) const = default;
 };
 

@@ -1,6 +1,7 @@
 #include "actors/mover/mover.hpp"
 
 #include "actors/base/ask.hpp"
+#include "actors/base/client_watch.hpp"
 #include "storage/base/crash.hpp"
 #include "storage/base/home.hpp"
 #include "storage/base/log.hpp"
@@ -74,6 +75,7 @@ struct mover_state {
   std::map<uint64_t, arrival> arrivals; ///< by ticket
   uint64_t last_ticket = 0;
   rare_warnings warnings;
+  client_watch watch;
 
   // -- helpers
 
@@ -384,7 +386,8 @@ struct mover_state {
       count(stat::stream_out_size, size);
     }
     --streams;
-    job.answer.deliver(sent_object{receipt->stored, std::move(receipt->attrs)});
+    job.answer.deliver(
+      sent_object{receipt->stored, std::move(receipt->attrs), receipt->busy});
     next_stream();
   }
 
@@ -564,8 +567,8 @@ struct mover_state {
         if (auto ok = leased(); !ok)
           answer.deliver(carried{encode_receipt(ok.error())});
         else
-          answer.deliver(
-            carried{encode_receipt(stream_receipt{{}, {}, true, *attrs})});
+          answer.deliver(carried{encode_receipt(stream_receipt{
+            {}, {}, true, *attrs, watch.clients_ask(config.env)})});
       },
       [this, answer, in, ticket = x.ticket](const error& e) mutable {
         arrivals.erase(ticket);

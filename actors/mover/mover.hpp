@@ -71,17 +71,26 @@ struct settle_object {
 /// until it has been brought to its place.
 struct find_object {
   object_key key;
+  /// What he has been sent here for: an object of that target by the placement
+  /// of that generation, which we still have. Empty: of ours.
+  std::string owner = {};
+  uint64_t generation = 0;
 };
 
 struct found_object {
-  located at;
-  lease_ptr lease; ///< null: have it settled
+  located at = {};
+  lease_ptr lease = {}; ///< null: see target
+  /// Id of the target that still has it, by the placement of that generation;
+  /// empty: have it settled.
+  std::string target = {};
+  uint64_t generation = 0;
 };
 
 /// Who does that.
 using settler_actor = caf::typed_actor<
   // Returns the only version there is, where it is: as long as the lease is
-  // not over. Never fails.
+  // not over. Fails only for what is another's: errc::object_not_found,
+  // not_ready.
   caf::replies_to<find_object>::with<found_object>,
   // Returns when nobody but us has the object, or can have it before the map
   // changes. errc::not_ready: it is not ours, or a target that may have it
@@ -106,6 +115,7 @@ struct sent_object {
   /// False: what the receiver has is the same or newer.
   bool stored = false;
   storage::lom attrs; ///< there, if stored
+  bool busy = false;  ///< clients ask there
 };
 
 // -- interface

@@ -44,11 +44,13 @@ constexpr auto settle_pause = 50ms;
 constexpr int max_rounds = 60;
 /// A question or its answer may be lost: who has waited so long asks again.
 constexpr auto surrender_timeout = 60s;
+constexpr auto seek_timeout = 5s;
 
 using extended = rebalance_actor::extend<caf::reacts_to<atom::next>,
                                          caf::reacts_to<settle_again>>;
 using walk_type = whole_walk<std::remove_pointer_t<extended::pointer>>;
 using answer_fn = std::function<void(const error&)>;
+using opened_fn = std::function<void(const located&, const lease_ptr&)>;
 
 std::string uname_of(const object_key& x) {
   return ais::uname_of(x.bucket->ref.bck, x.name);
@@ -70,6 +72,19 @@ struct rebalance_state {
     int rounds = 0;
   };
   std::map<std::string, request> settling;
+
+  // For readers.
+  struct search {
+    object_key key;
+    located home;
+    uint64_t generation = 0;     ///< of the placement,
+    uint64_t volume = 0;         ///< and of the volume, that it began under
+    std::vector<std::string> at; ///< targets that have it
+    bool unclear = false;        ///< somebody does not say
+    caf::typed_response_promise<found_object> answer;
+  };
+  using search_ptr = std::shared_ptr<search>;
+  size_t searches = 0; ///< under way
 
   // Giving away.
   std::map<std::string, std::vector<answer_fn>> giving; ///< who waits for it
@@ -125,6 +140,20 @@ struct rebalance_state {
 
   // -- settling: all of an object of ours is to be here
 
+  /// No other target can have anything of an object of ours.
+  bool all_here(const smap& now, const object_key& key) const {
+    return !moving(now)
+           || owned_throughout(now, config.node_id,
+                               home_digest(key.bucket->ref.bck, key.name))
+           || (generation_of(*map) == generation_of(now)
+               && settled.count(settled_key(key)));
+  }
+
+  /// What we have of any object is where it belongs on this node.
+  bool in_place() const {
+    return config.view->read()->volume->settled || !config.resilver;
+  }
+
   caf::result<ack> settle(const settle_object& req) {
     auto now = current();
     auto* who = owner(*now, req.key);
@@ -132,12 +161,9 @@ struct rebalance_state {
       return fail(errc::not_ready, req.key.name
                                      + " belongs elsewhere by now:"
                                        " try again");
-    auto key = settled_key(req.key);
-    if (!moving(*now)
-        || owned_throughout(*now, config.node_id,
-                            home_digest(req.key.bucket->ref.bck, req.key.name))
-        || (generation_of(*map) == generation_of(*now) && settled.count(key)))
+    if (all_here(*now, req.key))
       return settle_here(req);
+    auto key = settled_key(req.key);
     if (settling.size() >= max_settling && !settling.count(key))
       return fail(errc::too_many_requests,
                   "too many objects are being moved at once; try again");
@@ -159,65 +185,69 @@ struct rebalance_state {
     return answer;
   }
 
-  /// What other targets may have comes here first.
-  caf::result<found_object> find(const find_object& req) {
-    auto now = current();
-    auto& key = req.key;
-    auto ours = !moving(*now)
-                || owned_throughout(*now, config.node_id,
-                                    home_digest(key.bucket->ref.bck, key.name));
-    if (!ours || config.view->read()->volume->settled || !config.resilver)
-      return found_object{};
-    return self->delegate(config.resilver, req);
-  }
-
   /// Between our mountpaths.
   caf::result<ack> settle_here(const settle_object& req) {
-    if (config.view->read()->volume->settled || !config.resilver)
+    if (in_place())
       return ack{};
     return self->delegate(config.resilver, req);
   }
 
   void bring_in_place(const object_key& key, const answer_fn& end) {
-    if (config.view->read()->volume->settled || !config.resilver)
+    if (in_place())
       return end({});
     ask<ack>(
       self, config.resilver, settle_timeout, settle_object{key},
       [end](ack) { end({}); }, end);
   }
 
-  void ask_all(const object_key& key, const smap_ptr& by) {
-    auto generation = generation_of(*by);
+  claim claim_of(const object_key& key, uint64_t generation) const {
+    return {generation, key.bucket->ref.bck, key.bucket->ref.bid, key.name,
+            config.node_id};
+  }
+
+  /// Asks all other targets; then calls `end`.
+  template <class Request>
+  void ask_others(
+    const smap_ptr& by, std::chrono::seconds timeout, const Request& req,
+    const std::function<void(const std::string& id, const error&)>& answered,
+    const std::function<void()>& end) {
     auto peers = config.peers->read();
-    struct round {
-      size_t left = 1;
-      error first;
-    };
-    auto it = std::make_shared<round>();
-    auto one_less = [this, it, key, generation](const error& e) {
-      if (e && !it->first)
-        it->first = e;
-      if (--it->left == 0)
-        asked_all(key, generation, it->first);
+    auto left = std::make_shared<size_t>(1);
+    auto one = [left, answered, end](const std::string& id, const error& e) {
+      answered(id, e);
+      if (--*left == 0)
+        end();
     };
     for (auto& [id, node] : by->targets) {
       if (id == config.node_id || AIS_MUTANT("neighbours-unasked"))
         continue;
+      ++*left;
       auto gate = peers->gates.find(id);
-      ++it->left;
       if (gate == peers->gates.end()) {
-        one_less(fail(errc::not_ready, name_of(node) + ", which may have "
-                                         + key.name
-                                         + ", does not answer: try again"));
+        one(id, fail(errc::not_ready, name_of(node) + ", which may have "
+                                        + req.what.name
+                                        + ", does not answer: try again"));
         continue;
       }
-      surrender req{generation, key.bucket->ref.bck, key.bucket->ref.bid,
-                    key.name, config.node_id};
       ask<ack>(
-        self, gate->second, surrender_timeout, std::move(req),
-        [one_less](ack) { one_less({}); }, one_less);
+        self, gate->second, timeout, Request{req},
+        [one, id = id](ack) { one(id, {}); },
+        [one, id = id](const error& e) { one(id, e); });
     }
-    one_less({});
+    if (--*left == 0)
+      end();
+  }
+
+  void ask_all(const object_key& key, const smap_ptr& by) {
+    auto generation = generation_of(*by);
+    auto first = std::make_shared<error>();
+    ask_others(
+      by, surrender_timeout, surrender{claim_of(key, generation)},
+      [first](const std::string&, const error& e) {
+        if (e && !*first)
+          *first = e;
+      },
+      [this, first, key, generation] { asked_all(key, generation, *first); });
   }
 
   void asked_all(const object_key& key, uint64_t generation, error e) {
@@ -233,38 +263,127 @@ struct rebalance_state {
       self->delayed_send(self, settle_pause, settle_again{key});
       return;
     }
-    if (!e && generation_of(*map) == generation) {
-      if (settled.size() >= max_settled)
-        settled.clear();
-      settled.insert(id);
-    }
+    if (!e)
+      note_settled(id, generation);
     auto waiting = std::move(it.waiting);
     settling.erase(id);
     for (auto& f : waiting)
       f(e);
   }
 
+  void note_settled(const std::string& id, uint64_t generation) {
+    if (generation_of(*map) != generation)
+      return;
+    if (settled.size() >= max_settled)
+      settled.clear();
+    settled.insert(id);
+  }
+
+  // -- for readers
+
+  // The others first, at home last: what is not there by then has not been
+  // written since, for a write waits until it has been settled. In two places,
+  // or where one does not say: that is for settling to sort out.
+  caf::result<found_object> find(const find_object& req) {
+    if (!req.owner.empty())
+      return visit(req);
+    auto now = current();
+    auto& key = req.key;
+    if (all_here(*now, key)) {
+      if (in_place())
+        return found_object{};
+      return self->delegate(config.resilver, req);
+    }
+    auto view = config.view->read();
+    auto* who = owner(*now, key);
+    auto home = view->locate(key);
+    if (!who || who->id != config.node_id || !home || !in_place()
+        || view->left_behind(key) || searches >= max_settling)
+      return found_object{};
+    auto it = std::make_shared<search>();
+    it->key = key;
+    it->home = std::move(*home);
+    it->generation = generation_of(*now);
+    it->volume = view->volume->version;
+    it->answer = self->make_response_promise<found_object>();
+    ++searches;
+    ask_others(
+      now, seek_timeout, seek_object{claim_of(key, it->generation)},
+      [it](const std::string& id, const error& e) {
+        if (!e)
+          it->at.push_back(id);
+        else if (e != errc::object_not_found)
+          it->unclear = true;
+      },
+      [this, it] { sought(it); });
+    return it->answer;
+  }
+
+  void sought(const search_ptr& it) {
+    if (it->unclear || it->at.size() > 1)
+      return found(it, false);
+    if (it->at.empty()) {
+      if (generation_of(*current()) == it->generation)
+        note_settled(settled_key(it->key), it->generation);
+      return found(it, false);
+    }
+    // What is just being stored there comes from where it still is.
+    ask<lease_ptr>(
+      self, it->home.shard, shard_timeout,
+      open_object{it->home.key, false, true, true},
+      [this, it](const lease_ptr&) { found(it, false); },
+      [this, it](const error& e) {
+        found(it, e == errc::object_not_found || e == errc::busy);
+      });
+  }
+
+  void found(const search_ptr& it, bool there) {
+    --searches;
+    found_object out;
+    if (there && config.view->read()->volume->version == it->volume) {
+      out.target = it->at.front();
+      out.generation = it->generation;
+    }
+    it->answer.deliver(std::move(out));
+  }
+
   // -- surrender: the object is another's
 
-  caf::result<ack> give_up(const surrender& req) {
+  expected<void> check_claim(const object_key& key, const std::string& to,
+                             uint64_t generation) const {
     auto now = current();
-    if (generation_of(*now) != req.generation)
+    if (generation_of(*now) != generation)
       return fail(errc::not_ready, config.node_id + " has placement "
                                      + std::to_string(generation_of(*now))
-                                     + ", not " + std::to_string(req.generation)
+                                     + ", not " + std::to_string(generation)
                                      + ": try again");
-    // A bucket that is not there is perhaps not there yet: after a start.
-    auto bucket = config.buckets->read()->find(req.bucket);
-    if (!bucket || (*bucket)->ref.bid != req.bid)
-      return fail(errc::not_ready, config.node_id + " has no bucket "
-                                     + cname_of(req.bucket) + " of that id at"
-                                     + " the moment: try again");
-    object_key key{*bucket, req.name};
     auto* who = owner(*now, key);
-    if (!who || who->id != req.to)
-      return fail(errc::not_ready, req.name + " is not " + req.to + "'s");
+    if (!who || who->id != to)
+      return fail(errc::not_ready, key.name + " is not " + to + "'s");
+    return caf::unit;
+  }
+
+  expected<object_key> claimed(const claim& x) const {
+    // A bucket that is not there is perhaps not there yet: after a start.
+    auto bucket = config.buckets->read()->find(x.bucket);
+    if (!bucket || (*bucket)->ref.bid != x.bid)
+      return fail(errc::not_ready, config.node_id + " has no bucket "
+                                     + cname_of(x.bucket) + " of that id at"
+                                     + " the moment: try again");
+    object_key key{*bucket, x.name};
+    if (auto ok = check_claim(key, x.to, x.generation); !ok)
+      return ok.error();
+    return key;
+  }
+
+  caf::result<ack> give_up(const surrender& req) {
+    auto claimed_key = claimed(req.what);
+    if (!claimed_key)
+      return claimed_key.error();
+    auto& key = *claimed_key;
+    auto& to = req.what.to;
     auto answer = self->make_response_promise<ack>();
-    auto id = settled_key(key) + ' ' + req.to;
+    auto id = settled_key(key) + ' ' + to;
     auto& waiting = giving[id];
     waiting.push_back([answer](const error& e) mutable {
       if (e && e != errc::object_not_found)
@@ -273,13 +392,51 @@ struct rebalance_state {
         answer.deliver(ack{});
     });
     if (waiting.size() == 1)
-      give(key, req.to, max_tries, [this, id](const error& e) {
+      give(key, to, max_tries, [this, id](const error& e) {
         auto all = std::move(giving[id]);
         giving.erase(id);
         for (auto& f : all)
           f(e);
       });
     return answer;
+  }
+
+  /// Whether we have it still.
+  caf::result<ack> seek(const seek_object& req) {
+    auto key = claimed(req.what);
+    if (!key)
+      return key.error();
+    auto answer = self->make_response_promise<ack>();
+    open_in_place(
+      *key, false,
+      [answer](const located&, const lease_ptr&) mutable {
+        answer.deliver(ack{});
+      },
+      [answer](const error& e) mutable { answer.deliver(e); });
+    return answer;
+  }
+
+  /// For a reader whom its owner sent here.
+  caf::result<found_object> visit(const find_object& req) {
+    if (auto ok = check_claim(req.key, req.owner, req.generation); !ok)
+      return ok.error();
+    auto answer = self->make_response_promise<found_object>();
+    open_in_place(
+      req.key, true,
+      [answer](const located& at, const lease_ptr& x) mutable {
+        answer.deliver(found_object{at, x});
+      },
+      [answer](const error& e) mutable { answer.deliver(e); });
+    return answer;
+  }
+
+  void open_in_place(const object_key& key, bool verify,
+                     const opened_fn& opened, const answer_fn& failed) {
+    if (!in_place())
+      return failed(fail(errc::not_ready, "objects of " + config.node_id
+                                            + " are being resilvered"));
+    open_ours(key, config.view->read()->volume->version, verify, opened,
+              failed);
   }
 
   /// Sends an object to its owner, then removes it here. What is not here (any
@@ -301,23 +458,33 @@ struct rebalance_state {
 
   void give_from_here(const object_key& key, const std::string& to, int tries,
                       uint64_t version, const answer_fn& end) {
+    open_ours(
+      key, version, false,
+      [=, this](const located& at, const lease_ptr& x) {
+        send(key, to, tries, at.shard, x, end);
+      },
+      end);
+  }
+
+  /// Opens what we have of an object. errc::object_not_found: nothing, on
+  /// mountpaths as of `version`.
+  void open_ours(const object_key& key, uint64_t version, bool verify,
+                 const opened_fn& opened, const answer_fn& failed) {
     auto view = config.view->read();
     auto here = view->locate(key);
     if (!here)
-      return end(started(*view) && !in_use(*view->volume)
-                   ? absence(key, version)
-                   : here.error());
+      return failed(started(*view) && !in_use(*view->volume)
+                      ? absence(key, version)
+                      : here.error());
     // An earlier version may come back with its disk, after what we give away
     // now was deleted there.
     if (view->left_behind(key))
-      return end(absence(key, version));
+      return failed(absence(key, version));
     ask<lease_ptr>(
-      self, here->shard, shard_timeout, open_object{key, false, true},
-      [this, key, to, tries, shard = here->shard, end](const lease_ptr& x) {
-        send(key, to, tries, shard, x, end);
-      },
-      [this, key, version, end](const error& e) {
-        end(e == errc::object_not_found ? absence(key, version) : e);
+      self, here->shard, shard_timeout, open_object{key, verify, true},
+      [opened, at = *here](const lease_ptr& x) { opened(at, x); },
+      [this, key, version, failed](const error& e) {
+        failed(e == errc::object_not_found ? absence(key, version) : e);
       });
   }
 
@@ -346,6 +513,8 @@ struct rebalance_state {
       self, config.mover, copy_timeout, send_object{to, what, key},
       [=, this](const sent_object& x) {
         AIS_CRASH_POINT("rebalance.sent");
+        if (x.busy)
+          walk->clients_ask_there();
         if (x.stored) {
           ++objects;
           bytes += size;
@@ -480,6 +649,7 @@ rebalance(extended::stateful_pointer<rebalance_state> self,
     [&st](const find_object& x) { return st.find(x); },
     [&st](const settle_object& x) { return st.settle(x); },
     [&st](const surrender& x) { return st.give_up(x); },
+    [&st](const seek_object& x) { return st.seek(x); },
     [&st](const query_moves& x) { return st.state(x); },
     [&st](const sync_view& x) { st.see(x); },
     [&st](const moved_here& x) { st.book->received(x.size_bytes); },

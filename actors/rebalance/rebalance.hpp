@@ -13,6 +13,8 @@
 //
 // So each object changes hands by itself, on request or by the walk, whichever
 // comes first: a request waits for one object, not for the end of a rebalance.
+// A reader need not wait even for that: he is told which target *still has* the
+// object, if it is the only one, and reads it there.
 // Whether two versions are newer or older is told by the generation of the
 // placement under which each was written.
 //
@@ -37,13 +39,23 @@ inline constexpr std::chrono::hours settle_timeout{1};
 // -- messages between nodes
 // --------------------------------------------------------
 
-/// Asks for an object that the placement of that generation takes from you.
-struct surrender {
+/// An object that the placement of that generation takes from you.
+struct claim {
   uint64_t generation = 0;
   bck bucket;
   uint64_t bid = 0;
   std::string name; ///< of the object
-  std::string to;   ///< id of the target that asks
+  std::string to;   ///< id of the target that asks: its owner
+};
+
+/// Asks for it.
+struct surrender {
+  claim what;
+};
+
+/// Asks whether you have it (still).
+struct seek_object {
+  claim what;
 };
 
 /// Asks how far a target is.
@@ -59,8 +71,16 @@ struct moves_state {
 };
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, surrender& x) {
+typename Inspector::result_type inspect(Inspector& f, claim& x) {
   return f(x.generation, x.bucket, x.bid, x.name, x.to);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, surrender& x) {
+  return f(x.what);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, seek_object& x) {
+  return f(x.what);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, query_moves& x) {
@@ -79,6 +99,9 @@ using rebalance_actor = settler_actor::extend<
   // Returns when we have nothing of the object any more. errc::not_ready: our
   // map has another placement; io_error, corrupted.
   caf::replies_to<surrender>::with<ack>,
+  // Returns when we have it; errc::object_not_found: nothing of it. Errors as
+  // above.
+  caf::replies_to<seek_object>::with<ack>,
   caf::replies_to<query_moves>::with<moves_state>,
   // What METASYNC shows.
   caf::reacts_to<sync_view>,

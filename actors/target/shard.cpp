@@ -1512,8 +1512,12 @@ auto unless_busy(shard_state& st,
                  Reply (shard_state::*handle)(const Request&)) {
   using result = decltype(to_result(st, (st.*handle)(std::declval<Request>())));
   return [&st, handle](const Request& x) -> result {
-    if (st.busy(x.key))
+    if (st.busy(x.key)) {
+      if constexpr (std::is_same_v<Request, open_object>)
+        if (x.at_once)
+          return fail(errc::busy, x.key.name + " is being changed");
       return caf::skip;
+    }
     return to_result(st, (st.*handle)(x));
   };
 }

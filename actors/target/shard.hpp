@@ -102,6 +102,8 @@ struct open_object {
   object_key key;
   bool verify = true;    ///< verify objects up to verify_on_open_bytes now
   bool anywhere = false; ///< the object need not be ours
+  /// errc::busy while a change of it is being committed, instead of waiting.
+  bool at_once = false;
 };
 
 /// Asks for the attributes only.

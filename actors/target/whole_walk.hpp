@@ -3,6 +3,7 @@
 // noted, and the actor tries again after a while.
 #pragma once
 
+#include "actors/base/client_watch.hpp"
 #include "actors/base/gather.hpp"
 #include "actors/target/object_walk.hpp"
 #include "storage/base/log.hpp"
@@ -19,8 +20,8 @@ public:
   static constexpr uint64_t looks_per_step = 256;
   /// Objects at once while clients ask, who are not to feel it.
   static constexpr size_t beside_clients = 4;
-  static constexpr int64_t clients_look_ns = 50'000'000;
-  static constexpr int64_t clients_pause_ns = 20'000'000; ///< they ask oftener
+  /// So long after a node that takes what we visit said that clients ask it.
+  static constexpr int64_t others_clients_ns = 200'000'000;
 
   struct place {
     environment env;
@@ -85,6 +86,11 @@ public:
     purpose_ = 0;
     walk_.stop();
     count_.stop();
+  }
+
+  /// Clients ask a node that is busy for us: give way as for our own.
+  void clients_ask_there() {
+    others_until_ns_ = place_.env.steady_ns() + others_clients_ns;
   }
 
   /// Stops it; the actor is to begin again after a while.
@@ -157,19 +163,10 @@ private:
     return out;
   }
 
-  /// Looks now and then whether clients ask.
   void give_way() {
     auto& env = place_.env;
-    auto now = env.steady_ns();
-    auto passed = now - looked_ns_;
-    if (!env.served || passed < clients_look_ns)
-      return;
-    auto served = env.served();
-    auto busy
-      = static_cast<int64_t>(served - served_) > passed / clients_pause_ns;
-    walk_.set_at_once(busy ? std::min(beside_clients, at_once_) : at_once_);
-    served_ = served;
-    looked_ns_ = now;
+    auto asked = watch_.clients_ask(env) || env.steady_ns() < others_until_ns_;
+    walk_.set_at_once(asked ? std::min(beside_clients, at_once_) : at_once_);
   }
 
   void visit(const object_key& key, const std::function<void()>& looked_at) {
@@ -202,8 +199,8 @@ private:
   uint64_t counted_ = 0; ///< so far
   uint64_t number_ = 0;  ///< tells late answers of earlier walks
   uint64_t purpose_ = 0;
-  int64_t looked_ns_ = 0; ///< when we looked how much clients ask
-  uint64_t served_ = 0;   ///< until then
+  client_watch watch_;
+  int64_t others_until_ns_ = 0; ///< clients of others ask, as far as we know
   std::string why_not_;
   rare_warnings warnings_;
 };

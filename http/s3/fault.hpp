@@ -75,6 +75,8 @@ inline constexpr fault_code no_such_lifecycle{"NoSuchLifecycleConfiguration",
 inline constexpr fault_code no_such_tag_set{"NoSuchTagSet", 404};
 inline constexpr fault_code no_such_upload{"NoSuchUpload", 404};
 inline constexpr fault_code no_such_version{"NoSuchVersion", 404};
+/// Between nodes only.
+inline constexpr fault_code misdirected_request{"MisdirectedRequest", 421};
 inline constexpr fault_code not_implemented{"NotImplemented", 501};
 inline constexpr fault_code not_modified{"NotModified", 304};
 inline constexpr fault_code precondition_failed{"PreconditionFailed", 412};

@@ -134,6 +134,13 @@ task<outcome<opened_object>> open_present(context& c, error& missing) {
   if (auto ok = check_key(c.key); !ok)
     co_return ok.why();
   object_key key{*b, c.key};
+  if (c.visiting) {
+    auto visited
+      = co_await open_visited(c.e, std::move(key), std::move(*c.visiting));
+    if (!visited)
+      co_return fault{misdirected_request, message_of(visited.error()), {}};
+    co_return std::move(*visited);
+  }
   auto opened = co_await open_here(c.e, std::move(key));
   if (!opened) {
     missing = opened.error();

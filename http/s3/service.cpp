@@ -384,6 +384,51 @@ std::string full_name(const context& c) {
   return cname_of(there ? (*there)->ref.bck : bck{provider::ais, {}, c.bucket});
 }
 
+bool is_relayed(const context& c) {
+  return !c.req.find(relayed_header).empty();
+}
+
+/// For a node that shall see the request as it came here.
+header_list relayed_headers(const context& c) {
+  header_list out;
+  out.emplace_back(client_header, client_proof(c));
+  add_virtual_bucket(c, out);
+  return out;
+}
+
+/// Answers for the owner of an object that is still here.
+task<>
+answer_visit(context& c, std::optional<snode> owner, uint64_t generation) {
+  if (!owner) {
+    fault why{misdirected_request, "this is for its owner: try again", {}};
+    co_return co_await reply_fault(c, std::move(why));
+  }
+  c.visiting = visit{owner->id, generation};
+  co_await get_object(c);
+}
+
+/// Has the object read where it still is. @returns whether that is the answer.
+task<bool> ask_source(context& c) {
+  auto b = find_bucket(c.e, c.bucket);
+  if (!b)
+    co_return false;
+  object_key key{*b, c.key};
+  auto source = co_await source_of(c.e, std::move(key));
+  if (!source)
+    co_return false;
+  auto more = relayed_headers(c);
+  more.emplace_back(placement_header, std::to_string(source->generation));
+  auto done = co_await c.e.relay().pass(c.x, source->node.pub,
+                                        std::string{c.req.target}, c.e.own_id(),
+                                        std::move(more));
+  if (done)
+    co_return true;
+  if (done.error() == errc::not_ready)
+    co_return false;
+  co_await reply_fault(c, fault_of(done.error()));
+  co_return true;
+}
+
 task<> run(context& c, std::string_view path) {
   if (auto ok = read_path(c, path); !ok)
     co_return co_await reply_fault(c, ok.why());
@@ -406,7 +451,14 @@ task<> run(context& c, std::string_view path) {
     co_return co_await reply_fault(c, std::move(why));
   }
   auto to = other_node(c, **op);
-  if (to && !c.req.find(relayed_header).empty()) {
+  auto present
+    = (*op)->serve == get_object && !wanted_version(c) && said != ruling::look;
+  if (auto placement = placement_of(c.req); placement && is_relayed(c)) {
+    if (!present)
+      to.reset();
+    co_return co_await answer_visit(c, std::move(to), *placement);
+  }
+  if (to && is_relayed(c)) {
     co_await c.e.next_map(); // who relayed it has another one
     to = other_node(c, **op);
   }
@@ -416,6 +468,11 @@ task<> run(context& c, std::string_view path) {
     auto ok = co_await judge_object(c);
     if (!ok)
       co_return co_await reply_fault(c, ok.why());
+  }
+  if (present && moving(c.e.map())) {
+    auto answered = co_await ask_source(c);
+    if (answered)
+      co_return;
   }
   co_await (*op)->serve(c);
 }
@@ -471,7 +528,7 @@ void add_virtual_bucket(const context& c, header_list& out) {
 }
 
 task<> hand_over(context& c, snode to) {
-  if (!c.req.find(relayed_header).empty()) {
+  if (is_relayed(c)) {
     fault why{service_unavailable,
               "the object belongs to another node by now: try again",
               {}};
@@ -482,9 +539,7 @@ task<> hand_over(context& c, snode to) {
               to.pub.url()};
     co_return co_await reply_fault(c, std::move(why));
   }
-  header_list more;
-  more.emplace_back(client_header, client_proof(c));
-  add_virtual_bucket(c, more);
+  auto more = relayed_headers(c);
   auto done = co_await c.e.relay().pass(c.x, to.pub, std::string{c.req.target},
                                         c.e.own_id(), std::move(more));
   if (!done)

@@ -58,6 +58,7 @@ struct context {
   bool makes_bucket = false;
   bool per_key = false;   ///< the operation judges each of its keys
   bool by_object = false; ///< allowed by what the object was: see permit.hpp
+  std::optional<visit> visiting = {};
 };
 
 // -- what operations use

@@ -111,6 +111,12 @@ expected<write_options> write_options_of(const call& c) {
 // -- GET
 // --------------------------------------------------------------------------
 
+task<expected<opened_object>> open_for(edge& e, call& c, object_key key) {
+  if (c.visit)
+    return open_visited(e, std::move(key), std::move(*c.visit));
+  return open_here(e, std::move(key));
+}
+
 task<> get(edge& e, call& c) {
   op_stats stats{stat::get_n, stat::get_ns_total, stat::err_get_n};
   for (auto unsupported : {"etl_name", "archpath", "archregx"})
@@ -127,7 +133,11 @@ task<> get(edge& e, call& c) {
     stats.bad();
     co_return co_await fail_with(e, c, key.error());
   }
-  auto opened = co_await open_here(e, std::move(*key));
+  auto visiting = c.visit.has_value();
+  auto opened = co_await open_for(e, c, std::move(*key));
+  if (!opened && visiting)
+    co_return co_await e.reply_error_from(c.x, opened.error(), e.target_name(),
+                                          misdirected);
   if (!opened) {
     stats.bad();
     co_return co_await fail_with(e, c, opened.error());
@@ -641,6 +651,37 @@ task<> dispatch(edge& e, call& c) {
   return post(e, c);
 }
 
+/// Reads an object of ours where it still is, or else here.
+task<> get_from_source(edge& e, call& c) {
+  auto key = e.object_of(c, access::get);
+  if (!key)
+    co_return co_await dispatch(e, c);
+  auto source = co_await source_of(e, std::move(*key));
+  if (source) {
+    auto to = e.handover_to(c, std::move(source->node));
+    header_list more;
+    more.emplace_back(placement_header, std::to_string(source->generation));
+    auto done = co_await e.relay().pass(
+      c.x, to->owner.pub, std::move(to->target), e.own_id(), std::move(more));
+    if (done)
+      co_return;
+    if (done.error() != errc::not_ready)
+      co_return co_await fail_with(e, c, done.error());
+  }
+  co_await dispatch(e, c);
+}
+
+/// Answers for the owner of an object that is still here.
+task<> answer_visit(edge& e, call& c, std::optional<handover> to,
+                    uint64_t generation) {
+  if (!to) {
+    auto why = fail(errc::not_ready, "the object is ours: try again");
+    return e.reply_error_from(c.x, std::move(why), e.own_name(), misdirected);
+  }
+  c.visit = visit{to->owner.id, generation};
+  return get(e, c);
+}
+
 /// Nodes whose maps differ for a moment must not send a request to and fro as
 /// fast as they can.
 task<> hand_over_later(edge& e, call& c) {
@@ -663,9 +704,15 @@ task<> objects(edge& e, call& c) {
   if (auto ok = e.welcome(c); !ok)
     return turn_away(e, c, ok.error());
   auto to = e.elsewhere(c);
-  if (to && (redirects_of(c.q) > 1 || !c.req.find(relayed_header).empty()))
+  auto relayed = !c.req.find(relayed_header).empty();
+  auto reads = c.req.method == "GET";
+  if (auto placement = placement_of(c.req); placement && relayed && reads)
+    return answer_visit(e, c, std::move(to), *placement);
+  if (to && (redirects_of(c.q) > 1 || relayed))
     return hand_over_later(e, c);
-  return to ? hand_over(e, c, std::move(*to)) : dispatch(e, c);
+  if (to)
+    return hand_over(e, c, std::move(*to));
+  return reads && moving(e.map()) ? get_from_source(e, c) : dispatch(e, c);
 }
 
 } // namespace ais::http::v1

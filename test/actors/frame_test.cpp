@@ -125,6 +125,8 @@ TEST_CASE("frame: receipts", "[actors][mover]") {
   yes.stored = true;
   yes.attrs = sample().attrs;
   CHECK(*decode_receipt(encode_receipt(yes)) == yes);
+  yes.busy = true;
+  CHECK(decode_receipt(encode_receipt(yes))->busy);
   CHECK(*decode_receipt(encode_receipt(stream_receipt{})) == stream_receipt{});
   auto no = decode_receipt(encode_receipt(fail(errc::no_space, "full")));
   REQUIRE(no);

@@ -113,6 +113,55 @@ def test_maintenance_and_back(three):
     check(three.first, [n for n in three.names if n not in (new, gone)])
 
 
+def test_reads_go_where_objects_still_are(three):
+    """Nobody moves anything: readers need no object brought home, writers do."""
+    config = f"{three.first.url}/v1/cluster/set-config"
+    assert requests.put(config, params={"rebalance.enabled": "false"}).ok
+    old, more = list(three.targets), three.make("t3", "target")
+    before = [files(t) for t in old]
+    more.start()
+    three.targets.append(more)
+
+    def moving():
+        maps = [three.smap(n) for n in (three.first, *three.targets)]
+        return all(len(smap["placements"]) == 2 for smap in maps)
+
+    three.first.wait_until(moving)
+    check(three.first, three.names)
+    for name in three.names:
+        data = content(name)
+        s3 = {"Authorization": "AWS x:y"}  # S3's way; nobody asks for keys here
+        r = requests.get(f"{three.first.url}/s3/b/{name}", headers=s3, timeout=TIMEOUT)
+        assert r.status_code == 200 and r.content == data, (name, r.text[:300])
+        if len(data) > 10:
+            part = {"Range": "bytes=2-9"}
+            for url in ("v1/objects", "s3"):
+                r = requests.get(
+                    f"{three.first.url}/{url}/b/{name}", headers=part, timeout=TIMEOUT
+                )
+                assert r.status_code == 206 and r.content == data[2:10]
+    assert patient(load, three.first, "none").status_code == 404
+    assert [files(t) for t in old] == before and not files(more)
+    # Who writes has what was there brought home first.
+    for name in three.names[::2]:
+        assert store(three.first, name, b"new").ok
+        assert load(three.first, name).content == b"new"
+    for name in three.names[1::4]:
+        url = f"{three.first.url}/v1/objects/b/{name}"
+        assert requests.delete(url, timeout=TIMEOUT).ok
+        assert load(three.first, name).status_code == 404
+    here = {p.name for p in files(more)}
+    assert here and here <= set(three.names[::2])
+    assert requests.put(config, params={"rebalance.enabled": "true"}).ok
+    moves_end(three)
+    assert here < {p.name for p in files(more)}
+    check(three.first, three.names[3::4])
+    for name in three.names[::2]:
+        assert load(three.first, name).content == b"new"
+    for name in three.names[1::4]:
+        assert load(three.first, name).status_code == 404
+
+
 def test_no_read_is_refused_while_targets_go_and_come(three):
     """Whoever follows redirects gets his object, though nodes get a map one after
     the other."""

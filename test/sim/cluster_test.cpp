@@ -289,6 +289,102 @@ TEST_CASE("sim: a new owner asks again when its question was lost", "[sim]") {
   CHECK(*got);
 }
 
+TEST_CASE("sim: a reader is told who still has an object", "[sim]") {
+  sim::cluster c{15};
+  form(c, 1, 2);
+  REQUIRE(c.ask_now<ack>(1, c.handles(1).proxy, create_bucket{named("b"), ""}));
+  auto find_of = [&](sim::node_t id) {
+    return c.boards(id).buckets->read()->find(named("b"));
+  };
+  set_config off;
+  off.change.by_name = {{"rebalance.enabled", "false"}};
+  REQUIRE(c.ask_now<ack>(1, c.handles(1).proxy, off));
+  auto target_at = [&](const object_key& key) {
+    auto digest = home_digest(key.bucket->ref.bck, key.name);
+    auto* who = owner_of(*c.boards(1).map->read(), digest);
+    return c.handles(1).target_id == who->id ? 1 : 2;
+  };
+  auto put = [&](sim::node_t id, const object_key& key, char what) {
+    auto at = c.boards(id).target->read()->locate(key);
+    REQUIRE(at);
+    put_object req{at->key, {}, {}};
+    req.content = std::make_shared<const storage::bytes>(100, std::byte(what));
+    REQUIRE(c.ask_now<lom_ptr>(id, at->shard, req));
+  };
+  std::vector<std::string> names;
+  for (int i = 0; i < 40; ++i) {
+    names.push_back("x" + std::to_string(i));
+    auto b = find_of(1);
+    REQUIRE(b);
+    object_key key{*b, names.back()};
+    put(target_at(key), key, 'x');
+  }
+  c.add(a_target);
+  auto& boards = c.boards(3);
+  REQUIRE(c.w.run_until(30s, [&] {
+    return c.active(3) && boards.map->read()->targets.size() == 3
+           && boards.peers->read()->gates.size() >= 4
+           && generation_of(*c.boards(1).map->read())
+                == generation_of(*boards.map->read())
+           && generation_of(*c.boards(2).map->read())
+                == generation_of(*boards.map->read());
+  }));
+  auto me = c.handles(3).target_id;
+  size_t told = 0;
+  for (auto& name : names) {
+    object_key key{*find_of(3), name};
+    auto digest = home_digest(key.bucket->ref.bck, name);
+    if (owner_of(*boards.map->read(), digest)->id != me)
+      continue;
+    auto look = [&] {
+      auto out
+        = c.ask_now<found_object>(3, c.handles(3).settler, find_object{key});
+      REQUIRE(out);
+      return *out;
+    };
+    auto found = look();
+    INFO(name);
+    CHECK_FALSE(found.lease);
+    REQUIRE_FALSE(found.target.empty());
+    ++told;
+    sim::node_t source = found.target == c.handles(1).target_id ? 1 : 2;
+    auto visit = [&](std::string owner, uint64_t generation) {
+      return c.ask_now<found_object>(
+        source, c.handles(source).settler,
+        find_object{{*find_of(source), name}, std::move(owner), generation});
+    };
+    auto there = visit(me, found.generation);
+    REQUIRE(there);
+    REQUIRE(there->lease);
+    CHECK(there->lease->object->attrs.size_bytes == 100);
+    // Not for others, nor by another placement.
+    CHECK(visit(found.target, found.generation).error() == errc::not_ready);
+    CHECK(visit(me, found.generation + 1).error() == errc::not_ready);
+    // From when it is home on, there is nothing to be read elsewhere.
+    REQUIRE(c.ask_now<ack>(3, c.handles(3).settler, settle_object{key}));
+    CHECK(there->lease->over());
+    put(3, key, 'y');
+    CHECK(look().target.empty());
+    CHECK(visit(me, found.generation).error() == errc::object_not_found);
+  }
+  CHECK(told > 5);
+  // Nobody has it: who asks need not ask again.
+  object_key none{*find_of(3), ""};
+  for (int i = 0; none.name.empty(); ++i) {
+    auto name = "none" + std::to_string(i);
+    auto digest = home_digest(none.bucket->ref.bck, name);
+    if (owner_of(*boards.map->read(), digest)->id == me)
+      none.name = name;
+  }
+  auto found
+    = c.ask_now<found_object>(3, c.handles(3).settler, find_object{none});
+  REQUIRE(found);
+  CHECK(found->target.empty());
+  for (sim::node_t id : {1, 2})
+    c.w.cut_both(3, id);
+  CHECK(c.ask_now<ack>(3, c.handles(3).settler, settle_object{none}));
+}
+
 namespace {
 
 /// A proxy, and a target with objects.

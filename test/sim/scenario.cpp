@@ -744,10 +744,18 @@ private:
     auto* owner = owner_of(*c_.view(id).state->map, digest);
     if (!owner)
       return fail(errc::not_ready, "no target");
+    auto n = target_node(owner->id);
+    if (!n)
+      return fail(errc::not_ready, "connection refused");
+    return take(*n, digest, name, bucket);
+  }
+
+  /// Whoever serves as that target.
+  std::optional<node_t> target_node(const std::string& id) {
     for (node_t n = 0; n < c_.size(); ++n)
-      if (c_.active(n) && !w_.paused(n) && c_.handles(n).target_id == owner->id)
-        return take(n, digest, name, bucket);
-    return fail(errc::not_ready, "connection refused");
+      if (c_.active(n) && !w_.paused(n) && c_.handles(n).target_id == id)
+        return n;
+    return std::nullopt;
   }
 
   bool may_answer(node_t n) {
@@ -951,7 +959,7 @@ private:
             std::function<void()> ask) {
     auto& boards = c_.boards(at.node);
     auto seen = boards.target->read()->volume->version;
-    if (boards.target->read()->volume->settled)
+    if (!may_be_elsewhere(*boards.map->read(), *boards.target->read(), at.key))
       return ask();
     auto from = w_.now().count();
     auto map = boards.map->read();
@@ -960,7 +968,11 @@ private:
       at.node, c_.handles(at.node).settler, find_object{at.key},
       [=, this](const expected<found_object>& x) {
         --open_;
-        if (!x || !x->lease || !w_.up(at.node))
+        if (!x || !w_.up(at.node))
+          return ask();
+        if (!x->target.empty())
+          return read_at_source(at, *x, key, from, then, ask);
+        if (!x->lease)
           return ask();
         auto& now = c_.boards(at.node);
         if (now.map->read() != map
@@ -972,6 +984,39 @@ private:
         leases_[{at.node, key}] = {x->lease, map};
         then();
       });
+  }
+
+  /// Reads the object at the target that still has it, as an edge does: a
+  /// little later, when it may have gone.
+  void read_at_source(const place& at, const found_object& found, int key,
+                      int64_t from, std::function<void()> then,
+                      std::function<void()> ask) {
+    ++open_;
+    w_.at(w_.pick_ms(0, 20), [=, this] {
+      --open_;
+      auto source = target_node(found.target);
+      if (!source || w_.blocked(at.node, *source) || !w_.up(at.node)
+          || w_.blocked(*source, at.node))
+        return ask();
+      auto bucket
+        = c_.boards(*source).buckets->read()->find(at.key.bucket->ref.bck);
+      if (!bucket)
+        return ask();
+      find_object look{{*bucket, at.key.name},
+                       c_.handles(at.node).target_id,
+                       found.generation};
+      ++open_;
+      c_.ask<found_object>(
+        *source, c_.handles(*source).settler, std::move(look),
+        [=, this](const expected<found_object>& x) {
+          --open_;
+          if (!x || !w_.up(*source) || !intact(*x->lease->object))
+            return ask();
+          ++nemesis_.counts["(an object is read at its former owner)"];
+          finish_read({*source, x->at.key, x->at.shard}, key, from, *x->lease);
+          then();
+        });
+    });
   }
 
   void read_at(const place& where, int key, std::function<void()> then) {
