@@ -14,10 +14,12 @@ namespace ais {
 namespace {
 
 constexpr std::chrono::milliseconds urgent_pause{100};
+constexpr std::chrono::milliseconds soon{50};
 /// Whoever got our vote has this long to show as primary.
 constexpr std::chrono::nanoseconds election_grace = std::chrono::seconds{1};
 
-using extended = keepalive_actor::extend<caf::reacts_to<atom::tick>>;
+using extended = keepalive_actor::extend<caf::reacts_to<atom::tick>,
+                                         caf::reacts_to<atom::next>>;
 
 struct keepalive_state {
   static inline const char* name = "keepalive";
@@ -28,6 +30,7 @@ struct keepalive_state {
   int64_t answered_ns = 0; ///< when the last answered beat was sent
   bool beating = false;    ///< a beat is under way
   bool outdated = false;   ///< it was sent before things changed
+  bool again = false;      ///< another is to follow soon
   /// The clock of the primary at its last answer, and its epoch.
   struct {
     uint64_t epoch = 0;
@@ -133,7 +136,7 @@ struct keepalive_state {
     // It is not primary any more, or, if it is new, not yet: it commits its
     // first state before it says so.
     if (!x.primary && now() - watch_since_ns < election_grace.count())
-      return;
+      return beat_soon();
     if (!x.primary)
       return report_lost();
     if (!x.member)
@@ -144,6 +147,15 @@ struct keepalive_state {
       config.gate_fence->open_until(sent
                                     + std::min(x.lease_ns, t.lease.count()));
     self->send(config.metasync, primary_heard{x.promised, false});
+    // A new primary has none to give until it knows that a majority hears it:
+    // who has been answered says so by the next beat.
+    if (x.lease_ns < t.lease.count() / 2 && !resting(*view.state->map))
+      beat_soon();
+  }
+
+  void beat_soon() {
+    if (!std::exchange(again, true))
+      self->delayed_send(self, soon, atom::next_v);
   }
 
   void silent_since(int64_t since, const keepalive_times& t) {
@@ -230,6 +242,10 @@ keepalive(extended::stateful_pointer<keepalive_state> self,
     [&st](const peer_lost& x) { st.lost_peer(x.id); },
     [&st](const sync_view& x) { st.see(x); },
     [&st](atom::tick) { st.tick(); },
+    [&st](atom::next) {
+      st.again = false;
+      st.act();
+    },
   };
 }
 

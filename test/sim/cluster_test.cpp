@@ -215,6 +215,26 @@ TEST_CASE("sim: a target in maintenance has no lease, and gets one only when it"
   CHECK(c.boards(2).buckets->read()->find(named("b")));
 }
 
+TEST_CASE("sim: an elected primary gives leases at once", "[sim]") {
+  using namespace std::chrono_literals;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::cluster c{seed};
+    form(c, 3, 3);
+    c.w.run_for(100ms * seed);
+    c.kill(0);
+    REQUIRE(c.w.run_until(30s, [&] { return c.primary().has_value(); }));
+    // Of its own: those of the one before end sooner.
+    auto all_leased = [&] {
+      auto then = c.w.now() + 2500ms;
+      for (sim::node_t id : {3, 4, 5})
+        if (!c.boards(id).gate_fence->open(then.count() + 1))
+          return false;
+      return true;
+    };
+    CHECK(c.w.run_until(200ms, all_leased));
+  }
+}
+
 TEST_CASE("sim: a target that comes back from maintenance serves at once",
           "[sim]") {
   sim::cluster c{9};
