@@ -238,14 +238,24 @@ task<std::optional<object_source>> source_of(edge& e, object_key key) {
   co_return object_source{node->second, found->generation};
 }
 
+task<expected<void>> pass_to_source(edge& e, exchange& x, object_source to,
+                                    std::string target, header_list more) {
+  more.emplace_back(placement_header, std::to_string(to.generation));
+  // Whoever owns it after us has it taken from there before he serves it: what
+  // was read before we lost our lease was the latest.
+  auto still = [&e] {
+    return static_cast<bool>(e.leased());
+  };
+  co_return co_await e.relay().pass(x, to.node.pub, std::move(target),
+                                    e.own_id(), std::move(more), still);
+}
+
 task<expected<opened_object>> open_visited(edge& e, object_key key, visit as) {
   find_object look{std::move(key), std::move(as.owner), as.generation};
   auto found
     = co_await e.actors().ask(e.node().settler, shard_timeout, std::move(look));
   if (!found)
     co_return found.error();
-  if (auto ok = e.leased(); !ok)
-    co_return ok.error();
   count(stat::lease_miss_n);
   co_return opened_object{std::move(found->at), std::move(found->lease), false};
 }

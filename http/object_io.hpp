@@ -62,8 +62,14 @@ struct object_source {
   uint64_t generation = 0;
 };
 task<std::optional<object_source>> source_of(edge& e, object_key key);
+/// Has it answer the request of `x`, as long as we are the owner by that
+/// placement. Errors as relay::pass(): after not_ready, have the object
+/// brought.
+task<expected<void>> pass_to_source(edge& e, exchange& x, object_source to,
+                                    std::string target, header_list more = {});
 
-/// Opens an object of another target that we still have.
+/// Opens an object of another target that we still have. That takes no lease of
+/// ours: who sends the answer on has one (see pass_to_source()).
 task<expected<opened_object>> open_visited(edge& e, object_key key, visit as);
 
 /// What is done with a body between the socket and the object.

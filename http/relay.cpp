@@ -119,8 +119,9 @@ struct relay::response {
   std::vector<char> rest;
 };
 
-task<expected<void>> relay::pass(exchange& x, net_info to, std::string target,
-                                 std::string by, header_list more) {
+task<expected<void>>
+relay::pass(exchange& x, net_info to, std::string target, std::string by,
+            header_list more, std::function<bool()> still) {
   auto& req = x.request();
   auto repeatable
     = !req.has_body() && (req.method == "GET" || req.method == "HEAD");
@@ -158,6 +159,8 @@ task<expected<void>> relay::pass(exchange& x, net_info to, std::string target,
       co_return fail(errc::not_ready, "the node at " + to.url()
                                         + " does not have it any more: try"
                                           " again");
+    if (still && !still())
+      co_return fail(errc::not_ready, "things have changed: try again");
     if (!from.length && !from.bare && req.method != "HEAD")
       co_return fail(errc::io_error,
                      "the node at " + to.url() + " gave no length");

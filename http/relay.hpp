@@ -31,13 +31,15 @@ public:
   /// Sends the request of `x` to `to` with the target `target`, and replies
   /// what comes back. `by` is our id, `more` are headers to add, or to send
   /// instead of the client's. Host stays the client's: signatures of S3 cover
-  /// it.
+  /// it. `still`, if set, says whether the answer counts when it comes.
   /// @returns errc::not_ready when nobody answers there (nothing happened), or
-  ///          he who does says that it is not for him (status 421);
+  ///          he who does says that it is not for him (status 421), or the
+  ///          answer does not count;
   ///          timed_out when it is not known whether something happened. There
   ///          is no reply then.
-  task<expected<void>> pass(exchange& x, net_info to, std::string target,
-                            std::string by, header_list more = {});
+  task<expected<void>>
+  pass(exchange& x, net_info to, std::string target, std::string by,
+       header_list more = {}, std::function<bool()> still = {});
 
   /// Takes the body of an answer, piece by piece.
   using sink = std::function<expected<void>(std::span<const std::byte>)>;

@@ -417,10 +417,8 @@ task<bool> ask_source(context& c) {
   if (!source)
     co_return false;
   auto more = relayed_headers(c);
-  more.emplace_back(placement_header, std::to_string(source->generation));
-  auto done = co_await c.e.relay().pass(c.x, source->node.pub,
-                                        std::string{c.req.target}, c.e.own_id(),
-                                        std::move(more));
+  auto done = co_await pass_to_source(
+    c.e, c.x, std::move(*source), std::string{c.req.target}, std::move(more));
   if (done)
     co_return true;
   if (done.error() == errc::not_ready)

@@ -658,11 +658,9 @@ task<> get_from_source(edge& e, call& c) {
     co_return co_await dispatch(e, c);
   auto source = co_await source_of(e, std::move(*key));
   if (source) {
-    auto to = e.handover_to(c, std::move(source->node));
-    header_list more;
-    more.emplace_back(placement_header, std::to_string(source->generation));
-    auto done = co_await e.relay().pass(
-      c.x, to->owner.pub, std::move(to->target), e.own_id(), std::move(more));
+    auto to = e.handover_to(c, source->node);
+    auto done = co_await pass_to_source(e, c.x, std::move(*source),
+                                        std::move(to->target));
     if (done)
       co_return;
     if (done.error() != errc::not_ready)

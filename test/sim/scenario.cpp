@@ -1013,7 +1013,7 @@ private:
           if (!x || !w_.up(*source) || !intact(*x->lease->object))
             return ask();
           ++nemesis_.counts["(an object is read at its former owner)"];
-          finish_read({*source, x->at.key, x->at.shard}, key, from, *x->lease);
+          finish_read(at, key, from, *x->lease); // the owner's answer
           then();
         });
     });
