@@ -89,21 +89,26 @@ std::string text_of(const http::api_error& e) {
 refusal::refusal(http::api_error e)
   : failure(text_of(e)), error_(std::move(e)) {}
 
-failure unreachable(const std::string& endpoint, const error& why) {
+no_answer unreachable(const std::string& endpoint, const error& why) {
   auto text = message_of(why);
   if (why == errc::not_ready) {
-    return failure(fmt::format(
-      "AIStore cannot be reached at {}: {}\nMake sure that environment"
-      " 'AIS_ENDPOINT' has the address of any AIS gateway (proxy).\nFor"
-      " defaults, see CLI config at {} or run `ais config cli show`.\n(Tip: no"
-      " node there yet? 'ais quickstart' starts one on this machine)",
-      endpoint, text, settings::path()));
+    auto tls = endpoint.starts_with("https:");
+    return {fmt::format(
+              "AIStore cannot be reached at {}: {}\nMake sure that environment"
+              " 'AIS_ENDPOINT' has the address of any AIS gateway (proxy).\nFor"
+              " defaults, see CLI config at {} or run `ais config cli show`.{}",
+              endpoint, text, settings::path(),
+              tls ? ""
+                  : "\n(Tip: no node there yet? 'ais quickstart' starts one on"
+                    " this machine)"),
+            tls ? "nodes speak plain HTTP to clients: is there a server in"
+                  " front of them that speaks TLS, and does it run?"
+                : ""};
   }
-  if (endpoint.starts_with("https:"))
-    text = fmt::format("{}: https is not available in this version, set"
-                       " AIS_ENDPOINT to an address with http://",
-                       endpoint);
-  return failure(text);
+  auto line = text.find('\n');
+  if (line == text.npos)
+    return {text, ""};
+  return {text.substr(0, line), text.substr(line + 1)};
 }
 
 void list_query::set_sizes(const arguments& a) {
@@ -122,37 +127,13 @@ http::client_options client_options_of(const settings& s) {
   out.connect_timeout = duration_cast<milliseconds>(s.connect_timeout());
   out.idle_timeout = duration_cast<milliseconds>(s.http_timeout());
   out.headers = {{"User-Agent", "ais/cli"}};
+  out.tls = s.tls();
   if (auto token = s.token(); !token.empty())
     out.headers.emplace_back("Authorization", "Bearer " + token);
   return out;
 }
 
 namespace {
-
-/// Says of settings for TLS, if there are any, that they do nothing.
-bool warn_of_tls(const settings& s) {
-  static constexpr std::pair<const char*, const char*> all[]
-    = {{"cluster.client_crt", "AIS_CRT"},
-       {"cluster.client_crt_key", "AIS_CRT_KEY"},
-       {"cluster.client_ca_tls", "AIS_CLIENT_CA"},
-       {"cluster.skip_verify_crt", "AIS_SKIP_VERIFY_CRT"}};
-  std::string found;
-  auto add = [&found](const char* name) {
-    found += (found.empty() ? "" : ", ") + std::string{name};
-  };
-  for (auto& [key, variable] : all) {
-    if (auto x = s.get(key); !x.empty() && x != "false")
-      add(key);
-    auto* x = std::getenv(variable);
-    if (x && *x && std::string_view{x} != "false")
-      add(variable);
-  }
-  if (!found.empty())
-    warn(fmt::format("TLS is not available in this version: without effect are"
-                     " {} (see 'ais config cli show')",
-                     found));
-  return !found.empty();
-}
 
 http::client_options
 limited(http::client_options x, std::chrono::milliseconds limit) {
@@ -163,9 +144,7 @@ limited(http::client_options x, std::chrono::milliseconds limit) {
 } // namespace
 
 api::api(const settings& s)
-  : endpoint_(s.endpoint()), client_(client_options_of(s)) {
-  [[maybe_unused]] static const auto warned = warn_of_tls(s); // once
-}
+  : endpoint_(s.endpoint()), client_(client_options_of(s)) {}
 
 api::api(const settings& s, std::chrono::milliseconds limit)
   : endpoint_(s.endpoint()), client_(limited(client_options_of(s), limit)) {}

@@ -152,7 +152,7 @@ private:
 http::client_options client_options_of(const settings& s);
 
 /// Why a request to `endpoint` got no answer, and what to do.
-failure unreachable(const std::string& endpoint, const error& why);
+no_answer unreachable(const std::string& endpoint, const error& why);
 
 // -- reading JSON -------------------------------------------------------------
 

@@ -307,9 +307,11 @@ void doctor(context& x, const arguments& a) {
     check_data(r, x);
   } catch (const failure& e) {
     std::string why = e.what();
-    r.bad("endpoint", why.substr(0, why.find('\n')),
-          "start a node: ais quickstart; or say where one is: export"
-          " AIS_ENDPOINT=http://HOST:PORT");
+    std::string tip = "start a node: ais quickstart; or say where one is:"
+                      " export AIS_ENDPOINT=http://HOST:PORT";
+    if (auto* y = dynamic_cast<const no_answer*>(&e); y && !y->tip().empty())
+      tip = y->tip();
+    r.bad("endpoint", why.substr(0, why.find('\n')), tip);
   }
   if (a.has("json"))
     say_json(r.as_json());

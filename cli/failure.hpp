@@ -34,6 +34,21 @@ private:
   http::api_error error_;
 };
 
+/// Nobody could be asked.
+class no_answer : public failure {
+public:
+  /// Says both. @param tip  what mends it; may be empty.
+  no_answer(std::string why, std::string tip)
+    : failure(tip.empty() ? why : why + "\n(Tip: " + tip + ')'),
+      why_(std::move(why)), tip_(std::move(tip)) {}
+  const std::string& why() const { return why_; }
+  const std::string& tip() const { return tip_; }
+
+private:
+  std::string why_;
+  std::string tip_;
+};
+
 /// Everything was reported already: only the exit code is left to set.
 class silent_failure : public failure {
 public:

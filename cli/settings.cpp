@@ -241,6 +241,29 @@ std::string settings::token() const {
   return *token;
 }
 
+http::client_tls settings::tls() const {
+  struct setting {
+    const char* variable;
+    const char* key;
+    std::string name() const { return fmt::format("{} ({})", key, variable); }
+  };
+  constexpr setting ca{"AIS_CLIENT_CA", "cluster.client_ca_tls"};
+  constexpr setting cert{"AIS_CRT", "cluster.client_crt"};
+  constexpr setting key{"AIS_CRT_KEY", "cluster.client_crt_key"};
+  constexpr setting skip{"AIS_SKIP_VERIFY_CRT", "cluster.skip_verify_crt"};
+  auto value = [this](const setting& x) {
+    auto out = env(x.variable);
+    return out.empty() ? get(x.key) : out;
+  };
+  http::client_tls out;
+  out.files = {value(cert), value(key), value(ca)};
+  out.names = {cert.name(), key.name(), ca.name()};
+  out.skip_verify
+    = env(skip.variable).empty() ? flag(skip.key) : env_true(skip.variable);
+  out.skip_name = skip.name();
+  return out;
+}
+
 std::chrono::nanoseconds settings::connect_timeout() const {
   return must(parse_seconds(get("timeout.tcp_timeout")));
 }

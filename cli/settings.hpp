@@ -2,6 +2,7 @@
 // Source: cli.md 3.
 #pragma once
 
+#include "http/client_tls.hpp"
 #include "storage/base/json.hpp"
 
 #include <chrono>
@@ -32,6 +33,9 @@ public:
   std::string endpoint() const;
   /// The token for AuthN, or empty. @throws failure for an unreadable file.
   std::string token() const;
+  /// Whom to trust at https addresses, and what to show there: AIS_CLIENT_CA,
+  /// AIS_CRT, AIS_CRT_KEY and AIS_SKIP_VERIFY_CRT, else `cluster.*`.
+  http::client_tls tls() const;
   std::chrono::nanoseconds connect_timeout() const;
   std::chrono::nanoseconds http_timeout() const; ///< 0: none
   bool no_color() const { return flag("no_color"); }

@@ -1,150 +1,26 @@
 #include "http/client.hpp"
 
+#include "http/connection.hpp"
 #include "http/request.hpp"
 #include "storage/base/json.hpp"
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/buffer_body.hpp>
-#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/status.hpp>
 
 #include <map>
-#include <poll.h>
-#include <sys/socket.h>
 
 namespace ais::http {
 
 namespace {
 
 namespace beast = boost::beast;
-namespace asio = boost::asio;
 using beast::error_code;
 
 using std::chrono::milliseconds;
 
 constexpr uint64_t expect_bytes = 16 << 10; ///< larger bodies wait
-constexpr size_t piece_bytes = 256 << 10;   ///< of a body
-constexpr size_t head_bytes = 64 << 10;     ///< of a reply
 /// After which a body goes out although no "100 Continue" came: old servers do
 /// not send it.
 constexpr milliseconds continue_patience{1000};
-
-error broken(const std::string& what, error_code ec) {
-  if (ec == beast::error::timeout)
-    return fail(errc::timed_out, what + " does not answer in time");
-  if (ec == beast::http::error::end_of_stream
-      || ec == beast::http::error::partial_message || ec == asio::error::eof)
-    return fail(errc::io_error, what + " closed the connection");
-  if (ec == beast::http::error::header_limit
-      || ec == beast::http::error::body_limit)
-    return fail(errc::too_large, what + " sent more than is accepted");
-  return fail(errc::io_error, what + ": " + ec.message());
-}
-
-/// A connection whose steps are waited for, each under a deadline.
-class connection {
-public:
-  explicit connection(std::string name) : name_(std::move(name)) {}
-
-  const std::string& name() const { return name_; }
-
-  expected<void> open(const server_url& to, milliseconds limit) {
-    error_code ec;
-    asio::ip::tcp::resolver resolver{io_};
-    // Blocks as long as the system's resolver likes; addresses do not.
-    auto found = resolver.resolve(to.host, to.port, ec);
-    if (ec)
-      return fail(errc::not_ready,
-                  "cannot find host " + to.host + ": " + ec.message());
-    ec = step(limit, [&](auto done) {
-      stream_.async_connect(found, [done](auto e, auto&&) { done(e); });
-    });
-    if (ec)
-      return fail(errc::not_ready,
-                  "cannot connect to " + name_ + ": "
-                    + (ec == beast::error::timeout ? std::string{"timed out"}
-                                                   : ec.message()));
-    error_code ignored;
-    stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
-    // Without a time limit, at least a host that is gone is noticed.
-    stream_.socket().set_option(asio::socket_base::keep_alive(true), ignored);
-    return caf::unit;
-  }
-
-  /// False if the peer has closed it, or sent what nobody asked for.
-  bool still_good() {
-    pollfd p{stream_.socket().native_handle(), POLLIN, 0};
-    return buffer_.size() == 0 && ::poll(&p, 1, 0) == 0;
-  }
-
-  error_code write(std::span<const char> data, milliseconds limit) {
-    return step(limit, [&](auto done) {
-      asio::async_write(stream_, asio::buffer(data.data(), data.size()),
-                        [done](auto e, size_t) { done(e); });
-    });
-  }
-
-  /// True as soon as there is something to read, false after `patience`.
-  bool readable(milliseconds patience) {
-    if (buffer_.size() > 0)
-      return true;
-    pollfd p{stream_.socket().native_handle(), POLLIN, 0};
-    return ::poll(&p, 1, static_cast<int>(patience.count())) > 0;
-  }
-
-  using parser = beast::http::response_parser<beast::http::buffer_body>;
-
-  error_code read_head(parser& p, milliseconds limit) {
-    return step(limit, [&](auto done) {
-      beast::http::async_read_header(stream_, buffer_, p,
-                                     [done](auto e, size_t) { done(e); });
-    });
-  }
-
-  /// The next piece of the body; empty at its end.
-  error_code
-  read_body(parser& p, std::span<char> room, size_t& got, milliseconds limit) {
-    auto& body = p.get().body();
-    got = 0;
-    while (got == 0 && !p.is_done()) {
-      body.data = room.data();
-      body.size = room.size();
-      auto ec = step(limit, [&](auto done) {
-        beast::http::async_read_some(stream_, buffer_, p,
-                                     [done](auto e, size_t) { done(e); });
-      });
-      got = room.size() - body.size;
-      if (ec && ec != beast::http::error::need_buffer)
-        return ec;
-    }
-    return {};
-  }
-
-private:
-  /// Starts an operation and waits for it.
-  template <class Start>
-  error_code step(milliseconds limit, Start start) {
-    error_code result = asio::error::operation_aborted;
-    if (limit.count() > 0)
-      stream_.expires_after(limit);
-    else
-      stream_.expires_never();
-    start([&result](error_code ec) { result = ec; });
-    io_.restart();
-    io_.run();
-    return result;
-  }
-
-  asio::io_context io_{1};
-  beast::tcp_stream stream_{io_};
-  beast::flat_buffer buffer_{head_bytes + piece_bytes};
-  std::string name_;
-};
 
 /// What of a request is the same for all its hops.
 struct outgoing {
@@ -152,11 +28,17 @@ struct outgoing {
   uint64_t size = 0;
   bool sized = false;  ///< has a body, maybe an empty one
   bool chunks = false; ///< has a body of unknown size
+  bool spied = false;  ///< a redirect has left TLS: no secrets from here on
   bool waits() const { return chunks || size > expect_bytes; }
   bool repeatable() const {
     return req.method == "GET" || req.method == "HEAD" || req.method == "PUT";
   }
 };
+
+/// Whether a header shows who one is, to whoever reads it.
+bool secret(std::string_view name) {
+  return same_name(name, "Authorization") || same_name(name, "Cookie");
+}
 
 bool redirects(int status) {
   return status == 301 || status == 302 || status == 307 || status == 308;
@@ -167,6 +49,8 @@ head_of(const outgoing& out, const server_url& to, const header_list& always) {
   std::string text = out.req.method + ' ' + to.target
                      + " HTTP/1.1\r\nHost: " + to.authority() + "\r\n";
   auto add = [&](const auto& header) {
+    if (out.spied && secret(header.first))
+      return;
     text.append(header.first).append(": ").append(header.second) += "\r\n";
   };
   for (auto& x : always)
@@ -189,8 +73,26 @@ head_of(const outgoing& out, const server_url& to, const header_list& always) {
 
 struct client::impl {
   client_options options;
-  std::map<std::string, std::unique_ptr<connection>> idle; ///< by authority
-  std::string piece = std::string(piece_bytes, '\0');
+  std::map<std::string, std::unique_ptr<connection>> idle; ///< by origin
+  std::shared_ptr<SSL_CTX> tls; ///< once it was needed
+  std::string piece = std::string(connection::piece_bytes, '\0');
+
+  expected<std::unique_ptr<connection>> connect(const server_url& to) {
+    auto c = std::make_unique<connection>(to.authority(), options.tls);
+    if (to.tls && !tls) {
+      auto loaded = load_client_tls(options.tls);
+      if (!loaded)
+        return loaded.error();
+      tls = std::move(*loaded);
+    }
+    if (auto ok = c->open(to, options.connect_timeout); !ok)
+      return ok.error();
+    if (to.tls)
+      if (auto ok = c->begin_tls(tls.get(), to.host, options.connect_timeout);
+          !ok)
+        return ok.error();
+    return c;
+  }
 
   /// Sends body, or as much as the server wants to hear.
   expected<void> send_body(connection& c, const outgoing& out) {
@@ -246,13 +148,13 @@ struct client::impl {
     std::optional<connection::parser> p;
     for (;;) {
       p.emplace();
-      p->header_limit(head_bytes);
+      p->header_limit(connection::head_bytes);
       p->body_limit(boost::none);
       if (out.req.method == "HEAD")
         p->skip(true);
       if (auto ec = c.read_head(*p, options.idle_timeout)) {
         answered = answered || p->got_some();
-        return broken(c.name(), ec);
+        return c.broken(ec);
       }
       answered = true;
       auto status = p->get().result_int();
@@ -279,11 +181,11 @@ struct client::impl {
           return ok.error();
       } else if (n > 0) {
         if (reply.body.size() + n > options.max_reply_bytes)
-          return broken(c.name(), beast::http::error::body_limit);
+          return c.broken(beast::http::error::body_limit);
         reply.body.append(piece.data(), n);
       }
       if (ec)
-        return broken(c.name(), ec);
+        return c.broken(ec);
       if (n == 0)
         break;
     }
@@ -294,7 +196,7 @@ struct client::impl {
   }
 
   expected<client_reply> once(const server_url& to, const outgoing& out) {
-    auto key = to.authority();
+    auto key = to.origin();
     for (;;) {
       std::unique_ptr<connection> c;
       auto reused = false;
@@ -304,9 +206,10 @@ struct client::impl {
         reused = c->still_good();
       }
       if (!reused) {
-        c = std::make_unique<connection>(key);
-        if (auto ok = c->open(to, options.connect_timeout); !ok)
-          return ok.error();
+        auto opened = connect(to);
+        if (!opened)
+          return opened.error();
+        c = std::move(*opened);
       }
       auto answered = false, keep = false;
       auto waits = out.waits();
@@ -358,11 +261,14 @@ struct client::impl {
       if (hop == options.max_redirects)
         return fail(errc::io_error, req.url + " redirects more than "
                                       + std::to_string(hop) + " times");
-      url = location.front() == '/' ? "http://" + to->authority() + location
-                                    : location;
+      if (location.starts_with("//"))
+        location.insert(0, to->tls ? "https:" : "http:");
+      url = location.front() == '/' ? to->origin() + location : location;
+      auto was_tls = to->tls;
       to = parse_server_url(url);
       if (!to)
         return with_context(to.error(), req.url + " redirects");
+      out.spied = out.spied || (was_tls && !to->tls);
     }
   }
 };
@@ -394,23 +300,27 @@ std::string server_url::authority() const {
   return (v6 ? '[' + host + ']' : host) + ':' + port;
 }
 
+std::string server_url::origin() const {
+  return (tls ? "https://" : "http://") + authority();
+}
+
 expected<server_url> parse_server_url(std::string_view url) {
   auto bad = [&] {
     return fail(errc::invalid_argument, '"' + std::string{url.substr(0, 200)}
                                           + "\" is no URL such as"
                                             " http://host:8080");
   };
-  constexpr std::string_view scheme = "http://";
-  if (url.substr(0, scheme.size()) != scheme)
+  server_url out;
+  out.tls = url.starts_with("https://");
+  if (!out.tls && !url.starts_with("http://"))
     return bad();
-  auto rest = url.substr(scheme.size());
+  auto rest = url.substr(url.find("//") + 2);
   auto slash = rest.find_first_of("/?");
   auto where = rest.substr(0, slash);
-  server_url out;
   out.target = slash == std::string_view::npos ? "/" : rest.substr(slash);
   if (out.target.front() == '?')
     out.target.insert(0, 1, '/');
-  auto port = std::string_view{"80"};
+  std::string_view port = out.tls ? "443" : "80";
   if (!where.empty() && where.front() == '[') {
     auto end = where.find(']');
     if (end == std::string_view::npos)

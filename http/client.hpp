@@ -1,8 +1,10 @@
-// An HTTP/1.1 client for programs that wait for their answers. Blocking; keeps
+// An HTTP/1.1 client for programs that wait for their answers. Blocking; plain
+// or TLS; keeps
 // one connection per server open; every step has a deadline; bodies stream from
 // and to wherever the caller likes. Follows redirects with method and body.
 #pragma once
 
+#include "http/client_tls.hpp"
 #include "http/response.hpp"
 #include "storage/base/errc.hpp"
 
@@ -30,18 +32,19 @@ public:
 };
 
 struct client_options {
-  /// For connecting; 0: no limit.
+  /// For connecting, and again for beginning TLS; 0: no limit.
   std::chrono::milliseconds connect_timeout{10'000};
   /// Without a byte coming or going; 0: no limit.
   std::chrono::milliseconds idle_timeout{60'000};
   size_t max_reply_bytes = 256 << 20; ///< of replies kept in memory
   int max_redirects = 10;
   header_list headers; ///< sent with every request that has none such itself
+  client_tls tls;      ///< for https://
 };
 
 struct client_request {
   std::string method = "GET";
-  std::string url; ///< http://host[:port]/path?query, encoded
+  std::string url; ///< http[s]://host[:port]/path?query, encoded
   header_list headers;
   std::string body;
   body_source* source = nullptr; ///< instead of `body`
@@ -73,6 +76,10 @@ struct client_reply {
 /// twice (GET, HEAD, PUT). Bodies of more than 16 KiB, or of unknown size, wait
 /// for "100 Continue", so that a redirect comes before them.
 ///
+/// Redirects may lead anywhere, from https to http, too. Nobody can be sure
+/// whom that reaches and who reads it: Authorization and Cookie stay behind
+/// then.
+///
 /// **Limits.** A reply's header has at most 64 KiB, its body in memory
 /// `max_reply_bytes`.
 class client {
@@ -83,9 +90,12 @@ public:
   client& operator=(client&&) noexcept;
 
   /// Sends a request and reads its answer, whatever the status.
-  /// @returns errc::invalid_argument for a bad URL, not_ready when nobody
-  ///          accepts the connection, timed_out, io_error when the connection
-  ///          breaks, too_large; or the error of the sink or the source.
+  /// @returns errc::invalid_argument for a bad URL, files for TLS that are of
+  ///          no use, http where TLS is spoken and the reverse; access_denied
+  ///          when client or server does not trust the other's certificate;
+  ///          not_ready when nobody accepts the connection, timed_out, io_error
+  ///          when the connection breaks, too_large; or the error of the sink
+  ///          or the source. What mends it, if anything does, is a second line.
   expected<client_reply> send(const client_request& req);
 
 private:
@@ -107,13 +117,16 @@ struct api_error {
 /// from status and text where it is not AIStore's. @pre status >= 400.
 api_error api_error_of(const client_reply& reply);
 
-/// Splits http://host[:port]/path; IPv6 hosts stand in brackets.
+/// Splits http[s]://host[:port]/path; IPv6 hosts stand in brackets.
 struct server_url {
+  bool tls = false;
   std::string host; ///< without brackets
   std::string port;
   std::string target; ///< path and query; at least "/"
   /// "host:port", as in the header Host.
   std::string authority() const;
+  /// The same with scheme: requests to equal ones may share a connection.
+  std::string origin() const;
 };
 
 /// @returns errc::invalid_argument with an example of a good one.

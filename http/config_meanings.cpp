@@ -134,7 +134,8 @@ constexpr row rows[] = {
   {"net.http.idle_conns", "idle connections kept in all"},
   {"net.http.write_buffer_size", "buffer of a connection [bytes]; 0: default"},
   {"net.http.read_buffer_size", "buffer of a connection [bytes]; 0: default"},
-  {"net.http.use_https", "clients speak TLS"},
+  {"net.http.use_https", "kept for AIStore's clients; true is refused: nodes"
+                         " speak plain HTTP to clients"},
   {"net.http.skip_verify", "do not verify certificates between nodes"},
   {"net.http.chunked_transfer", "send bodies of unknown length in chunks"},
   {"net.use_ipv6", "prefer IPv6 addresses"},

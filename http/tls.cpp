@@ -24,9 +24,9 @@ std::string first_error() {
   return why ? why : "error " + std::to_string(code);
 }
 
-error bad(const char* flag, const std::string& file, const std::string& why) {
-  return fail(errc::invalid_argument,
-              std::string{flag} + ' ' + file + ": " + why);
+error bad(const std::string& name, const std::string& file,
+          const std::string& why) {
+  return fail(errc::invalid_argument, name + ' ' + file + ": " + why);
 }
 
 /// Never asks at a terminal.
@@ -61,16 +61,44 @@ expected<void> check_own(SSL_CTX* ctx, const tls_files& files) {
 
 } // namespace
 
-expected<tls_context> load_tls(const tls_files& files) {
-  if (files.cert.empty() || files.key.empty() || files.ca.empty())
-    return fail(errc::invalid_argument,
-                "TLS between nodes needs all of --tls-cert, --tls-key and"
-                " --tls-ca");
+expected<std::shared_ptr<SSL_CTX>>
+new_tls_context(const tls_files& files, const tls_names& names) {
   ERR_clear_error();
   std::shared_ptr<SSL_CTX> ctx{SSL_CTX_new(TLS_method()), &SSL_CTX_free};
   if (!ctx)
     return fail(errc::io_error, "OpenSSL does not start: " + first_error());
   auto* x = ctx.get();
+  SSL_CTX_set_default_passwd_cb(x, no_passphrase);
+  auto given = [](const std::string& file) {
+    return file.empty() ? nullptr : file.c_str();
+  };
+  if (auto* ca = given(files.ca);
+      ca && SSL_CTX_load_verify_locations(x, ca, nullptr) != 1)
+    return bad(names.ca, files.ca, first_error());
+  if (auto* cert = given(files.cert);
+      cert && SSL_CTX_use_certificate_chain_file(x, cert) != 1)
+    return bad(names.cert, files.cert, first_error());
+  if (auto* key = given(files.key)) {
+    if (SSL_CTX_use_PrivateKey_file(x, key, SSL_FILETYPE_PEM) != 1)
+      return bad(names.key, files.key,
+                 first_error() + " (it must have no passphrase)");
+    if (SSL_CTX_check_private_key(x) != 1)
+      return bad(names.key, files.key,
+                 "it does not belong to " + names.cert + ' ' + files.cert);
+  }
+  ERR_clear_error();
+  return ctx;
+}
+
+expected<tls_context> load_tls(const tls_files& files) {
+  if (files.cert.empty() || files.key.empty() || files.ca.empty())
+    return fail(errc::invalid_argument,
+                "TLS between nodes needs all of --tls-cert, --tls-key and"
+                " --tls-ca");
+  auto ctx = new_tls_context(files, {});
+  if (!ctx)
+    return ctx.error();
+  auto* x = ctx->get();
   SSL_CTX_set_min_proto_version(x, TLS1_3_VERSION);
   SSL_CTX_set_verify(x, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
                      nullptr);
@@ -80,21 +108,9 @@ expected<tls_context> load_tls(const tls_files& files) {
   SSL_CTX_set_mode(x, SSL_MODE_ENABLE_PARTIAL_WRITE
                         | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
                         | SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_default_passwd_cb(x, no_passphrase);
-  if (SSL_CTX_load_verify_locations(x, files.ca.c_str(), nullptr) != 1)
-    return bad("--tls-ca", files.ca, first_error());
-  if (SSL_CTX_use_certificate_chain_file(x, files.cert.c_str()) != 1)
-    return bad("--tls-cert", files.cert, first_error());
-  if (SSL_CTX_use_PrivateKey_file(x, files.key.c_str(), SSL_FILETYPE_PEM) != 1)
-    return bad("--tls-key", files.key,
-               first_error() + " (it must have no passphrase)");
-  if (SSL_CTX_check_private_key(x) != 1)
-    return bad("--tls-key", files.key,
-               "it does not belong to --tls-cert " + files.cert);
-  ERR_clear_error();
   if (auto ok = check_own(x, files); !ok)
     return ok.error();
-  return std::make_shared<tls_identity>(std::move(ctx));
+  return std::make_shared<tls_identity>(std::move(*ctx));
 }
 
 expected<tls_session> begin_tls(const tls_context& x, int fd, bool accepted) {

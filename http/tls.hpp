@@ -1,6 +1,6 @@
-// TLS 1.3 between nodes: both ends show a certificate, and take only those that
-// the cluster's own authority has signed. Who has one is trusted; names in it
-// are not compared.
+// Certificates as files, and TLS 1.3 between nodes: both ends show a
+// certificate, and take only those that the cluster's own authority has signed.
+// Who has one is trusted; names in it are not compared.
 #pragma once
 
 #include "storage/base/errc.hpp"
@@ -22,6 +22,18 @@ struct tls_files {
 
   bool any() const { return !cert.empty() || !key.empty() || !ca.empty(); }
 };
+
+/// What a person calls these files; for errors.
+struct tls_names {
+  std::string cert = "--tls-cert";
+  std::string key = "--tls-key";
+  std::string ca = "--tls-ca";
+};
+
+/// A context with those of the files that are named.
+/// @returns errc::invalid_argument with what is wrong with which file.
+expected<std::shared_ptr<SSL_CTX>>
+new_tls_context(const tls_files& files, const tls_names& names);
 
 /// A certificate, its key, and whom to trust; replaced while it is in use: what
 /// begins afterwards takes the new one. Any thread.

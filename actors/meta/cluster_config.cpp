@@ -319,6 +319,13 @@ edit(property_set& values, const config_change& change) {
   collect(change.tree, "", touched);
   if (touched.empty())
     return fail(errc::invalid_argument, "no properties to update");
+  // A configuration that has it from elsewhere stays readable.
+  for (auto* p : touched)
+    if (p->path == "net.http.use_https" && values.flag(p->path))
+      return fail(errc::unsupported,
+                  "net.http.use_https: nodes speak plain HTTP to clients; leave"
+                  " it at false, and put a server that speaks TLS in front of"
+                  " them");
   return touched;
 }
 

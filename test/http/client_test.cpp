@@ -1,114 +1,19 @@
 #include "http/client.hpp"
 
 #include "http/request.hpp"
+#include "test/http/scripted.hpp"
 #include "test/http/testing.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <arpa/inet.h>
-#include <atomic>
-#include <mutex>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <thread>
-#include <unistd.h>
-
 using namespace ais;
 using http::client_request;
 using http::testing::fixture;
+using http::testing::get;
+using http::testing::ok;
+using http::testing::scripted;
 
 namespace {
-
-/// Answers every request with what `script` says to its header and body.
-class scripted {
-public:
-  using script = std::function<std::string(const std::string&)>;
-
-  explicit scripted(script s) : script_(std::move(s)) {
-    fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(at);
-    REQUIRE(::bind(fd_, reinterpret_cast<sockaddr*>(&at), size) == 0);
-    REQUIRE(::listen(fd_, 16) == 0);
-    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size);
-    port = ntohs(at.sin_port);
-    thread_ = std::thread{[this] {
-      serve();
-    }};
-  }
-  ~scripted() {
-    ::shutdown(fd_, SHUT_RDWR);
-    {
-      std::lock_guard guard{mutex_};
-      if (peer_ >= 0)
-        ::shutdown(peer_, SHUT_RDWR);
-    }
-    thread_.join();
-    ::close(fd_);
-  }
-
-  std::string url(const std::string& path) const {
-    return "http://127.0.0.1:" + std::to_string(port) + path;
-  }
-
-  uint16_t port = 0;
-  std::atomic<int> connections = 0;
-
-private:
-  void serve() {
-    for (;;) {
-      auto peer = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (peer < 0)
-        return;
-      ++connections;
-      {
-        std::lock_guard guard{mutex_};
-        peer_ = peer;
-      }
-      converse(peer);
-      std::lock_guard guard{mutex_};
-      peer_ = -1;
-      ::close(peer);
-    }
-  }
-
-  void converse(int peer) {
-    std::string in;
-    for (char piece[65536];;) {
-      auto end = in.find("\r\n\r\n");
-      auto at = in.find("Content-Length: ");
-      auto body = at < end ? std::stoul(in.substr(at + 16)) : 0;
-      auto waits = in.find("Expect: ") < end;
-      if (end != in.npos && (waits || in.size() >= end + 4 + body)) {
-        auto whole = in.substr(0, waits ? end + 4 : end + 4 + body);
-        in.erase(0, whole.size());
-        auto out = script_(whole);
-        auto last = out.empty() || out.find("\r\n\r\n") == out.npos;
-        ::send(peer, out.data(), out.size(), MSG_NOSIGNAL);
-        if (last || out.find("Connection: close") != out.npos)
-          return;
-        continue;
-      }
-      auto n = ::recv(peer, piece, sizeof(piece), 0);
-      if (n <= 0)
-        return;
-      in.append(piece, static_cast<size_t>(n));
-    }
-  }
-
-  script script_;
-  int fd_ = -1;
-  std::mutex mutex_; ///< guards peer_
-  int peer_ = -1;
-  std::thread thread_;
-};
-
-std::string ok(const std::string& body, const std::string& more = {}) {
-  return "HTTP/1.1 200 OK\r\n" + more
-         + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
 
 class text_source : public http::body_source {
 public:
@@ -126,12 +31,6 @@ public:
   bool sized = true;
   int reads = 0;
 };
-
-client_request get(std::string url) {
-  client_request out;
-  out.url = std::move(url);
-  return out;
-}
 
 } // namespace
 
@@ -332,6 +231,8 @@ TEST_CASE("client: URLs of servers", "[http][client]") {
   CHECK(x->target == "/?q");
   CHECK(x->authority() == "[::1]:8080");
   CHECK(http::parse_server_url("http://h")->port == "80");
+  CHECK(http::parse_server_url("https://h")->port == "443");
+  CHECK(http::parse_server_url("https://h")->origin() == "https://h:443");
 }
 
 TEST_CASE("client: errors of AIStore", "[http][client]") {
