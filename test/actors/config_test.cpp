@@ -258,3 +258,14 @@ TEST_CASE("bprops: access", "[actors][bprops]") {
           == errc::invalid_argument);
   }
 }
+
+TEST_CASE("config: TLS that nodes do not speak is refused",
+          "[actors][config]") {
+  cluster_config x;
+  auto refused = set(x, "net.http.use_https", "true");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == errc::unsupported);
+  CHECK(set(x, "net.http.use_https", "false"));
+  REQUIRE(x.values.set("net.http.use_https", "true"));
+  CHECK(set(x, "mirror.copies", "3"));
+}

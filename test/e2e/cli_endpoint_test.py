@@ -1,4 +1,4 @@
-"""Where ais finds its cluster, and what it says of settings without effect."""
+"""Where ais finds its cluster."""
 
 import json
 import time
@@ -76,21 +76,3 @@ def test_no_docker_cluster(ais, script):
 def test_no_docker_at_all(ais):
     ais.set(default_docker_host="http://127.0.0.1:2", default_ais_host=NOBODY, url="")
     assert reaches(ais("ls", PATH="/nowhere"), NOBODY)
-
-
-def test_settings_for_tls(ais, node):
-    assert ais("ls", url=node.url).stderr == ""
-    ais.set(skip_verify_crt="true", client_crt="/etc/my.crt")
-    r = ais("show", "cluster", url=node.url)
-    assert r.returncode == 0
-    assert r.stderr.count("Warning: ") == 1
-    assert "cluster.client_crt, cluster.skip_verify_crt" in r.stderr
-    ais.set(skip_verify_crt="false", client_crt="")
-    r = ais("ls", url=node.url, AIS_CLIENT_CA="/etc/ca.crt")
-    assert r.returncode == 0 and "AIS_CLIENT_CA" in r.stderr
-
-
-def test_https(ais):
-    r = ais("ls", url="https://127.0.0.1:8080")
-    assert r.returncode == 1
-    assert "https is not available" in r.stderr and "http://" in r.stderr
