@@ -361,7 +361,9 @@ expected<mount> find_mount(uint64_t id, const std::string& dev) {
       return res;
   }
   return fail(errc::io_error,
-              "device " + dev + ": not in /proc/self/mountinfo");
+              "device " + dev
+                + ": not in /proc/self/mountinfo; within a chroot its root must"
+                  " be a mount point: mount --bind DIR DIR, before chroot DIR");
 }
 
 /// Finds the mount of `path`. The device number alone does not do where a file
