@@ -7,7 +7,6 @@
 #include "storage/base/words.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <thread>
 
