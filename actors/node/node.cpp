@@ -194,8 +194,22 @@ struct node_state {
       if (!parsed)
         return give_up(parsed.error());
       known_volume = std::move(*parsed);
-      load_identity();
+      note_copy();
     });
+  }
+
+  /// Tells on the disk where the second copy is now, if it has just moved:
+  /// what is saved from here on is not where the volume says.
+  void note_copy() {
+    if (known_volume.version == 0 || known_volume.copy_at == copy_dir)
+      return load_identity();
+    known_volume.copy_at = copy_dir;
+    ++known_volume.version;
+    self
+      ->request(
+        vault, load_timeout,
+        save_meta{"mountpaths", known_volume.version, to_text(known_volume)})
+      .then([this](ack) { load_identity(); }, [this](error& e) { give_up(e); });
   }
 
   void load_identity() {

@@ -314,6 +314,37 @@ TEST_CASE_METHOD(fixture,
 }
 
 TEST_CASE_METHOD(fixture,
+                 "node: a second copy that moved at the start is found, however"
+                 " far that start came",
+                 "[actors][node]") {
+  REQUIRE(start());
+  auto id = handles.target_id;
+  stop();
+  disk.fault
+    = [](storage::disk_op op, const std::string& path) -> std::optional<errc> {
+    auto hit = op != storage::disk_op::read && path.rfind("/root/mp1/", 0) == 0;
+    return hit ? std::optional{errc::no_space} : std::nullopt;
+  };
+  spawn();
+  auto pending = self->request(node, 60min, atom::start_v);
+  run();
+  // The target tries its disk again; meanwhile others ask for a vote.
+  REQUIRE_FALSE(boards->state & state_node_started);
+  REQUIRE(disk.stat("/root/mp2/.ais.state"));
+  REQUIRE(
+    meta_store{disk, {"/root/node/conf", "/root/mp2"}}.save("epoch", 7, "7"));
+  stop_dead();
+  pending.receive([](node_handles&) {}, [](error&) {});
+  disk.fault = nullptr;
+  REQUIRE(disk.flip_bit("/root/node/conf/.ais.epoch", 3, 1));
+  REQUIRE(start());
+  CHECK(handles.target_id == id);
+  auto epoch = meta_store{disk, {"/root/node/conf"}}.load("epoch");
+  REQUIRE(epoch);
+  CHECK(std::stoi(*epoch) > 7);
+}
+
+TEST_CASE_METHOD(fixture,
                  "node: a bucket that a disk could not make is made later",
                  "[actors][node]") {
   REQUIRE(start());
