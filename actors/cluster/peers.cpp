@@ -5,6 +5,7 @@
 #include <caf/stateful_actor.hpp>
 
 #include <algorithm>
+#include <set>
 
 namespace ais {
 
@@ -15,6 +16,7 @@ using extended = peers_actor::extend<caf::reacts_to<atom::next, std::string>>;
 struct peer {
   net_info at;
   gate_actor gate;
+  gate_actor asked; ///< who it is; not known to be the peer yet
   bool connecting = false;
   std::vector<caf::typed_response_promise<ack>> waiting;
 };
@@ -26,6 +28,7 @@ struct peers_state {
   peers_config config;
   gate_actor own;
   std::map<std::string, peer> known;
+  std::set<caf::actor_addr> watched; ///< gates whose end we hear of, once each
 
   bool ours(const std::string& id) const {
     return std::find(config.seats.begin(), config.seats.end(), id)
@@ -66,18 +69,33 @@ struct peers_state {
         [this, id](error& e) { failed(id, e); });
   }
 
-  /// Somebody else may live at the address by now.
+  /// Somebody else may live at the address by now. The connection may be lost
+  /// before he answers (of two that were made at once, one from each side, one
+  /// goes): that shows by the gate's end, not by an answer.
   void
   identify(const std::string& id, const net_info& at, const gate_actor& gate) {
+    known[id].asked = gate;
+    if (watched.insert(gate.address()).second)
+      self->monitor(gate);
     self->request(gate, connect_timeout, hello{})
       .then(
         [this, id, at, gate](hello_answer& x) {
           if (std::find(x.seats.begin(), x.seats.end(), id) != x.seats.end())
             connected(id, at, gate);
           else
-            failed(id, fail(errc::not_ready, "another node lives there"));
+            unknown(id, gate, "another node lives there");
         },
-        [this, id](error& e) { failed(id, e); });
+        [this, id, gate](error& e) { unknown(id, gate, message_of(e)); });
+  }
+
+  /// Whoever was asked is of no use.
+  void unknown(const std::string& id, const gate_actor& gate,
+               const std::string& why) {
+    auto i = known.find(id);
+    if (i == known.end() || i->second.asked != gate)
+      return;
+    i->second.asked = nullptr;
+    failed(id, fail(errc::not_ready, why));
   }
 
   void
@@ -86,11 +104,13 @@ struct peers_state {
     if (i == known.end())
       return;
     auto& p = i->second;
+    if (p.asked != gate)
+      return; // it is gone by now
+    p.asked = nullptr;
     p.connecting = false;
     if (p.at != at)
       return connect(id);
     p.gate = gate;
-    self->monitor(gate);
     for (auto& x : p.waiting)
       x.deliver(ack{});
     p.waiting.clear();
@@ -110,7 +130,10 @@ struct peers_state {
   }
 
   void down(const caf::actor_addr& who) {
+    watched.erase(who);
     for (auto& [id, p] : known) {
+      if (auto asked = p.asked; asked && asked.address() == who)
+        unknown(id, asked, "the connection broke");
       if (!p.gate || p.gate.address() != who)
         continue;
       p.gate = nullptr;

@@ -10,19 +10,26 @@
 #include <algorithm>
 #include <memory>
 #include <set>
+#include <utility>
 
 namespace ais {
 
 namespace {
 
+using extended = vault_actor::extend<caf::reacts_to<atom::next>>;
+
+constexpr std::chrono::seconds repair_pause{1};
+
 struct vault_state {
   static inline const char* name = "vault";
 
-  vault_actor::pointer self = nullptr;
+  extended::pointer self = nullptr;
   environment env;
   std::unique_ptr<meta_store> store;
   disk_keeper keeper;              ///< of the second copy's disk
   std::set<std::string> forgotten; ///< kinds, for good
+  std::set<std::string> uneven;    ///< kinds whose last save failed half-way
+  bool repairing = false;          ///< a time to look at them is set
 
   expected<void> forget(const forget_meta& x) {
     if (x.for_good)
@@ -36,9 +43,30 @@ struct vault_state {
     auto saved = store->save(x.kind, x.version, x.json);
     if (saved && x.kind == "mountpaths")
       leave_hint(x);
-    if (!saved && keeper)
+    if (saved) {
+      uneven.erase(x.kind);
+      return saved;
+    }
+    uneven.insert(x.kind);
+    repair_later();
+    if (keeper)
       self->send(keeper, io_failed{});
     return saved;
+  }
+
+  void repair_later() {
+    if (uneven.empty() || std::exchange(repairing, true))
+      return;
+    self->delayed_send(self, repair_pause, atom::next_v);
+  }
+
+  /// What failed half-way may be in one copy only, which is no copy at all when
+  /// that one is damaged. A load brings both up to date.
+  void repair() {
+    repairing = false;
+    for (auto i = uneven.begin(); i != uneven.end();)
+      i = store->load(*i) ? uneven.erase(i) : std::next(i);
+    repair_later();
   }
 
   expected<loaded_meta> load(const load_meta& x) {
@@ -138,9 +166,8 @@ caf::result<ack> to_result(const expected<T>& x) {
   return ack{};
 }
 
-vault_actor::behavior_type
-vault(vault_actor::stateful_pointer<vault_state> self, environment env,
-      std::string dir) {
+extended::behavior_type vault(extended::stateful_pointer<vault_state> self,
+                              environment env, std::string dir) {
   auto& st = self->state;
   st.self = self;
   st.env = std::move(env);
@@ -159,6 +186,7 @@ vault(vault_actor::stateful_pointer<vault_state> self, environment env,
         return loaded.error();
       return std::move(*loaded);
     },
+    [&st](atom::next) { st.repair(); },
   };
 }
 

@@ -72,8 +72,9 @@ struct loaded_meta {
 
 /// The VAULT actor interface.
 using vault_actor = caf::typed_actor<
-  // Returns when both copies are durable; errc::conflict when it was forgotten
-  // for good.
+  // Returns when both copies are durable. What failed may be in one of them;
+  // the other one follows as soon as it can. errc::conflict when it was
+  // forgotten for good.
   caf::replies_to<save_meta>::with<ack>,
   // Returns when it is gone, durably.
   caf::replies_to<forget_meta>::with<ack>,

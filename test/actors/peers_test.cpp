@@ -1,0 +1,115 @@
+// PEERS, with a connector that the test plays.
+#include "actors/cluster/peers.hpp"
+
+#include "actors/cluster/gate.hpp"
+#include "test/sim/deterministic.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <catch2/catch.hpp>
+
+using namespace ais;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Says who it is when it is told to.
+caf::behavior gate_of_others(caf::event_based_actor* self) {
+  auto asked = std::make_shared<caf::typed_response_promise<hello_answer>>();
+  return {
+    [self, asked](const hello&) {
+      *asked = self->make_response_promise<hello_answer>();
+      return *asked;
+    },
+    [asked](const std::string& id) {
+      asked->deliver(hello_answer{1, "cluster", {id}});
+    },
+  };
+}
+
+struct fixture : sim::deterministic {
+  std::vector<caf::actor> gates; ///< one per connection, in their order
+  std::vector<std::string> lost;
+  std::shared_ptr<board<peer_set>> shown = std::make_shared<board<peer_set>>();
+  peers_actor peers;
+
+  fixture() {
+    auto connect = sys.spawn(
+      [this](connector_actor::pointer me) -> connector_actor::behavior_type {
+        return {[this, me](const net_info&) -> caf::strong_actor_ptr {
+          auto gate = me->spawn(gate_of_others);
+          gates.push_back(gate);
+          return caf::actor_cast<caf::strong_actor_ptr>(gate);
+        }};
+      });
+    peers = spawn_peers(
+      sys, {env, {"us"}, connect, shown, [this](const std::string& id) {
+              lost.push_back(id);
+            }});
+    auto map = std::make_shared<smap>();
+    snode node{"them", node_role::target, {}, {}, {}, 0};
+    node.control = {"10.0.0.2", 9080};
+    map->targets["them"] = node;
+    auto state = std::make_shared<cluster_state>();
+    state->map = map;
+    sync_view view;
+    view.accepted = state;
+    self->send(peers, view);
+    run();
+  }
+
+  void tell(const std::string& id) {
+    self->send(gates.back(), id);
+    run();
+  }
+
+  void end_last_gate() {
+    self->send_exit(gates.back(), caf::exit_reason::remote_link_unreachable);
+    run();
+  }
+
+  bool connected() const { return shown->read()->gates.count("them") > 0; }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(fixture, "peers: who has said its id is shown",
+                 "[actors][peers]") {
+  CHECK_FALSE(connected());
+  tell("them");
+  CHECK(connected());
+  CHECK(lost.empty());
+
+  end_last_gate();
+  CHECK_FALSE(connected());
+  CHECK(lost == std::vector<std::string>{"them"});
+  advance(connect_retry);
+  tell("them");
+  CHECK(connected());
+  CHECK(gates.size() == 2);
+}
+
+TEST_CASE_METHOD(fixture,
+                 "peers: a connection that is lost before the other one has"
+                 " said its id is made again at once",
+                 "[actors][peers]") {
+  // Both sides connected at the same moment: one connection goes.
+  end_last_gate();
+  advance(connect_retry);
+  REQUIRE(gates.size() == 2);
+  tell("them");
+  CHECK(connected());
+  CHECK(lost.empty());
+  advance(2 * connect_timeout); // the first question is not answered
+  CHECK(connected());
+  CHECK(gates.size() == 2);
+}
+
+TEST_CASE_METHOD(fixture, "peers: somebody else at the address is not shown",
+                 "[actors][peers]") {
+  tell("others");
+  CHECK_FALSE(connected());
+  advance(connect_retry);
+  tell("them");
+  CHECK(connected());
+}
