@@ -230,43 +230,50 @@ private:
 
   /// Each version that was acknowledged is there, whatever came after it.
   void judge_version(int key, const std::string& id, int value) {
-    auto wrong = [&](const error& why) {
-      // What a disk damaged is lost, and that is what clients are told, or it
-      // stays where it cannot be read.
-      auto damaged = why == errc::corrupted || why == errc::bad_checksum
-                     || (why == caf::sec::request_timeout
-                         && nemesis_.counts["bit flip"] > 0);
-      if (!breach_ && !damaged)
-        fail_with("version " + id + " of object " + std::to_string(key)
-                  + " was acknowledged, and is not there: " + message_of(why));
-    };
-    expected<place> at{error{}};
-    run_until(heal_limit,
-              [&] { return bool(at = route(0, object_name(key), "data")); });
+    // As a client: it tries again while objects move.
+    expected<std::optional<int>> found{error{}};
+    run_until(heal_limit, [&] {
+      found = version_now(key, id);
+      return found || found.error() != errc::not_ready;
+    });
+    auto why
+      = found ? fail(errc::conflict, "it is another one") : found.error();
+    // What a disk damaged is lost, and that is what clients are told, or it
+    // stays where it cannot be read.
+    auto damaged = why == errc::corrupted || why == errc::bad_checksum
+                   || (why == caf::sec::request_timeout
+                       && nemesis_.counts["bit flip"] > 0);
+    if (breach_ || damaged || (found && *found == value))
+      return;
+    fail_with("version " + id + " of object " + std::to_string(key)
+              + " was acknowledged, and is not there: " + message_of(why));
+  }
+
+  /// The value of an object's version.
+  expected<std::optional<int>> version_now(int key, const std::string& id) {
+    auto at = route(0, object_name(key), "data");
     if (!at)
-      return wrong(at.error());
+      return fail(errc::not_ready, message_of(at.error()));
     if (auto ok = settle_now(*at); !ok)
-      return wrong(ok.error());
+      return ok.error();
     auto found = c_.ask_now<found_version>(at->node, at->shard,
                                            find_version{at->key, id});
     if (!found)
-      return wrong(found.error());
-    auto& boards = c_.boards(at->node);
+      return found.error();
     if (!found->present) {
-      auto former = boards.buckets->read()->find(
+      auto former = c_.boards(at->node).buckets->read()->find(
         storage::versions_of(at->key.bucket->ref).bck);
       if (!former)
-        return wrong(former.error());
+        return former.error();
       at->key = {*former, found->name};
       if (auto ok = settle_now(*at); !ok)
-        return wrong(ok.error());
+        return ok.error();
     }
     auto opened
       = c_.ask_now<lease_ptr>(at->node, at->shard, open_object{at->key, true});
     if (!opened)
-      return wrong(opened.error());
-    if (value_in(**opened) != value)
-      wrong(fail(errc::conflict, "it is another one"));
+      return opened.error();
+    return value_in(**opened);
   }
 
   /// Each value of a knob is set once: one that was replaced stays away.
