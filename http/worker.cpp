@@ -73,15 +73,14 @@ task<block> worker::lease() {
   }
   ++leased_;
   if (free_blocks_.empty())
-    co_return block{
-      this, std::unique_ptr<std::byte[]>{new std::byte[limits_.block_bytes]},
-      limits_.block_bytes};
+    co_return block{this, storage::make_disk_memory(limits_.block_bytes),
+                    limits_.block_bytes};
   auto memory = std::move(free_blocks_.back());
   free_blocks_.pop_back();
   co_return block{this, std::move(memory), limits_.block_bytes};
 }
 
-void worker::give_back(std::unique_ptr<std::byte[]> memory) {
+void worker::give_back(storage::disk_memory memory) {
   constexpr size_t kept = 16;
   if (!block_waiters_.empty()) {
     // Handed over, so that nobody who comes now can snatch it.

@@ -4,6 +4,7 @@
 
 #include "http/limits.hpp"
 #include "storage/base/log.hpp"
+#include "storage/disk.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_stream_socket.hpp>
@@ -74,7 +75,7 @@ class worker;
 class block {
 public:
   block() = default;
-  block(worker* w, std::unique_ptr<std::byte[]> memory, size_t size)
+  block(worker* w, storage::disk_memory memory, size_t size)
     : worker_(w), memory_(std::move(memory)), size_(size) {}
   block(block&& x) noexcept
     : worker_(std::exchange(x.worker_, nullptr)), memory_(std::move(x.memory_)),
@@ -85,7 +86,7 @@ public:
 
 private:
   worker* worker_ = nullptr;
-  std::unique_ptr<std::byte[]> memory_;
+  storage::disk_memory memory_;
   size_t size_ = 0;
 };
 
@@ -141,14 +142,14 @@ private:
   friend class block;
   friend class session;
   task<> clock();
-  void give_back(std::unique_ptr<std::byte[]> memory);
+  void give_back(storage::disk_memory memory);
   bool done() const { return stopping_ && session_count_ == 0; }
   void end_if_done();
 
   /// A coroutine that waits for a block.
   struct block_waiter {
     timer turn; ///< cancelled when `memory` is there
-    std::unique_ptr<std::byte[]> memory;
+    storage::disk_memory memory;
   };
 
   size_t index_;
@@ -158,7 +159,7 @@ private:
   deadline_wheel wheel_;
   request_notes notes_;
   request_trace* trace_ = nullptr;
-  std::vector<std::unique_ptr<std::byte[]>> free_blocks_;
+  std::vector<storage::disk_memory> free_blocks_;
   size_t leased_ = 0;
   std::deque<block_waiter*> block_waiters_; ///< oldest first
   std::function<void()> each_second_;

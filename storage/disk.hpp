@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <vector>
@@ -56,6 +57,22 @@ struct fs_identity {
   bool operator==(const fs_identity&) const = default;
 };
 
+/// [bytes] at which memory and files meet without a copy.
+inline constexpr size_t disk_alignment = 4096;
+
+struct disk_memory_delete {
+  void operator()(std::byte* p) const {
+    ::operator delete[](p, std::align_val_t{disk_alignment});
+  }
+};
+/// Memory from which a disk can take content without a copy.
+using disk_memory = std::unique_ptr<std::byte[], disk_memory_delete>;
+
+inline disk_memory make_disk_memory(size_t size_bytes) {
+  return disk_memory{new (std::align_val_t{disk_alignment})
+                       std::byte[size_bytes]};
+}
+
 /// An open file; closed by its destructor. Reads may run on several threads at
 /// once, everything else on one at a time.
 class file {
@@ -68,6 +85,11 @@ public:
 
   /// Writes all of `in` behind what was written so far.
   virtual expected<void> append(std::span<const std::byte> in) = 0;
+
+  /// A hint: what is appended from here on is large and not read soon, so it
+  /// need not stay in memory. Whole pieces of disk_memory go straight to the
+  /// disk then; the rest, and all of it where that is not supported, as ever.
+  virtual void pass_cache() {}
 
   /// Reserves space for `size` bytes without changing the file's length.
   /// A hint: failure for lack of support is success.

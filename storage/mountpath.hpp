@@ -90,6 +90,10 @@ struct object_reader {
   file_stamp stamp; ///< of the file when it was opened
 };
 
+/// Content from this size on is not kept in memory, nor left for the commit to
+/// bring to the disk, when a job writes it [bytes].
+inline constexpr uint64_t large_content_bytes = 1 << 20;
+
 /// Where the bytes of a new version go until commit. Its work file vanishes
 /// with it unless committed. One thread at a time.
 class object_writer {
@@ -104,6 +108,9 @@ public:
   /// Also computes a checksum of this type, to compare with a client's.
   /// Call before the first append.
   void expect(const cksum& clients);
+
+  /// See file::pass_cache; for content of jobs.
+  void pass_cache() { file_->pass_cache(); }
 
   /// Brings what was appended to the disk: whoever commits waits less.
   expected<void> flush();

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <sys/stat.h>
@@ -203,13 +204,17 @@ public:
 
   expected<void> append(std::span<const std::byte> in) override {
     while (!in.empty()) {
-      auto n = retry_interrupted(
-        [&] { return ::write(fd_.get(), in.data(), in.size()); });
-      if (n < 0)
-        return sys_error("write", path_);
-      in = in.subspan(static_cast<size_t>(n));
+      auto n = write_some(in);
+      if (!n)
+        return n.error();
+      in = in.subspan(*n);
     }
     return caf::unit;
+  }
+
+  void pass_cache() override {
+    if (auto end = ::lseek(fd_.get(), 0, SEEK_CUR); end >= 0)
+      position_ = static_cast<uint64_t>(end);
   }
 
   expected<void> preallocate(uint64_t size_bytes) override {
@@ -272,8 +277,52 @@ public:
   int native_handle() const noexcept override { return fd_.get(); }
 
 private:
+  /// How much of the front of `in` can go around the page cache [bytes].
+  size_t straight_part(std::span<const std::byte> in) const {
+    auto aligned
+      = position_ && *position_ % disk_alignment == 0
+        && reinterpret_cast<uintptr_t>(in.data()) % disk_alignment == 0;
+    return aligned ? in.size() - in.size() % disk_alignment : 0;
+  }
+
+  /// Writes a piece of `in` from its front. @returns its size [bytes].
+  expected<size_t> write_some(std::span<const std::byte> in) {
+    auto straight = straight_part(in);
+    if (straight > 0 && go_straight(true)) {
+      auto n = retry_interrupted(
+        [&] { return ::write(fd_.get(), in.data(), straight); });
+      auto why = errno;
+      go_straight(false); // who reads by this descriptor need not be aligned
+      if (n >= 0 || why != EINVAL)
+        return written(n, why);
+    }
+    if (straight > 0)
+      position_.reset(); // this file system cannot
+    auto n = retry_interrupted(
+      [&] { return ::write(fd_.get(), in.data(), in.size()); });
+    return written(n, errno);
+  }
+
+  expected<size_t> written(ssize_t n, int why) {
+    if (n < 0)
+      return sys_error("write", path_, why);
+    if (position_)
+      *position_ += static_cast<uint64_t>(n);
+    return static_cast<size_t>(n);
+  }
+
+  bool go_straight(bool on) {
+    auto flags = ::fcntl(fd_.get(), F_GETFL);
+    return flags >= 0
+           && ::fcntl(fd_.get(), F_SETFL,
+                      on ? flags | O_DIRECT : flags & ~O_DIRECT)
+                == 0;
+  }
+
   unique_fd fd_;
   std::string path_;
+  /// Where the next append goes, if content is to pass the cache.
+  std::optional<uint64_t> position_;
   int sync_errno_ = 0;
 };
 

@@ -449,6 +449,8 @@ struct mover_state {
         }
         if (!AIS_MUTANT("stream-unchecked"))
           begun.writer->expect(i->second.offer.attrs.cksum);
+        if (size >= storage::large_content_bytes)
+          begun.writer->pass_cache();
         AIS_CRASH_POINT("stream.admitted");
         answer.deliver(admitted_stream{ticket, size, begun.writer, {}});
       },

@@ -21,8 +21,8 @@
 
 namespace ais {
 
-inline constexpr size_t max_streams_out = 16;
-inline constexpr size_t max_streams_in = 32;
+inline constexpr size_t max_streams_out = 64;
+inline constexpr size_t max_streams_in = 128;
 inline constexpr size_t max_copies_at_once = 64;
 inline constexpr size_t max_copies_waiting = 1024;
 /// Of one object, with its time in the queue.

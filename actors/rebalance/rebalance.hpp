@@ -31,7 +31,7 @@
 
 namespace ais {
 
-inline constexpr size_t max_giving = 16;
+inline constexpr size_t max_giving = 64;
 inline constexpr size_t max_kept_rebalances = 32; ///< as jobs
 /// Of one object, which may be large.
 inline constexpr std::chrono::hours settle_timeout{1};

@@ -30,7 +30,7 @@
 
 namespace ais {
 
-inline constexpr size_t max_resilvering = 16;
+inline constexpr size_t max_resilvering = 64;
 inline constexpr size_t max_kept_resilvers = 32; ///< as jobs
 
 /// The RESILVER actor interface.

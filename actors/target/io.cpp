@@ -9,13 +9,11 @@ namespace ais {
 namespace {
 
 constexpr size_t chunk_bytes = 256 << 10;
-/// A job's copies from this size on are brought to the disk here, and not by
-/// the shard's commit, for which clients may wait.
-constexpr uint64_t flush_bytes = 1 << 20;
 
 struct io_state {
   static inline const char* name = "io";
-  storage::bytes buffer;
+  storage::disk_memory memory = storage::make_disk_memory(chunk_bytes);
+  std::span<std::byte> buffer{memory.get(), chunk_bytes};
   io_for whom = io_for::clients;
 
   /// Reads [offset, offset + length) and hands every chunk to `f`.
@@ -61,6 +59,9 @@ struct io_state {
 
   expected<void> copy(const copy_content& req) {
     auto& object = *req.from->object;
+    auto large = object.attrs.size_bytes >= storage::large_content_bytes;
+    if (whom == io_for::jobs && large)
+      req.to->pass_cache();
     storage::hasher hash{object.attrs.cksum.type};
     auto ok = read(object, 0, object.attrs.size_bytes,
                    [&](auto piece) -> expected<void> {
@@ -72,7 +73,8 @@ struct io_state {
     if (hash.finish() != object.attrs.cksum)
       return fail(errc::corrupted,
                   "BAD DATA CHECKSUM: the stored content is corrupted");
-    if (whom == io_for::jobs && object.attrs.size_bytes >= flush_bytes)
+    // So that no client waits for it in the shard's commit.
+    if (whom == io_for::jobs && large)
       return req.to->flush();
     return caf::unit;
   }
@@ -87,7 +89,6 @@ caf::result<ack> to_result(const expected<void>& x) {
 io_actor::behavior_type io(io_actor::stateful_pointer<io_state> self,
                            const environment& env, io_for whom) {
   auto& st = self->state;
-  st.buffer.resize(chunk_bytes);
   st.whom = whom;
   if (whom == io_for::jobs && env.give_way)
     env.give_way();

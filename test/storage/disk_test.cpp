@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <random>
 #include <string_view>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -123,6 +124,48 @@ TEMPLATE_TEST_CASE("disk: create, append, read", "[storage][disk]", real,
     CHECK((*f)->sync());
     CHECK((*f)->sync());
   }
+}
+
+TEMPLATE_TEST_CASE("disk: content that passes the cache is the same",
+                   "[storage][disk]", real, memory) {
+  TestType x;
+  constexpr size_t most = 3 * disk_alignment;
+  auto block = make_disk_memory(most);
+  std::mt19937_64 rng{1};
+  for (size_t i = 0; i < most; ++i)
+    block[i] = static_cast<std::byte>(rng());
+  // Whole pages, and what is none: short, from the middle, behind an odd end.
+  using piece = std::pair<size_t, size_t>; // from, bytes
+  std::vector<std::vector<piece>> all{
+    {{0, most}, {0, disk_alignment}},
+    {{0, disk_alignment + 1}, {0, most}},
+    {{1, disk_alignment}, {0, disk_alignment}},
+    {{0, most}, {0, 10}, {0, most}, {0, disk_alignment - 10}, {0, most}},
+  };
+  for (auto before : {size_t{0}, size_t{7}, disk_alignment})
+    for (size_t k = 0; k < all.size(); ++k) {
+      auto name = "/f" + std::to_string(before) + '-' + std::to_string(k);
+      auto f = x.d.create(x.root + name);
+      REQUIRE(f);
+      bytes expected;
+      auto append = [&](size_t from, size_t size) {
+        std::span<const std::byte> in{block.get() + from, size};
+        REQUIRE((*f)->append(in));
+        expected.insert(expected.end(), in.begin(), in.end());
+      };
+      append(0, before);
+      (*f)->pass_cache();
+      for (auto& [from, size] : all[k])
+        append(from, size);
+      REQUIRE((*f)->sync());
+      // Who wrote it reads it wherever he likes.
+      bytes part(3);
+      REQUIRE((*f)->read_at(part, 1));
+      CHECK(std::equal(part.begin(), part.end(), expected.begin() + 1));
+      auto now = read_file(x.d, x.root + name, 1 << 20);
+      REQUIRE(now);
+      CHECK(*now == expected);
+    }
 }
 
 TEMPLATE_TEST_CASE("disk: what is no file is not opened", "[storage][disk]",
