@@ -5,6 +5,7 @@
 #include "test/sim/deterministic.hpp"
 
 #include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <catch2/catch.hpp>
 
@@ -14,15 +15,16 @@ using namespace std::chrono_literals;
 namespace {
 
 /// Says who it is when it is told to.
-caf::behavior gate_of_others(caf::event_based_actor* self) {
+caf::behavior
+gate_of_others(caf::event_based_actor* self, const std::string& cluster) {
   auto asked = std::make_shared<caf::typed_response_promise<hello_answer>>();
   return {
     [self, asked](const hello&) {
       *asked = self->make_response_promise<hello_answer>();
       return *asked;
     },
-    [asked](const std::string& id) {
-      asked->deliver(hello_answer{1, "cluster", {id}});
+    [asked, cluster](const std::string& id) {
+      asked->deliver(hello_answer{1, cluster, {id}});
     },
   };
 }
@@ -31,17 +33,19 @@ struct fixture : sim::deterministic {
   std::vector<caf::actor> gates; ///< one per connection, in their order
   std::vector<std::string> lost;
   std::shared_ptr<board<peer_set>> shown = std::make_shared<board<peer_set>>();
+  connector_actor connect;
   peers_actor peers;
 
   fixture() {
-    auto connect = sys.spawn(
-      [this](connector_actor::pointer me) -> connector_actor::behavior_type {
-        return {[this, me](const net_info&) -> caf::strong_actor_ptr {
-          auto gate = me->spawn(gate_of_others);
-          gates.push_back(gate);
-          return caf::actor_cast<caf::strong_actor_ptr>(gate);
-        }};
-      });
+    auto connecting = [](connector_actor::pointer me,
+                         fixture* it) -> connector_actor::behavior_type {
+      return {[me, it](const net_info&) -> caf::strong_actor_ptr {
+        auto gate = me->spawn(gate_of_others, std::string{"cluster"});
+        it->gates.push_back(gate);
+        return caf::actor_cast<caf::strong_actor_ptr>(gate);
+      }};
+    };
+    connect = sys.spawn(connecting, this);
     peers = spawn_peers(
       sys, {env, {"us"}, connect, shown, [this](const std::string& id) {
               lost.push_back(id);
@@ -56,6 +60,15 @@ struct fixture : sim::deterministic {
     view.accepted = state;
     self->send(peers, view);
     run();
+  }
+
+  ~fixture() {
+    for (auto& x : gates)
+      caf::anon_send_exit(x, caf::exit_reason::kill);
+    caf::anon_send_exit(connect, caf::exit_reason::kill);
+    caf::anon_send_exit(peers, caf::exit_reason::kill);
+    run();
+    advance(2 * connect_timeout); // no tick is left that would hold one
   }
 
   void tell(const std::string& id) {
