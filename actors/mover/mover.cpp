@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 /// A shard may sit behind a group of durable writes on a slow disk.
 constexpr auto shard_timeout = 60s;
+constexpr auto offer_patience = 15s; ///< for room
 
 uint64_t home_of(const object_key& x) {
   return home_digest(x.bucket->ref.bck, x.name);
@@ -61,6 +62,19 @@ struct sending {
   caf::typed_response_promise<sent_object> answer;
 };
 
+/// An offer for which there is no room yet.
+struct waiting_offer {
+  storage::bytes raw;
+  caf::typed_response_promise<admitted_stream> answer;
+  int64_t until_ns = 0; ///< then it is refused
+};
+
+/// Moves have places that copies do not take: a copy may have to wait, where it
+/// goes, for a move (settle), which must not wait for copies.
+constexpr size_t places(stream_write how, size_t all) {
+  return how == stream_write::move ? all : all / 2;
+}
+
 struct mover_state {
   static inline const char* name = "mover";
 
@@ -71,8 +85,11 @@ struct mover_state {
   size_t copies = 0;      ///< running
   std::deque<copying_ptr> copies_waiting;
   size_t streams = 0; ///< going out
-  std::deque<sending> streams_waiting;
-  std::map<uint64_t, arrival> arrivals; ///< by ticket
+  std::deque<sending> moves_sent;
+  std::deque<sending> copies_sent;         ///< the others
+  std::map<uint64_t, arrival> arrivals;    ///< by ticket
+  std::deque<waiting_offer> moves_offered; ///< they wait for room
+  std::deque<waiting_offer> copies_offered;
   uint64_t last_ticket = 0;
   rare_warnings warnings;
   client_watch watch;
@@ -301,21 +318,25 @@ struct mover_state {
   // -- sending
 
   caf::result<sent_object> send(const send_object& req) {
-    if (streams_waiting.size() >= max_copies_waiting)
+    auto& waiting = req.how == stream_write::move ? moves_sent : copies_sent;
+    if (waiting.size() >= max_copies_waiting)
       return fail(errc::too_many_requests,
                   "too many objects are being sent; try again");
     auto answer = self->make_response_promise<sent_object>();
-    streams_waiting.push_back({req, answer});
+    waiting.push_back({req, answer});
     next_stream();
     return answer;
   }
 
   void next_stream() {
-    while (streams < max_streams_out && !streams_waiting.empty()) {
-      auto job = std::move(streams_waiting.front());
-      streams_waiting.pop_front();
-      ++streams;
-      start(std::move(job));
+    for (auto* waiting : {&moves_sent, &copies_sent}) {
+      while (!waiting->empty()
+             && streams < places(waiting->front().what.how, max_streams_out)) {
+        auto job = std::move(waiting->front());
+        waiting->pop_front();
+        ++streams;
+        start(std::move(job));
+      }
     }
   }
 
@@ -403,28 +424,66 @@ struct mover_state {
     return out;
   }
 
+  void
+  refuse(caf::typed_response_promise<admitted_stream>& answer, const error& e) {
+    count(stat::err_stream_in_n);
+    warn("refused a stream: " + message_of(e));
+    answer.deliver(refusal(e));
+  }
+
   caf::result<admitted_stream> offered(const offered_stream& x) {
-    auto in = admit(x.offer);
-    if (!in) {
-      count(stat::err_stream_in_n);
-      warn("refused a stream: " + message_of(in.error()));
-      return refusal(in.error());
-    }
     auto answer = self->make_response_promise<admitted_stream>();
+    forget_late();
+    auto until = config.env.steady_ns()
+                 + std::chrono::nanoseconds{offer_patience}.count();
+    enter({x.offer, answer, until});
+    return answer;
+  }
+
+  void enter(waiting_offer x) {
+    auto in = admit(x.raw);
+    if (!in)
+      return refuse(x.answer, in.error());
+    if (arrivals.size() < places(in->offer.how, max_streams_in))
+      return arrive(std::move(*in), x.answer);
+    auto& waiting
+      = in->offer.how == stream_write::move ? moves_offered : copies_offered;
+    if (waiting.size() >= max_offers_waiting)
+      return refuse(x.answer, fail(errc::too_many_requests,
+                                   "too many streams at once; try again"));
+    waiting.push_back(std::move(x));
+  }
+
+  /// The stream has ended, some way: others may come in.
+  void leave(uint64_t ticket) {
+    arrivals.erase(ticket);
+    auto take = [&](std::deque<waiting_offer>& waiting, size_t room) {
+      while (!waiting.empty() && arrivals.size() < room) {
+        auto next = std::move(waiting.front());
+        waiting.pop_front();
+        if (config.env.steady_ns() < next.until_ns)
+          enter(std::move(next));
+        else
+          refuse(next.answer, fail(errc::too_many_requests,
+                                   "too many streams before it; try again"));
+      }
+    };
+    take(moves_offered, places(stream_write::move, max_streams_in));
+    take(copies_offered, places(stream_write::copy, max_streams_in));
+  }
+
+  void arrive(arrival x, caf::typed_response_promise<admitted_stream> answer) {
     auto ticket = ++last_ticket;
-    auto& kept = arrivals[ticket] = std::move(*in);
-    if (kept.offer.how == stream_write::move || kept.offer.anywhere) {
-      begin(ticket, answer);
-      return answer;
-    }
+    auto& kept = arrivals[ticket] = std::move(x);
+    if (kept.offer.how == stream_write::move || kept.offer.anywhere)
+      return begin(ticket, answer);
     // A new version here: of which object, others may know.
     settle(
       kept.key, [this, ticket, answer] { begin(ticket, answer); },
       [this, ticket, answer](const error& e) mutable {
-        arrivals.erase(ticket);
         answer.deliver(refusal(e));
+        leave(ticket);
       });
-    return answer;
   }
 
   void
@@ -455,10 +514,10 @@ struct mover_state {
         answer.deliver(admitted_stream{ticket, size, begun.writer, {}});
       },
       [this, answer, ticket](const error& e) mutable {
-        arrivals.erase(ticket);
         admitted_stream out;
         out.receipt = receipt_of(e);
         answer.deliver(std::move(out));
+        leave(ticket);
       });
   }
 
@@ -510,10 +569,6 @@ struct mover_state {
       return fail(errc::not_ready, cname_of(key) + " belongs elsewhere by map v"
                                      + std::to_string(state.map->version)
                                      + ": try again");
-    forget_late();
-    if (arrivals.size() >= max_streams_in)
-      return fail(errc::too_many_requests,
-                  "too many streams at once; try again");
     auto at = locate(key);
     if (!at)
       return at.error();
@@ -538,7 +593,7 @@ struct mover_state {
         encode_receipt(fail(errc::timed_out, "the stream took too long"))};
     auto in = i->second;
     if (!x.writer || x.writer->size_bytes() != in.offer.attrs.size_bytes) {
-      arrivals.erase(i);
+      leave(x.ticket);
       count(stat::err_stream_in_n);
       warn("a stream from " + in.offer.from
            + " broke off: " + cname_of(in.key));
@@ -550,7 +605,7 @@ struct mover_state {
       still = fail(errc::not_ready,
                    cname_of(in.key) + " belongs elsewhere by now: try again");
     if (!still) {
-      arrivals.erase(i);
+      leave(x.ticket);
       return carried{encode_receipt(still.error())};
     }
     i->second.filled = true;
@@ -561,7 +616,7 @@ struct mover_state {
       [this, answer, how = in.offer.how,
        ticket = x.ticket](const lom_ptr& attrs) mutable {
         AIS_CRASH_POINT("stream.committed");
-        arrivals.erase(ticket);
+        leave(ticket);
         count(stat::stream_in_n);
         count(stat::stream_in_size, attrs->size_bytes);
         if (how == stream_write::move && counter)
@@ -573,7 +628,7 @@ struct mover_state {
             {}, {}, true, *attrs, watch.clients_ask(config.env)})});
       },
       [this, answer, in, ticket = x.ticket](const error& e) mutable {
-        arrivals.erase(ticket);
+        leave(ticket);
         if (e != errc::exists) {
           count(stat::err_stream_in_n);
           warn("a stream from " + in.offer.from

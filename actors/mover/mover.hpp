@@ -11,8 +11,10 @@
 // What a stream must show is listed at admit() in mover.cpp. Nothing is visible
 // before the sender's last frame: whoever breaks off has changed nothing.
 //
-// **Limits**: max_streams_out at once, max_copies_waiting behind them;
-// max_streams_in at once, more are refused with errc::too_many_requests.
+// **Limits**: max_streams_out at once, max_copies_waiting behind them of moves
+// and of others each; max_streams_in at once, max_offers_waiting behind them,
+// of each again, for at most 15 s; more are refused with
+// errc::too_many_requests. Half of the places at once are for moves alone.
 #pragma once
 
 #include "actors/cluster/keepalive.hpp"
@@ -23,6 +25,7 @@ namespace ais {
 
 inline constexpr size_t max_streams_out = 64;
 inline constexpr size_t max_streams_in = 128;
+inline constexpr size_t max_offers_waiting = 1024;
 inline constexpr size_t max_copies_at_once = 64;
 inline constexpr size_t max_copies_waiting = 1024;
 /// Of one object, with its time in the queue.

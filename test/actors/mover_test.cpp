@@ -214,16 +214,71 @@ TEST_CASE_METHOD(fixture, "mover: a stream comes in", "[actors][mover]") {
     CHECK(end(admitted, "content").code == errc::not_ready);
     CHECK(stored() == "object_not_found");
   }
-  SECTION("more than there is room for") {
-    std::vector<admitted_stream> open;
+  CHECK(work_files() == 0);
+}
+
+TEST_CASE_METHOD(fixture, "mover: more streams than there is room for",
+                 "[actors][mover]") {
+  auto x = offer_of("content");
+  std::vector<admitted_stream> open;
+  auto come = [&](const stream_offer& what) {
+    auto raw = encode_offer(what, "secret");
+    REQUIRE(raw);
+    self->send(mover, offered_stream{*raw});
+    run();
+  };
+  // Those who are in, in the order in which they came.
+  auto take = [&] {
+    for (auto more = true; more;) {
+      more = false;
+      self->receive(
+        [&](admitted_stream& in) {
+          open.push_back(std::move(in));
+          more = true;
+        },
+        caf::after(std::chrono::seconds{0}) >> [] {});
+    }
+    return open.size();
+  };
+  auto move = x;
+  move.how = stream_write::move;
+  for (size_t i = 0; i < max_streams_in; ++i)
+    come(x);
+  CHECK(take() == max_streams_in / 2);
+  SECTION("moves still come in, to their own limit") {
     for (size_t i = 0; i < max_streams_in; ++i)
-      open.push_back(offer(x));
+      come(move);
+    CHECK(take() == max_streams_in);
+    CHECK(end(open[0], "content").stored);
+    CHECK(take() == max_streams_in + 1);
+    for (size_t i = 1; i < open.size(); ++i) {
+      CHECK(end(open[i], "content").code == errc::none);
+      take();
+    }
+    CHECK(open.size() == 2 * max_streams_in); // nobody was sent away
+  }
+  SECTION("who waits is let in when one ends, or refused when it took long") {
+    CHECK(end(open[0], "content").stored);
+    REQUIRE(take() == max_streams_in / 2 + 1);
+    CHECK(end(open.back(), "content").stored);
+    REQUIRE(take() == max_streams_in / 2 + 2);
+    advance(std::chrono::minutes{1});
+    CHECK(end(open[1], "content").stored);
+    REQUIRE(take() == max_streams_in);
+    CHECK_FALSE(open.back().writer);
+    CHECK(receipt(open.back().receipt).code == errc::too_many_requests);
+  }
+  SECTION("the queue has an end, too") {
+    for (size_t i = max_streams_in / 2; i < max_offers_waiting; ++i)
+      come(x);
+    CHECK(take() == max_streams_in / 2);
     CHECK(refused(x) == errc::too_many_requests);
-    open.clear();
-    // Those that nobody brings back are forgotten in time.
+  }
+  SECTION("those that nobody brings back are forgotten in time") {
     advance(std::chrono::minutes{3});
     CHECK(receive(x, "content").stored);
   }
+  open.clear();
   CHECK(work_files() == 0);
 }
 

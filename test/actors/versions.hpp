@@ -12,7 +12,7 @@ namespace ais {
 
 using storage::keeping;
 
-inline std::shared_ptr<storage::bytes> content(std::string_view x) {
+inline std::shared_ptr<storage::bytes> shared_content(std::string_view x) {
   auto raw = std::as_bytes(std::span{x.data(), x.size()});
   return std::make_shared<storage::bytes>(raw.begin(), raw.end());
 }
@@ -69,7 +69,8 @@ struct versions : sim::deterministic {
   /// The id of the new version, or the error's name.
   std::string put(const std::string& name, std::string_view what) {
     a_moment_later();
-    auto done = ask<lom_ptr>(shard, put_object{key(name), {}, content(what)});
+    auto done
+      = ask<lom_ptr>(shard, put_object{key(name), {}, shared_content(what)});
     return done
              ? std::string{storage::shown_version(storage::version_id(**done))}
              : to_string(code_of(done.error()));

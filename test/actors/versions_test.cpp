@@ -92,7 +92,7 @@ TEST_CASE_METHOD(versions,
     options.custom = was.attrs.custom;
     options.moved = was.attrs;
     REQUIRE(ask<lom_ptr>(
-      shard, put_object{{former, was.name}, options, content("one")}));
+      shard, put_object{{former, was.name}, options, shared_content("one")}));
     CHECK(get("x", one) == "one");
     CHECK(remove("x", two) == "ok");
     CHECK(get("x") == "one");
@@ -136,7 +136,7 @@ TEST_CASE_METHOD(versions, "versions: what cannot be read is not replaced",
   write_options options;
   auto begun = ask<put_begun>(shard, begin_put{key("x"), options, 3});
   REQUIRE(begun);
-  REQUIRE(begun->writer->append(*content("two")));
+  REQUIRE(begun->writer->append(*shared_content("two")));
   stop();
   start(); // nothing is remembered
   disk.fault = [](storage::disk_op op, const std::string& path) {
