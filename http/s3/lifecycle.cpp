@@ -93,6 +93,15 @@ checked read_filter(const pugi::xml_node& from, lifecycle_rule& out, bool top) {
   return std::monostate{};
 }
 
+checked read_date(std::string_view text, std::optional<int64_t>& out) {
+  out = parse_iso_time(text);
+  if (!out || *out < 0)
+    return malformed("<Date> must be a date as 2030-01-01T00:00:00Z");
+  if (*out % day_seconds != 0)
+    return bad_argument("<Date> must be at midnight GMT");
+  return std::monostate{};
+}
+
 checked read_expiration(const pugi::xml_node& from, lifecycle_rule& out) {
   auto kinds = 0;
   for (auto& x : from.children()) {
@@ -103,11 +112,8 @@ checked read_expiration(const pugi::xml_node& from, lifecycle_rule& out) {
       if (auto ok = read_count(x, out.days); !ok)
         return ok.why();
     } else if (name == "Date") {
-      out.date = parse_iso_time(text);
-      if (!out.date || *out.date < 0)
-        return malformed("<Date> must be a date as 2030-01-01T00:00:00Z");
-      if (*out.date % day_seconds != 0)
-        return bad_argument("<Date> must be at midnight GMT");
+      if (auto ok = read_date(text, out.date); !ok)
+        return ok.why();
     } else if (name == "ExpiredObjectDeleteMarker") {
       if (text != "true" && text != "false")
         return malformed("<ExpiredObjectDeleteMarker> must be true or false");
@@ -148,6 +154,18 @@ checked read_abort(const pugi::xml_node& from, lifecycle_rule& out) {
   return std::monostate{};
 }
 
+/// Why there is none: what is wrong with it, or that we cannot.
+fault refuse_transition(const pugi::xml_node& from) {
+  std::optional<int64_t> date;
+  for (auto& x : from.children())
+    if (local_name(x) == "Date")
+      if (auto ok = read_date(x.text().as_string(), date); !ok)
+        return ok.why();
+  return fault{not_implemented,
+               "there is only the class STANDARD: leave out transitions",
+               {}};
+}
+
 checked read_status(std::string_view text, lifecycle_rule& out) {
   if (text != "Enabled" && text != "Disabled")
     return malformed("<Status> must be Enabled or Disabled");
@@ -185,9 +203,7 @@ checked read_element(const pugi::xml_node& x, lifecycle_rule& out) {
   if (name == "AbortIncompleteMultipartUpload")
     return read_abort(x, out);
   if (name == "Transition" || name == "NoncurrentVersionTransition")
-    return fault{not_implemented,
-                 "there is only the class STANDARD: leave out transitions",
-                 {}};
+    return refuse_transition(x);
   return malformed("a <Rule> has no <" + std::string{name} + ">");
 }
 

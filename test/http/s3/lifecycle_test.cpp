@@ -92,6 +92,11 @@ TEST_CASE("s3 lifecycle: what is refused, and how", "[http][s3]") {
   CHECK(with("<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass>"
              "</Transition>")
         == "NotImplemented");
+  for (auto* bad : {"<Transition><Date>x</Date></Transition>",
+                    "<Transition><Date/></Transition>"})
+    CHECK(with(bad) == "MalformedXML");
+  CHECK(with("<Transition><Date>1970-08-23T01:02:07Z</Date></Transition>")
+        == "InvalidArgument");
   CHECK(with(std::string{days} + days) == "MalformedXML");
   CHECK(with(days + std::string{"<Prefix>p</Prefix>"}) == "MalformedXML");
   CHECK(refused(rule_of(days)) == "MalformedXML");
