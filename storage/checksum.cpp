@@ -1,6 +1,7 @@
 #include "storage/checksum.hpp"
 
 #include "storage/base/assert.hpp"
+#include "storage/base/hex.hpp"
 
 #include <isa-l/crc.h>
 #include <openssl/evp.h>
@@ -30,22 +31,11 @@ constexpr std::array<cksum_names, 7> types{{
   {cksum_type::sha512, "sha512", 128},
 }};
 
-std::string to_hex(std::span<const unsigned char> x) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(x.size() * 2);
-  for (auto c : x) {
-    out += digits[c >> 4];
-    out += digits[c & 15];
-  }
-  return out;
-}
-
 template <class T>
 std::string big_endian_hex(T x) {
-  std::array<unsigned char, sizeof(T)> raw;
+  std::array<std::byte, sizeof(T)> raw;
   for (size_t i = 0; i < sizeof(T); ++i)
-    raw[i] = static_cast<unsigned char>(x >> (8 * (sizeof(T) - 1 - i)));
+    raw[i] = static_cast<std::byte>(x >> (8 * (sizeof(T) - 1 - i)));
   return to_hex(raw);
 }
 
@@ -137,7 +127,7 @@ cksum hasher::finish() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> raw;
     unsigned n = 0;
     AIS_ASSERT(EVP_DigestFinal_ex(md->get(), raw.data(), &n) == 1);
-    out.value = to_hex({raw.data(), n});
+    out.value = to_hex(std::as_bytes(std::span{raw.data(), n}));
   }
   return out;
 }

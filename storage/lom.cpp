@@ -1,8 +1,10 @@
 #include "storage/lom.hpp"
 
+#include "storage/base/hex.hpp"
 #include "storage/base/packed.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstring>
 #include <xxhash.h>
@@ -11,7 +13,8 @@ namespace ais::storage {
 
 namespace {
 
-constexpr uint8_t format = 1;
+constexpr uint8_t format = 2;
+constexpr uint8_t wide_format = 1;     ///< of versions before
 constexpr size_t header_bytes = 2 + 8; ///< format, flags, checksum
 constexpr uint8_t has_generation = 1;
 constexpr uint8_t has_volume = 2;
@@ -25,39 +28,39 @@ error corrupted() {
 } // namespace
 
 expected<bytes> encode_lom(const lom& x, std::string_view long_name) {
-  size_t total = x.cksum.value.size() + x.version.size() + long_name.size();
-  for (auto& [k, v] : x.custom)
-    total += k.size() + v.size() + 4;
-  if (total + 64 > max_lom_bytes)
-    return fail(errc::too_large, "name and custom metadata of the object take "
-                                   + std::to_string(total)
-                                   + " bytes, more than a file can keep ("
-                                   + std::to_string(max_lom_bytes - 64) + ")");
+  if (!well_formed(x.cksum))
+    return fail(errc::invalid_argument,
+                '"' + x.cksum.value + "\" is no checksum of its kind");
   bytes out;
-  out.reserve(total + 64);
+  out.reserve(128);
   pack(out, format);
   auto flags = (x.generation > 0 ? has_generation : 0)
                | (x.volume > 0 ? has_volume : 0)
                | (x.copies > 0 ? has_copies : 0);
   pack(out, static_cast<uint8_t>(flags));
   pack(out, uint64_t{0}); // checksum, below
-  pack(out, x.size_bytes);
-  pack(out, x.bid);
+  pack_varint(out, x.size_bytes);
+  pack_varint(out, std::rotl(x.bid, 1)); // of ours the highest bit is set
   pack(out, static_cast<uint8_t>(x.cksum.type));
-  pack(out, std::string_view{x.cksum.value});
-  pack(out, std::string_view{x.version});
-  pack(out, long_name);
-  pack(out, static_cast<uint16_t>(x.custom.size()));
+  pack_short(out, *from_hex(x.cksum.value));
+  pack_short(out, x.version);
+  pack_short(out, long_name);
+  pack_varint(out, x.custom.size());
   for (auto& [k, v] : x.custom) {
-    pack(out, std::string_view{k});
-    pack(out, std::string_view{v});
+    pack_short(out, k);
+    pack_short(out, v);
   }
   if (x.generation > 0)
-    pack(out, x.generation);
+    pack_varint(out, x.generation);
   if (x.volume > 0)
-    pack(out, x.volume);
+    pack_varint(out, x.volume);
   if (x.copies > 0)
     pack(out, x.copies);
+  if (out.size() > max_lom_bytes)
+    return fail(errc::too_large, "name and custom metadata of the object take "
+                                   + std::to_string(out.size())
+                                   + " bytes, more than a file can keep ("
+                                   + std::to_string(max_lom_bytes) + ")");
   auto sum = XXH64(out.data() + header_bytes, out.size() - header_bytes, 0);
   for (size_t i = 0; i < 8; ++i)
     out[2 + i] = static_cast<std::byte>(sum >> (8 * i));
@@ -71,29 +74,37 @@ expected<decoded_lom> decode_lom(std::span<const std::byte> raw) {
   auto its_format = in.number<uint8_t>();
   auto flags = in.number<uint8_t>();
   auto sum = in.number<uint64_t>();
-  if (its_format != format || (flags & ~all_flags) != 0
+  auto wide = its_format == wide_format;
+  if ((!wide && its_format != format) || (flags & ~all_flags) != 0
       || sum != XXH64(raw.data() + header_bytes, raw.size() - header_bytes, 0))
     return corrupted();
+  auto number = [&] {
+    return wide ? in.number<uint64_t>() : in.varint();
+  };
+  auto text = [&] {
+    return wide ? in.text() : in.short_text();
+  };
   decoded_lom out;
-  out.attrs.size_bytes = in.number<uint64_t>();
-  out.attrs.bid = in.number<uint64_t>();
+  out.attrs.size_bytes = number();
+  auto bid = number();
+  out.attrs.bid = wide ? bid : std::rotr(bid, 1);
   auto type = in.number<uint8_t>();
   if (type > static_cast<uint8_t>(cksum_type::sha512))
     return corrupted();
   out.attrs.cksum.type = static_cast<cksum_type>(type);
-  out.attrs.cksum.value = in.text();
-  out.attrs.version = in.text();
-  out.long_name = in.text();
-  auto count = in.number<uint16_t>();
-  for (size_t i = 0; i < count && in.ok(); ++i) {
-    auto key = in.text();
-    auto value = in.text();
+  out.attrs.cksum.value = wide ? text() : to_hex(text());
+  out.attrs.version = text();
+  out.long_name = text();
+  auto count = wide ? in.number<uint16_t>() : in.varint();
+  for (uint64_t i = 0; i < count && in.ok(); ++i) {
+    auto key = text();
+    auto value = text();
     out.attrs.custom.emplace(std::move(key), std::move(value));
   }
   if (flags & has_generation)
-    out.attrs.generation = in.number<uint64_t>();
+    out.attrs.generation = number();
   if (flags & has_volume)
-    out.attrs.volume = in.number<uint64_t>();
+    out.attrs.volume = number();
   if (flags & has_copies)
     out.attrs.copies = in.number<uint8_t>();
   if (!in.complete() || !well_formed(out.attrs.cksum))

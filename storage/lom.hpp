@@ -1,14 +1,16 @@
 // LOM: what is known of one object beside its bytes, and its form on disk: one
 // versioned, checksummed extended attribute of the content file.
 //
-// Form of the attribute "user.ais.lom" (little-endian):
-//   u8 format = 1 | u8 flags | u64 XXH64 of what follows | u64 size | u64 bid |
-//   u8 checksum type | str checksum | str version | str long name |
-//   u16 count, then count x (str key, str value) |
-//   with flag 1: u64 generation | with flag 2: u64 volume | with flag 4: u8
-//   copies
-// where str is a u16 length and its bytes. At most max_lom_bytes in all: ext4
-// with 4 KiB blocks keeps no more per file.
+// Form of the attribute "user.ais.lom" (numbers without a width are varints,
+// see packed.hpp; a str is a length and so many bytes):
+//   u8 format = 2 | u8 flags | u64 XXH64 of what follows | size |
+//   bid, rotated left by 1 | u8 checksum type | str checksum, not in hex |
+//   str version | str long name | count, then count x (str key, str value) |
+//   with flag 1: generation | with flag 2: volume | with flag 4: u8 copies
+// Short, for what ext4 finds no room for in an inode (64 bytes) costs each
+// object a block more. At most max_lom_bytes in all: with blocks of 4 KiB it
+// keeps no more per file. Format 1 had numbers of u64, texts behind a u16, and
+// the checksum in hex; it is still read.
 #pragma once
 
 #include "storage/base/names.hpp"
@@ -65,7 +67,8 @@ order order_of(const lom& x, const lom& y);
 
 /// Encodes `x`; `long_name` is the object's name where the path does not tell
 /// it, else empty.
-/// @returns errc::too_large beyond max_lom_bytes.
+/// @returns errc::too_large beyond max_lom_bytes, invalid_argument for a
+/// checksum that is none.
 expected<bytes> encode_lom(const lom& x, std::string_view long_name);
 
 struct decoded_lom {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "http/s3/fault.hpp"
+#include "storage/base/hex.hpp"
 #include "storage/checksum.hpp"
 
 #include <array>
@@ -60,10 +61,6 @@ uint64_t crc64nvme(uint64_t crc, std::span<const std::byte> in);
 // -- encodings
 // --------------------------------------------------------------------
 
-std::string to_hex(std::string_view raw);
-std::string to_hex(std::span<const std::byte> raw);
-/// Lower or upper case; none unless all are pairs of hex digits.
-std::optional<std::string> from_hex(std::string_view x);
 std::string to_base64(std::string_view raw);
 /// Strict, with padding.
 std::optional<std::string> from_base64(std::string_view x);

@@ -82,9 +82,10 @@ std::string sums_text(const std::vector<object_part>& parts, algorithm type) {
 bool fits(const storage::custom_map& custom, std::string_view key) {
   storage::lom x;
   x.custom = custom;
-  x.cksum.value.assign(128, '0');
+  x.cksum = {storage::cksum_type::sha512, std::string(128, '0')};
   x.version.assign(20, '0');
-  x.generation = x.volume = 1;
+  x.size_bytes = x.generation = x.volume = UINT64_MAX;
+  x.copies = 1;
   return static_cast<bool>(storage::encode_lom(x, key));
 }
 

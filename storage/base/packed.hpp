@@ -1,5 +1,6 @@
 // Packed values: numbers little-endian, texts as a u16 length and their bytes.
 // The form of what is small, binary and must be read from anybody's bytes.
+// Where bytes count: numbers as varints, seven bits a byte, the lowest first.
 #pragma once
 
 #include <concepts>
@@ -28,6 +29,19 @@ inline void pack(std::vector<std::byte>& out, std::string_view x) {
   out.insert(out.end(), p, p + x.size());
 }
 
+inline void pack_varint(std::vector<std::byte>& out, uint64_t x) {
+  for (; x >= 0x80; x >>= 7)
+    out.push_back(static_cast<std::byte>(x | 0x80));
+  out.push_back(static_cast<std::byte>(x));
+}
+
+/// A text with its length as a varint.
+inline void pack_short(std::vector<std::byte>& out, std::string_view x) {
+  pack_varint(out, x.size());
+  auto* p = reinterpret_cast<const std::byte*>(x.data());
+  out.insert(out.end(), p, p + x.size());
+}
+
 /// Reads values off the front of a span; after a failure everything fails.
 class unpacker {
 public:
@@ -45,6 +59,26 @@ public:
 
   std::string text() {
     auto raw = take(number<uint16_t>());
+    return {reinterpret_cast<const char*>(raw.data()), raw.size()};
+  }
+
+  uint64_t varint() {
+    uint64_t x = 0;
+    for (unsigned shift = 0;; shift += 7) {
+      auto part = number<uint8_t>();
+      x |= uint64_t{part & 0x7fu} << shift;
+      if (part < 0x80)
+        return x;
+      if (shift == 63) {
+        ok_ = false;
+        in_ = {};
+        return 0;
+      }
+    }
+  }
+
+  std::string short_text() {
+    auto raw = take(varint());
     return {reinterpret_cast<const char*>(raw.data()), raw.size()};
   }
 

@@ -198,7 +198,7 @@ TEST_CASE("s3 form: signatures", "[http][s3]") {
   auto key
     = s3::signing_key("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", made->scope);
   auto now = int64_t{1451347200}; // that day
-  auto signature = s3::to_hex(key.sign("cG9saWN5"));
+  auto signature = ais::to_hex(key.sign("cG9saWN5"));
   made->signature = signature;
   CHECK(s3::check_form_claim(*made, "cG9saWN5", key, now));
   CHECK_FALSE(s3::check_form_claim(*made, "cG9saWN6", key, now));

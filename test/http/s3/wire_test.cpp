@@ -19,7 +19,7 @@ std::string digest(s3::algorithm a, std::string_view text, size_t step) {
   auto all = std::as_bytes(std::span{text.data(), text.size()});
   for (size_t at = 0; at < all.size(); at += step)
     d.update(all.subspan(at, std::min(step, all.size() - at)));
-  return s3::to_hex(d.finish());
+  return to_hex(d.finish());
 }
 
 } // namespace
@@ -56,9 +56,9 @@ TEST_CASE("s3 digest: base64 and hex", "[http][s3]") {
   for (auto* bad :
        {"Z", "Zg", "Zg=", "Z===", "====", "Zg==Zg==", "Zm9 ", "Z=g="})
     CHECK_FALSE(s3::from_base64(bad));
-  CHECK(s3::from_hex("00fF") == std::string("\0\xff", 2));
-  CHECK_FALSE(s3::from_hex("0"));
-  CHECK_FALSE(s3::from_hex("0g"));
+  CHECK(from_hex("00fF") == std::string("\0\xff", 2));
+  CHECK_FALSE(from_hex("0"));
+  CHECK_FALSE(from_hex("0g"));
 }
 
 TEST_CASE("s3 xml: what is read", "[http][s3]") {
