@@ -56,6 +56,24 @@ expected<void> write_new(disk& d, const std::string& path,
 
 } // namespace
 
+std::vector<expected<void>> disk::sync_files(std::span<file* const> files) {
+  if (files.size() > 1) // the first sync then carries the journal for all
+    for (auto* f : files)
+      f->start_sync();
+  std::vector<expected<void>> out;
+  for (auto* f : files)
+    out.push_back(f->sync());
+  return out;
+}
+
+std::vector<expected<void>>
+disk::sync_dirs(std::span<const std::string> paths) {
+  std::vector<expected<void>> out;
+  for (auto& path : paths)
+    out.push_back(sync_dir(path));
+  return out;
+}
+
 expected<directory_ptr> disk::open_dir(const std::string& path) {
   class by_path : public directory {
   public:

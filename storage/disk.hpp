@@ -171,6 +171,12 @@ public:
   /// attributes) survive loss of power; its own name in its parent need not.
   virtual expected<void> sync_dir(const std::string& path) = 0;
 
+  /// What sync() would do for each of several files, or sync_dir(), together:
+  /// a disk may know how to do that faster than one after the other.
+  virtual std::vector<expected<void>> sync_files(std::span<file* const> files);
+  virtual std::vector<expected<void>>
+  sync_dirs(std::span<const std::string> paths);
+
   /// After success everything that is visible on the file system of `path`
   /// survives loss of power.
   virtual expected<void> sync_all(const std::string& path) = 0;

@@ -712,14 +712,8 @@ mountpath::commit(std::span<commit_item> items) {
       out.emplace_back(file_stamp{});
     else
       out.emplace_back(ok.error());
-    if (ok && items.size() > 1 && item.durability == durability::sync)
-      w.file_->start_sync();
   }
-  for (size_t i = 0; i < items.size(); ++i)
-    if (out[i] && items[i].durability == durability::sync
-        && !AIS_MUTANT("put-no-sync"))
-      if (auto ok = items[i].writer->file_->sync(); !ok)
-        out[i] = ok.error();
+  sync_contents(items, out);
   AIS_CRASH_POINT("put.synced");
   std::set<std::string> leaves;
   for (size_t i = 0; i < items.size(); ++i) {
@@ -759,6 +753,24 @@ mountpath::commit(std::span<commit_item> items) {
     }
   }
   return out;
+}
+
+/// Of those that are well and have to be durable.
+void mountpath::sync_contents(std::span<commit_item> items,
+                              std::vector<expected<file_stamp>>& how) {
+  if (AIS_MUTANT("put-no-sync"))
+    return;
+  std::vector<file*> files;
+  std::vector<size_t> which;
+  for (size_t i = 0; i < items.size(); ++i)
+    if (how[i] && items[i].durability == durability::sync) {
+      files.push_back(items[i].writer->file_.get());
+      which.push_back(i);
+    }
+  auto done = disk_.sync_files(files);
+  for (size_t k = 0; k < which.size(); ++k)
+    if (!done[k])
+      how[which[k]] = done[k].error();
 }
 
 expected<std::string>
@@ -898,8 +910,16 @@ mountpath::sync_dirs(const std::set<std::string>& leaves) {
                          [&, &d = dir](auto& l) { return below(l, d); }))
         parents.emplace(dir, change);
   }
+  std::vector<std::string> dirs;
+  for (auto& [dir, change] : parents)
+    dirs.push_back(dir);
+  for (auto& leaf : leaves)
+    if (parents.count(leaf) == 0)
+      dirs.push_back(leaf);
+  auto done = disk_.sync_dirs(dirs);
+  size_t n = 0;
   for (auto& [dir, change] : parents) {
-    auto ok = disk_.sync_dir(dir);
+    auto& ok = done[n++];
     if (!ok && !is(ok.error(), errc::not_found)) {
       for (auto& leaf : leaves)
         if (leaf == dir || below(leaf, dir))
@@ -911,12 +931,9 @@ mountpath::sync_dirs(const std::set<std::string>& leaves) {
         i != unsynced_.end() && i->second == change)
       unsynced_.erase(i);
   }
-  for (auto& leaf : leaves) {
-    if (parents.count(leaf))
-      continue; // done above
-    if (auto ok = disk_.sync_dir(leaf); !ok)
-      failed.emplace(leaf, ok.error());
-  }
+  for (; n < dirs.size(); ++n)
+    if (!done[n])
+      failed.emplace(dirs[n], done[n].error());
   return failed;
 }
 
@@ -932,12 +949,7 @@ std::vector<expected<void>> mountpath::remove(std::span<const removal> items) {
   std::shared_lock guard{layout_};
   for (size_t i = 0; i < items.size(); ++i)
     out.push_back(unlink(items[i], dirs[i]));
-  // What two have in common is synced once.
-  std::map<std::string, expected<void>> synced;
-  for (size_t i = 0; i < items.size(); ++i)
-    if (out[i] && items[i].durability == durability::sync
-        && !AIS_MUTANT("delete-no-sync") && !synced.count(dirs[i]))
-      synced.emplace(dirs[i], sync_nearest(items[i].bucket, dirs[i]));
+  auto synced = sync_removals(items, dirs);
   for (size_t i = 0; i < items.size(); ++i) {
     if (!out[i])
       continue;
@@ -975,6 +987,29 @@ expected<void> mountpath::unlink(const removal& x, std::string& dir) {
   AIS_CRASH_POINT("delete.unlinked");
   dir = parent_of(path);
   return caf::unit;
+}
+
+/// The directories of those that were removed (others: empty), once each.
+std::map<std::string, expected<void>>
+mountpath::sync_removals(std::span<const removal> items,
+                         const std::vector<std::string>& dirs) {
+  std::map<std::string, expected<void>> out;
+  std::vector<std::string> each;
+  std::vector<const bucket_ref*> buckets;
+  for (size_t i = 0; i < items.size(); ++i)
+    if (!dirs[i].empty() && items[i].durability == durability::sync
+        && !AIS_MUTANT("delete-no-sync")
+        && out.emplace(dirs[i], caf::unit).second) {
+      each.push_back(dirs[i]);
+      buckets.push_back(&items[i].bucket);
+    }
+  auto done = disk_.sync_dirs(each);
+  for (size_t i = 0; i < each.size(); ++i) {
+    auto gone = !done[i] && is(done[i].error(), errc::not_found);
+    out.insert_or_assign(each[i],
+                         gone ? sync_nearest(*buckets[i], each[i]) : done[i]);
+  }
+  return out;
 }
 
 expected<void> mountpath::sync_nearest(const bucket_ref& b, std::string dir) {

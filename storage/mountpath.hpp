@@ -325,9 +325,14 @@ private:
   expected<void> replace_dir(const std::string& dir);
   /// The directory's entries are to be synced before anything below it counts.
   void not_durable(const std::string& dir);
+  void sync_contents(std::span<commit_item> items,
+                     std::vector<expected<file_stamp>>& how);
   /// Makes the entries of these directories, and of unsynced ones on the way to
   /// them, durable. result: the error of each directory that failed.
   std::map<std::string, error> sync_dirs(const std::set<std::string>& leaves);
+  std::map<std::string, expected<void>>
+  sync_removals(std::span<const removal> items,
+                const std::vector<std::string>& dirs);
   /// Syncs `dir` or, if another deletion took it away with its last object,
   /// the nearest parent that is there.
   expected<void> sync_nearest(const bucket_ref& b, std::string dir);

@@ -4,10 +4,15 @@
 #include "storage/posix_disk.hpp"
 
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <condition_variable>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fstream>
+#include <linux/magic.h>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <sstream>
 #include <string_view>
@@ -95,7 +100,10 @@ class unique_fd {
 public:
   explicit unique_fd(int fd = -1) noexcept : fd_{fd} {}
   unique_fd(unique_fd&& other) noexcept : fd_{other.release()} {}
-  unique_fd& operator=(unique_fd&&) = delete;
+  unique_fd& operator=(unique_fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   ~unique_fd() {
     if (fd_ >= 0)
       ::close(fd_);
@@ -267,6 +275,15 @@ public:
     ::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
   }
 
+  /// sync(), after the whole file system was: what that does not tell is which
+  /// file's content was lost.
+  expected<void> synced() {
+    if (sync_errno_ == 0
+        && ::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) != 0)
+      sync_errno_ = errno;
+    return sync_errno_ == 0 ? expected<void>{caf::unit} : sync();
+  }
+
   expected<file_stat> stat() override {
     struct stat st;
     if (::fstat(fd_.get(), &st) != 0)
@@ -382,6 +399,84 @@ expected<std::vector<dir_entry>> read_all(DIR* dir, const std::string& path) {
       return kind.error();
   }
 }
+
+// -- many at once -------------------------------------------------------------
+
+/// Each fsync(2) flushes the disk's cache once, though the first of several
+/// commits the journal for all. With so many at once one syncfs(2) is faster,
+constexpr size_t many = 8;
+/// unless it has to write out much that nobody here waits for [bytes].
+constexpr uint64_t much = 64 << 20;
+
+/// What no disk of this machine has yet, whoever wrote it.
+uint64_t dirty_bytes() {
+  std::ifstream in{"/proc/meminfo"};
+  std::string name, unit;
+  for (uint64_t n = 0; in >> name >> n; std::getline(in, unit))
+    if (name == "Dirty:")
+      return n << 10;
+  return UINT64_MAX;
+}
+
+/// Whether syncfs(2) does for every file there what fsync(2) does: known of
+/// these, not so of file systems whose server would have to be told.
+bool syncs_whole(int fd) {
+  struct statfs st;
+  if (::fstatfs(fd, &st) != 0)
+    return false;
+  auto type = static_cast<uint64_t>(st.f_type);
+  return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC
+         || type == BTRFS_SUPER_MAGIC;
+}
+
+/// The syncs of one file system, which several threads share.
+class shared_sync {
+public:
+  /// While this lives, `n` files or directories are being synced.
+  class crowd {
+  public:
+    crowd(shared_sync& all, size_t n) : all_(all), n_(n) {
+      is_many = all_.now_.fetch_add(n) + n >= many;
+    }
+    ~crowd() { all_.now_ -= n_; }
+    crowd(const crowd&) = delete;
+
+    bool is_many; ///< with those of other threads
+
+  private:
+    shared_sync& all_;
+    size_t n_;
+  };
+
+  /// What was visible before is durable after, if true. Those who come while
+  /// one runs share the next.
+  bool operator()(int fd) {
+    std::unique_lock guard{mutex_};
+    auto mine = begun_ + 1; // one that begins from here on
+    while (done_ < mine) {
+      if (begun_ > done_) {
+        changed_.wait(guard);
+        continue;
+      }
+      auto now = ++begun_;
+      guard.unlock();
+      auto ok = retry_interrupted([&] { return ::syncfs(fd); }) == 0;
+      guard.lock();
+      done_ = now;
+      if (!ok)
+        failed_ = now;
+      changed_.notify_all();
+    }
+    return failed_ < mine;
+  }
+
+private:
+  std::atomic<size_t> now_{0};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  uint64_t begun_ = 0, done_ = 0;
+  uint64_t failed_ = 0; ///< the last that did
+};
 
 // -- mounts -------------------------------------------------------------------
 
@@ -579,6 +674,40 @@ public:
     return done(rc, "fsync", path);
   }
 
+  std::vector<expected<void>>
+  sync_files(std::span<file* const> files) override {
+    if (files.empty())
+      return {};
+    auto apart = sync_together(files.front()->native_handle(), files.size(),
+                               [&] { return disk::sync_files(files); });
+    if (apart)
+      return std::move(*apart);
+    std::vector<expected<void>> out;
+    for (auto* f : files)
+      out.push_back(static_cast<posix_file*>(f)->synced());
+    return out;
+  }
+
+  std::vector<expected<void>>
+  sync_dirs(std::span<const std::string> paths) override {
+    std::vector<expected<void>> out;
+    unique_fd any;
+    for (auto& path : paths) {
+      auto fd = open_fd(path, O_RDONLY | O_DIRECTORY);
+      if (!fd)
+        out.push_back(sys_error("opendir", path));
+      else
+        out.emplace_back(caf::unit);
+      if (fd)
+        any = std::move(fd);
+    }
+    if (!any)
+      return out;
+    auto apart = sync_together(any.get(), paths.size(),
+                               [&] { return disk::sync_dirs(paths); });
+    return apart ? std::move(*apart) : out;
+  }
+
   expected<void> sync_all(const std::string& path) override {
     auto fd = open_fd(path, O_RDONLY | O_DIRECTORY);
     if (!fd)
@@ -607,6 +736,29 @@ public:
                        std::to_string(st.f_fsid.__val[0]) + ','
                          + std::to_string(st.f_fsid.__val[1])};
   }
+
+private:
+  /// Makes the file system of `fd` durable, if so many are to be synced there
+  /// that it pays; else calls `apart`. @returns what that returned.
+  template <class F>
+  std::optional<std::vector<expected<void>>>
+  sync_together(int fd, size_t n, F apart) {
+    auto& all = syncs_of(fd);
+    shared_sync::crowd crowd{all, n};
+    if (crowd.is_many && dirty_bytes() <= much && syncs_whole(fd) && all(fd))
+      return std::nullopt;
+    return apart();
+  }
+
+  shared_sync& syncs_of(int fd) {
+    struct stat st;
+    auto known = ::fstat(fd, &st) == 0;
+    std::lock_guard guard{mutex_};
+    return syncs_[known ? st.st_dev : 0];
+  }
+
+  std::mutex mutex_;
+  std::map<dev_t, shared_sync> syncs_;
 };
 
 } // namespace

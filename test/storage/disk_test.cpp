@@ -5,9 +5,11 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <random>
 #include <string_view>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace ais;
@@ -262,6 +264,51 @@ TEMPLATE_TEST_CASE("disk: directories", "[storage][disk]", real, memory) {
     CHECK(code(on.d.sync_dir(on.root + "/f")) == errc::not_a_directory);
     CHECK(code(on.d.sync_dir(on.root + "/none")) == errc::not_found);
   }
+}
+
+TEMPLATE_TEST_CASE("disk: many at once become durable, each with its answer",
+                   "[storage][disk]", real, memory) {
+  TestType on;
+  CHECK(on.d.sync_files({}).empty());
+  CHECK(on.d.sync_dirs({}).empty());
+  std::vector<std::string> dirs;
+  std::vector<file_ptr> files;
+  std::vector<file*> all;
+  for (int i = 0; i < 40; ++i) {
+    dirs.push_back(on.root + "/d" + std::to_string(i));
+    REQUIRE(on.d.make_dir(dirs.back()));
+    auto f = on.d.create(dirs.back() + "/f");
+    REQUIRE(f);
+    REQUIRE((*f)->append(as_bytes("content")));
+    all.push_back(f->get());
+    files.push_back(std::move(*f));
+  }
+  dirs[7] = on.root + "/none";
+  dirs[30] = on.root + "/d0/f";
+  std::atomic<int> wrong{0};
+  auto work = [&](size_t from, size_t n) {
+    for (auto& ok : on.d.sync_files(std::span{all}.subspan(from, n)))
+      wrong += !ok;
+    size_t i = from;
+    for (auto& ok : on.d.sync_dirs(std::span{dirs}.subspan(from, n))) {
+      auto due = i == 7    ? errc::not_found
+                 : i == 30 ? errc::not_a_directory
+                           : errc::none;
+      wrong += code(ok) != due;
+      ++i;
+    }
+    wrong += i != from + n;
+  };
+  work(0, 40); // so many together
+  work(0, 3);
+  {
+    std::vector<std::thread> threads; // of one file system, by several
+    for (size_t k = 0; k < 4; ++k)
+      threads.emplace_back(work, k * 10, 10);
+    for (auto& t : threads)
+      t.join();
+  }
+  CHECK(wrong == 0);
 }
 
 TEMPLATE_TEST_CASE("disk: rename", "[storage][disk]", real, memory) {
