@@ -15,6 +15,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <deque>
 #include <set>
 #include <thread>
 
@@ -103,6 +104,7 @@ struct tcp_courier::impl : std::enable_shared_from_this<impl> {
     while (!list.empty()) {
       auto out = std::move(list.back().it);
       list.pop_back();
+      --kept;
       if (out->silent())
         return out;
     }
@@ -110,9 +112,25 @@ struct tcp_courier::impl : std::enable_shared_from_this<impl> {
   }
 
   void keep(const net_info& to, peer_stream_ptr it) {
-    auto& list = idle[key_of(to)];
-    if (!stopping && list.size() < opts.idle && it->silent())
-      list.push_back({std::move(it), w.wheel().now() + idle_seconds / 2});
+    if (stopping || !it->silent())
+      return;
+    idle[key_of(to)].push_back(
+      {std::move(it), w.wheel().now() + idle_seconds / 2});
+    if (++kept > opts.idle)
+      drop_oldest();
+  }
+
+  void drop_oldest() {
+    auto first = idle.end();
+    for (auto i = idle.begin(); i != idle.end(); ++i)
+      if (!i->second.empty()
+          && (first == idle.end()
+              || i->second.front().until < first->second.front().until))
+        first = i;
+    if (first == idle.end())
+      return;
+    first->second.pop_front();
+    --kept;
   }
 
   task<expected<carried>> send(carry req) {
@@ -334,7 +352,7 @@ struct tcp_courier::impl : std::enable_shared_from_this<impl> {
     doors.expire(std::chrono::steady_clock::now());
     auto now = w.wheel().now();
     for (auto& [to, list] : idle)
-      std::erase_if(list, [&](auto& x) { return x.until <= now; });
+      kept -= std::erase_if(list, [&](auto& x) { return x.until <= now; });
     std::erase_if(idle, [](auto& x) { return x.second.empty(); });
   }
 
@@ -381,9 +399,10 @@ struct tcp_courier::impl : std::enable_shared_from_this<impl> {
   bridge doors;
   acceptor listening;
   stream_door door; ///< null: nobody takes streams
-  std::map<std::string, std::vector<idle_link>> idle; ///< by address
-  std::set<peer_stream*> links;                       ///< under way
-  size_t incoming = 0;                                ///< connections
+  std::map<std::string, std::deque<idle_link>> idle; ///< by address
+  size_t kept = 0;                                   ///< in all of idle
+  std::set<peer_stream*> links;                      ///< under way
+  size_t incoming = 0;                               ///< connections
   rare_warnings warnings;
   uint16_t port = 0;
   bool stopping = false;

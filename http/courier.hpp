@@ -17,8 +17,8 @@ public:
   struct options {
     tls_context tls;                ///< null: plain TCP
     net_info listen;                ///< port 0: any
-    size_t connections = 1024;      ///< that come in, at once; more are closed
-    size_t idle = 64;               ///< kept per node for the next stream
+    size_t connections = 2048;      ///< that come in, at once; more are closed
+    size_t idle = 512;              ///< that went out, kept for the next stream
     std::function<void()> give_way; ///< see environment; null: as others
   };
 

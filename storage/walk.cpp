@@ -45,9 +45,15 @@ public:
   expected<void> advance() {
     if (!started_) {
       started_ = true;
-      if (auto ok = collect_hashed(); !ok)
+      auto top = mp_.disk().list(top_);
+      if (!top) {
+        if (auto ok = gone(top.error()); !ok)
+          return ok;
+        return caf::unit;
+      }
+      if (auto ok = collect_hashed(*top); !ok)
         return ok;
-      if (auto ok = enter(""); !ok)
+      if (auto ok = enter("", std::move(*top)); !ok)
         return ok;
       if (auto ok = next_plain(); !ok)
         return ok;
@@ -118,11 +124,8 @@ private:
              : std::string{name.substr(0, slash + 1)};
   }
 
-  expected<void> collect_hashed() {
-    auto entries = mp_.disk().list(top_);
-    if (!entries)
-      return gone(entries.error());
-    for (auto& x : *entries) {
+  expected<void> collect_hashed(const std::vector<dir_entry>& entries) {
+    for (auto& x : entries) {
       if (x.kind != entry_kind::file || !starts_with(x.name, reserved)
           || x.name.size() != hashed_name_bytes)
         continue;
@@ -165,18 +168,27 @@ private:
     return e;
   }
 
-  /// Reads a directory and stands before its first wanted name.
-  expected<void> enter(std::string base) {
+  std::string path_of(const std::string& base) const {
     auto path = top_;
     if (!base.empty())
       path.append("/").append(base, 0, base.size() - 1);
-    auto entries = mp_.disk().list(path);
+    return path;
+  }
+
+  expected<void> enter(std::string base) {
+    auto entries = mp_.disk().list(path_of(base));
     if (!entries)
       return gone(entries.error());
+    return enter(std::move(base), std::move(*entries));
+  }
+
+  /// Stands before the first wanted name of a directory that has these.
+  expected<void> enter(std::string base, std::vector<dir_entry> entries) {
+    auto path = path_of(base);
     frame f;
-    f.items.reserve(entries->size());
+    f.items.reserve(entries.size());
     std::string full = base;
-    for (auto& x : *entries) {
+    for (auto& x : entries) {
       full.resize(base.size());
       full += x.name;
       if (x.kind == entry_kind::dir) {
@@ -292,7 +304,8 @@ struct walker::impl {
   size_t mountpaths = 0;
   std::vector<std::unique_ptr<source>> sources; ///< of objects, then of copies
   bool started = false;
-  std::string last; ///< name returned before
+  std::string last;   ///< name returned before
+  std::string passed; ///< name looked at before
   std::optional<error> broken;
 
   expected<std::optional<walk_entry>> next();
@@ -338,6 +351,10 @@ expected<std::optional<walk_entry>> walker::impl::next() {
       return std::optional<walk_entry>{};
     auto& s = *sources[first];
     auto here = *s.head();
+    auto alone = first < mountpaths && here.name != passed;
+    for (size_t i = first + 1; alone && i < mountpaths; ++i)
+      alone = !sources[i]->head() || sources[i]->head()->name != here.name;
+    passed = here.name;
     if (auto ok = s.advance(); !ok)
       return ok.error();
     if (here.name == last && !last.empty())
@@ -345,7 +362,9 @@ expected<std::optional<walk_entry>> walker::impl::next() {
     walk_entry out;
     out.dir = here.dir;
     out.mountpath = static_cast<int>(first % mountpaths);
-    if (!here.dir && opts.with_attrs) {
+    out.single = alone;
+    if (!here.dir && opts.with_attrs
+        && !(opts.without && opts.without(here.name))) {
       auto attrs = s.load(here);
       if (!attrs) {
         if (attrs.error() == errc::object_not_found

@@ -4,6 +4,7 @@
 
 #include "storage/mountpath.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,9 @@ struct walk_options {
   /// Read each object's attributes; off: names only, and only entries whose
   /// attributes are readable and valid still count.
   bool with_attrs = true;
+  /// Set: whether the attributes at a name are not wanted, though those at
+  /// others are.
+  std::function<bool(const std::string& name)> without = nullptr;
   /// Also names of which there are only copies: their objects were lost.
   bool with_copies = false;
 };
@@ -31,6 +35,8 @@ struct walk_entry {
   bool dir = false;
   lom attrs;         ///< if walk_options::with_attrs
   int mountpath = 0; ///< index of the mountpath it was found on
+  /// No other mountpath has anything of that name, copies aside.
+  bool single = false;
 };
 
 /// Walks `b` on all `mps`. Keeps sorted directory contents of the current path

@@ -23,8 +23,8 @@
 
 namespace ais {
 
-inline constexpr size_t max_streams_out = 64;
-inline constexpr size_t max_streams_in = 128;
+inline constexpr size_t max_streams_out = 512;
+inline constexpr size_t max_streams_in = 1024;
 inline constexpr size_t max_offers_waiting = 1024;
 inline constexpr size_t max_copies_at_once = 64;
 inline constexpr size_t max_copies_waiting = 1024;

@@ -12,6 +12,9 @@ namespace ais {
 
 namespace {
 
+/// Of shard_config: less than a client notices who comes across one.
+constexpr std::chrono::milliseconds job_group_pause{4};
+
 using namespace std::chrono_literals;
 
 constexpr auto load_timeout = 30s;
@@ -398,6 +401,7 @@ struct node_state {
     c.copy_dir = copy_dir;
     c.spare_copy_dir = config.dir + "/conf.copy";
     c.shards = config.shards;
+    c.group_pause = job_group_pause;
     c.cached_leases = config.cached_leases;
     c.buckets = boards->buckets;
     c.map = boards->map;

@@ -7,7 +7,7 @@
 
 namespace ais {
 
-inline constexpr std::chrono::milliseconds oversee_pause{250};
+inline constexpr std::chrono::milliseconds oversee_pause{100};
 
 /// The OVERSEER actor interface.
 using overseer_actor = caf::typed_actor<caf::reacts_to<sync_view>>;

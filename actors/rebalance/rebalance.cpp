@@ -518,6 +518,7 @@ struct rebalance_state {
         if (x.stored) {
           ++objects;
           bytes += size;
+          walk->moved(size);
           show();
         }
         remove(key, to, tries, shard, what, end);

@@ -22,7 +22,7 @@
 // them, and commits a map without the earlier placements.
 //
 // **Limits**: max_settling objects at once, more are refused with
-// errc::too_many_requests; max_giving objects are sent at once.
+// errc::too_many_requests; up to max_giving objects are sent at once.
 // Sources: storage-semantics 13; architecture section 6, rules 4 and 5.
 #pragma once
 
@@ -31,7 +31,7 @@
 
 namespace ais {
 
-inline constexpr size_t max_giving = 64;
+inline constexpr size_t max_giving = 512;
 inline constexpr size_t max_kept_rebalances = 32; ///< as jobs
 /// Of one object, which may be large.
 inline constexpr std::chrono::hours settle_timeout{1};

@@ -184,6 +184,7 @@ struct resilver_state {
             AIS_CRASH_POINT("resilver.stored");
             ++objects;
             bytes += x->size_bytes;
+            walk->moved(x->size_bytes);
             show();
             remove(job);
           },
@@ -363,10 +364,20 @@ struct resilver_state {
                         const std::function<void(const error&)>& looked_at) {
                    settle(key, looked_at);
                  },
-                 [this] { end_walk(); },
-                 [this] {
-                   show();
+                 [this] { end_walk(); }, [this] { show(); },
+                 [this](const object_key& key, const std::string& place) {
+                   return in_place(key, place);
                  }});
+  }
+
+  /// Whether the only place that has it is its own.
+  bool in_place(const object_key& key, const std::string& place) const {
+    auto by = view();
+    auto home = by->locate(key);
+    return home && by->volume->version == walk->purpose()
+           && !by->left_behind(key)
+           && (AIS_MUTANT("misplaced-passed-over")
+               || place_name(by->node_id, home->mpath->disk->root()) == place);
   }
 
   void end_walk() {

@@ -21,7 +21,7 @@
 // one is served from the copy, and stays.
 //
 // **Limits**: max_settling objects at once (errc::too_many_requests beyond);
-// the walk moves max_resilvering at once.
+// the walk moves up to max_resilvering at once (whole_walk).
 // Sources: storage-semantics 13; architecture section 6, rule 5.
 #pragma once
 
@@ -30,7 +30,7 @@
 
 namespace ais {
 
-inline constexpr size_t max_resilvering = 64;
+inline constexpr size_t max_resilvering = 512;
 inline constexpr size_t max_kept_resilvers = 32; ///< as jobs
 
 /// The RESILVER actor interface.

@@ -79,7 +79,13 @@ struct lister_state {
     auto first = fresh(req);
     if (auto ok = read_on(first, req.page_size); !ok)
       return ok.error();
-    auto second = fresh(req);
+    auto twice = req;
+    twice.options.without = [&](const std::string& what) {
+      auto i = std::lower_bound(first.read.begin(), first.read.end(), what,
+                                [](auto& x, auto& y) { return x.name < y; });
+      return i != first.read.end() && i->name == what;
+    };
+    auto second = fresh(twice);
     if (auto ok = read_on(second, req.page_size); !ok)
       return ok.error();
     listed_part out;
@@ -99,8 +105,12 @@ struct lister_state {
         from = &second;
       auto entry = std::move(from->read.front());
       from->read.pop_front();
-      if (out.entries.empty() || out.entries.back().name != entry.name)
+      if (out.entries.empty() || out.entries.back().name != entry.name) {
         out.entries.push_back(std::move(entry));
+      } else {
+        auto& x = out.entries.back();
+        x.single = x.single && entry.single && x.mountpath == entry.mountpath;
+      }
     }
     out.more = !ended(first) || !ended(second);
     return out;
@@ -210,14 +220,17 @@ lister(lister_actor::stateful_pointer<lister_state> self, environment env,
       st.moving = x.moving;
       st.places.clear();
       for (auto& mp : st.mountpaths)
-        st.places.push_back("t[" + st.target_id + "]:mp[" + mp->disk->root()
-                            + ']');
+        st.places.push_back(place_name(st.target_id, mp->disk->root()));
       st.walks.clear();
     },
   };
 }
 
 } // namespace
+
+std::string place_name(const std::string& target_id, const std::string& root) {
+  return "t[" + target_id + "]:mp[" + root + ']';
+}
 
 lister_actor spawn_lister(caf::actor_system& sys, const environment& env,
                           const std::string& target_id) {

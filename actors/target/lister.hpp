@@ -33,8 +33,11 @@ struct list_part {
 struct listed_part {
   std::vector<storage::walk_entry> entries;
   bool more = false;               ///< there are names behind the last one
-  std::vector<std::string> places; ///< by walk_entry::mountpath: "t[..]:mp[..]"
+  std::vector<std::string> places; ///< by walk_entry::mountpath: place_name()
 };
+
+/// What people see of where an object is.
+std::string place_name(const std::string& target_id, const std::string& root);
 
 /// Replaces the mountpaths to walk.
 struct walk_these {
@@ -73,7 +76,7 @@ typename Inspector::result_type inspect(Inspector& f, walk_options& x) {
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, walk_entry& x) {
-  return f(x.name, x.dir, x.attrs, x.mountpath);
+  return f(x.name, x.dir, x.attrs, x.mountpath, x.single);
 }
 
 } // namespace ais::storage

@@ -76,7 +76,7 @@ struct mountpath_state {
          shard_config{}.cached_objects,
          std::max<size_t>(config.cached_leases / config.shards, 1), config.map,
          config.node_id, config.view, caf::actor_cast<disk_keeper>(self),
-         copiers[i % copiers.size()]}));
+         copiers[i % copiers.size()], config.group_pause}));
     ticked_ns = config.env.steady_ns();
     measure();
     sweep_later();

@@ -99,6 +99,7 @@ struct mountpath_config {
   size_t shards = 4;
   size_t io_actors = 2;
   size_t cached_leases = 4096;              ///< open files, all shards together
+  std::chrono::milliseconds group_pause{0}; ///< of shard_config
   std::shared_ptr<board<smap>> map;         ///< of shard_config
   std::shared_ptr<board<target_view>> view; ///< the same
   /// When it is full; null: the usual limits.

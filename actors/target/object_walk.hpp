@@ -16,7 +16,7 @@ template <class Self>
 class object_walk {
 public:
   static constexpr std::chrono::seconds page_timeout{120};
-  static constexpr uint64_t names_per_page = 1000;
+  static constexpr uint64_t names_per_page = max_page_size;
 
   struct hooks {
     /// Looks at an object; calls `done`, once, now or later.
@@ -25,6 +25,11 @@ public:
     /// A part of a bucket cannot be listed; the walk goes on with the next.
     std::function<void(const bucket&, const error&)> failed;
     std::function<void()> ended;
+    /// Whether an object needs no visit, by what the listing says; `place` is
+    /// where it was found.
+    std::function<bool(const object_key&, const storage::walk_entry&,
+                       const std::string& place)>
+      skip = nullptr;
   };
 
   object_walk(Self* self, target_actor target, size_t at_once)
@@ -82,10 +87,13 @@ private:
     if (!page_.empty()) {
       if (under_way_ >= at_once_)
         return false;
-      object_key key{buckets_.front(), std::move(page_.front())};
+      auto entry = std::move(page_.front());
       page_.pop_front();
-      ++under_way_;
+      object_key key{buckets_.front(), entry.name};
       auto to = to_;
+      if (to->skip && to->skip(key, entry, place_of(entry)))
+        return true;
+      ++under_way_;
       to->visit(key, [this, number = number_] {
         if (number != number_)
           return;
@@ -106,6 +114,12 @@ private:
     return false;
   }
 
+  const std::string& place_of(const storage::walk_entry& x) const {
+    static const std::string none;
+    auto i = static_cast<size_t>(x.mountpath);
+    return i < places_.size() ? places_[i] : none;
+  }
+
   void next_page() {
     listing_ = true;
     auto& b = buckets_.front()->ref;
@@ -122,11 +136,12 @@ private:
         if (number != number_)
           return;
         listing_ = false;
+        places_ = std::move(x.places);
         for (auto& entry : x.entries)
-          page_.push_back(std::move(entry.name));
+          page_.push_back(std::move(entry));
         last_page_ = !x.more || page_.empty();
         if (!page_.empty())
-          token_ = page_.back();
+          token_ = page_.back().name;
         pump();
       },
       [this, number = number_](const error& e) {
@@ -147,8 +162,9 @@ private:
   std::string uuid_;
   storage::walk_options options_;
   std::deque<bucket_ptr> buckets_;
-  std::deque<std::string> page_; ///< names to look at
-  std::string token_;            ///< the last name of it
+  std::deque<storage::walk_entry> page_; ///< to look at
+  std::vector<std::string> places_;      ///< where those are
+  std::string token_;                    ///< the last name of it
   bool running_ = false;
   bool pumping_ = false;
   bool last_page_ = false;

@@ -29,6 +29,7 @@ constexpr std::chrono::seconds copies_timeout{30}; ///< to remove them
 constexpr std::chrono::minutes restore_timeout{5};
 /// A disk that takes longer fails; what became of the group, it knows alone.
 constexpr std::chrono::minutes commit_timeout{10};
+constexpr size_t group_enough = 256; ///< not waited for more
 
 std::string next_version(const std::string& current) {
   uint64_t n = 0;
@@ -219,7 +220,7 @@ private:
   static std::string lock_of(const object_key& key);
   /// Calls `f` once nothing of the object is being committed: now or later.
   void when_free(const object_key& key, std::function<void()> f);
-  void flush_later();
+  void flush_later(bool hurry);
   void committed(commit_group& done, std::vector<write>& writes,
                  std::vector<removal>& removals);
   /// The end of a write.
@@ -235,8 +236,10 @@ private:
   std::vector<write> group_;
   std::vector<storage::commit_item> items_;
   std::vector<removal> removals_;
-  bool flush_scheduled_ = false;
-  bool committing_ = false;              ///< a group is at the committer
+  bool flush_scheduled_ = false; ///< at once
+  bool pause_scheduled_ = false; ///< in a moment
+  bool hurry_ = false;           ///< somebody waits for what is in group_
+  bool committing_ = false;      ///< a group is at the committer
   std::unordered_set<std::string> busy_; ///< lock_of() what waits or is there
   /// Continuations of ours that wait for one of those.
   std::vector<std::pair<std::string, std::function<void()>>> waiting_;
@@ -714,7 +717,7 @@ void shard_state::join_group(const object_key& key,
   busy_.insert(lock_of(key));
   group_.push_back(std::move(x));
   items_.push_back(std::move(item));
-  flush_later();
+  flush_later(!options.moved);
 }
 
 std::string shard_state::lock_of(const object_key& key) {
@@ -732,16 +735,27 @@ void shard_state::when_free(const object_key& key, std::function<void()> f) {
 }
 
 // A group ends the one before: all that comes meanwhile shares its syncs. The
-// first one runs behind everything that waits in the mailbox.
-void shard_state::flush_later() {
-  if (!committing_ && !std::exchange(flush_scheduled_, true))
-    self_->send(self_, atom::flush_v);
+// first one runs behind everything that waits in the mailbox. What only jobs
+// move waits for more of its kind: a sync costs the disk the same for many.
+void shard_state::flush_later(bool hurry) {
+  hurry_ = hurry_ || hurry;
+  if (committing_)
+    return;
+  auto n = group_.size() + removals_.size();
+  auto now = config_.group_pause.count() == 0 && n > 0;
+  if (hurry_ || now || n >= group_enough) {
+    if (!std::exchange(flush_scheduled_, true))
+      self_->send(self_, atom::flush_v);
+  } else if (n > 0 && !std::exchange(pause_scheduled_, true)) {
+    self_->delayed_send(self_, config_.group_pause, atom::flush_v);
+  }
 }
 
 void shard_state::flush_group() {
-  flush_scheduled_ = false;
+  flush_scheduled_ = pause_scheduled_ = false;
   if (committing_ || (group_.empty() && removals_.empty()))
     return;
+  hurry_ = false;
   auto all = std::make_shared<commit_group>();
   all->writes = std::exchange(items_, {});
   auto writes = std::make_shared<std::vector<write>>(std::exchange(group_, {}));
@@ -789,7 +803,10 @@ void shard_state::committed(commit_group& done, std::vector<write>& writes,
     else
       f();
   }
-  flush_group();
+  if (!flushed_.empty())
+    flush_group();
+  else
+    flush_later(false);
   if (!committing_)
     for (auto& x : std::exchange(flushed_, {}))
       x.deliver(ack{});
@@ -852,7 +869,7 @@ void shard_state::remove_now(const delete_object& req, const done_fn& done) {
   }
   busy_.insert(lock_of(req.key));
   removals_.push_back({req.key, done});
-  flush_later();
+  flush_later(req.given == given_to::nobody);
 }
 
 expected<bool> shard_state::prepare_removal(const delete_object& req) {

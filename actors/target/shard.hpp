@@ -356,6 +356,8 @@ struct shard_config {
   std::shared_ptr<board<target_view>> view;
   disk_keeper keeper;  ///< hears of failures; null: nobody
   closer_actor closer; ///< null: whoever reads last
+  /// What only jobs move waits so long for more of its kind, to share syncs.
+  std::chrono::milliseconds group_pause{0};
 };
 
 class shard_state;

@@ -149,6 +149,7 @@ struct target_state {
     auto* before = started ? nullptr : config.known.find(path);
     c.claimed = before && before->state != mpath_state::detached;
     c.shards = config.shards;
+    c.group_pause = config.group_pause;
     c.map = config.map;
     c.view = shown;
     c.limits = limits;

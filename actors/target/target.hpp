@@ -192,6 +192,7 @@ struct target_config {
   std::string copy_dir;       ///< where the vault keeps its second copy
   std::string spare_copy_dir; ///< for the time without any mountpath
   size_t shards = 4;          ///< per mountpath
+  std::chrono::milliseconds group_pause{0}; ///< of shard_config
   size_t listers = 2;
   size_t cached_leases = 4096;      ///< open files, all mountpaths together
   std::shared_ptr<board<smap>> map; ///< of shard_config; null: nobody else

@@ -18,6 +18,10 @@ class whole_walk {
 public:
   static constexpr std::chrono::seconds tick_timeout{60};
   static constexpr uint64_t looks_per_step = 256;
+  /// Objects at once are those of so many bytes [bytes],
+  static constexpr uint64_t bytes_at_once = 64 << 20;
+  /// but at least these; and until it is known how large they are.
+  static constexpr size_t large_at_once = 16;
   /// Objects at once while clients ask, who are not to feel it.
   static constexpr size_t beside_clients = 4;
   /// So long after a node that takes what we visit said that clients ask it.
@@ -41,9 +45,13 @@ public:
     /// Called now and then: looked() or total() have changed.
     std::function<void()> progress = [] {
     };
+    /// Whether an object that only one place has needs no visit.
+    std::function<bool(const object_key&, const std::string& place)> in_place
+      = nullptr;
   };
 
   /// @param what   the job, for the log
+  /// @param at_once  so many small objects at most
   /// @param retry  sends the actor what makes it begin again, after a while
   whole_walk(Self* self, place where, std::string what, size_t at_once,
              std::function<void()> retry)
@@ -93,6 +101,11 @@ public:
     others_until_ns_ = place_.env.steady_ns() + others_clients_ns;
   }
 
+  /// What was visited took so much moving: of small ones more go at once.
+  void moved(uint64_t size_bytes) {
+    typical_bytes_ = typical_bytes_ - typical_bytes_ / 8 + size_bytes / 8;
+  }
+
   /// Stops it; the actor is to begin again after a while.
   void later() {
     stop();
@@ -136,6 +149,13 @@ private:
          count_.stop();
          total_ = looked_;
          to_.ended();
+       },
+       [this](const object_key& key, const storage::walk_entry& entry,
+              const std::string& where) {
+         if (!to_.in_place || !entry.single || !to_.in_place(key, where))
+           return false;
+         looked_at_one();
+         return true;
        }});
   }
 
@@ -166,7 +186,11 @@ private:
   void give_way() {
     auto& env = place_.env;
     auto asked = watch_.clients_ask(env) || env.steady_ns() < others_until_ns_;
-    walk_.set_at_once(asked ? std::min(beside_clients, at_once_) : at_once_);
+    auto most = std::clamp<uint64_t>(
+      bytes_at_once / std::max<uint64_t>(typical_bytes_, 1), large_at_once,
+      std::max(at_once_, large_at_once));
+    walk_.set_at_once(asked ? beside_clients
+                            : std::min<size_t>(most, at_once_));
   }
 
   void visit(const object_key& key, const std::function<void()>& looked_at) {
@@ -175,10 +199,15 @@ private:
       key, [this, number = number_, b = key.bucket, looked_at](const error& e) {
         if (e && there(*b))
           note(e);
-        if (number == number_ && ++looked_ % looks_per_step == 0)
-          to_.progress();
+        if (number == number_)
+          looked_at_one();
         looked_at();
       });
+  }
+
+  void looked_at_one() {
+    if (++looked_ % looks_per_step == 0)
+      to_.progress();
   }
 
   bool there(const bucket& x) const {
@@ -199,6 +228,7 @@ private:
   uint64_t counted_ = 0; ///< so far
   uint64_t number_ = 0;  ///< tells late answers of earlier walks
   uint64_t purpose_ = 0;
+  uint64_t typical_bytes_ = bytes_at_once / large_at_once;
   client_watch watch_;
   int64_t others_until_ns_ = 0; ///< clients of others ask, as far as we know
   std::string why_not_;

@@ -255,7 +255,7 @@ def test_hostile_bytes(pair_of_module, case):
 def test_many_connections_that_say_nothing(pair_of_module):
     victim = pair_of_module.targets[0]
     port = data_port(victim)
-    most = 1024  # http/courier.hpp
+    most = 2048  # http/courier.hpp
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
     held = [socket.create_connection(("127.0.0.1", port)) for _ in range(most + 150)]

@@ -279,6 +279,9 @@ TEST_CASE("sim: a new owner asks again when its question was lost", "[sim]") {
   sim::cluster c{14};
   form(c, 1, 2);
   REQUIRE(c.ask_now<ack>(1, c.handles(1).proxy, create_bucket{named("b"), ""}));
+  set_config off; // else the moves may have ended by then
+  off.change.by_name = {{"rebalance.enabled", "false"}};
+  REQUIRE(c.ask_now<ack>(1, c.handles(1).proxy, off));
   c.add(a_target);
   auto& boards = c.boards(3);
   REQUIRE(c.w.run_until(30s, [&] {

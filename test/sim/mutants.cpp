@@ -45,6 +45,7 @@ constexpr auto table = std::to_array<mutant_info>({
   {"walk-failures-ignored", "moves end when all is where it belongs"},
   {"written-anywhere", "only the owner changes an object"},
   {"mountpaths-unasked", "other mountpaths are asked before one serves"},
+  {"misplaced-passed-over", "a resilver brings all objects to their places"},
   {"left-behind-denied", "what a disabled mountpath may have is not denied"},
   {"copies-kept", "copies go before their object changes"},
   {"copies-come-back", "a mountpath that was out brings no copies back"},

@@ -140,6 +140,59 @@ TEST_CASE("walk: one level", "[storage][walk]") {
   });
 }
 
+TEST_CASE("walk: what only one mountpath has, is told", "[storage][walk]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    two_mountpaths mps{d, root};
+    for (auto* name : {"a", "c", "d/e"})
+      mps.put(*mps.a, name);
+    for (auto* name : {"b", "c", "d/e", "d/f"})
+      mps.put(*mps.b, name);
+    walker w{{mps.a.get(), mps.b.get()}, the_bucket, {}};
+    names single;
+    for (auto next = w.next(); next && *next; next = w.next())
+      if ((*next)->single)
+        single.push_back((*next)->name + std::to_string((*next)->mountpath));
+    CHECK(single == names{"a0", "b1", "d/f1"});
+  });
+}
+
+TEST_CASE(
+  "walk: damaged attributes on one mountpath do not make the other's the"
+  " only ones",
+  "[storage][walk]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    two_mountpaths mps{d, root};
+    mps.put(*mps.a, "x");
+    mps.put(*mps.b, "x");
+    auto path = mps.a->objects_dir(the_bucket) + "/x";
+    REQUIRE(d.set_attr(path, lom_attr, bytes(20)));
+    walker w{{mps.a.get(), mps.b.get()}, the_bucket, {}};
+    auto next = w.next();
+    REQUIRE(next);
+    REQUIRE(*next);
+    CHECK((*next)->mountpath == 1);
+    CHECK_FALSE((*next)->single);
+  });
+}
+
+TEST_CASE("walk: attributes are left out where they are not wanted",
+          "[storage][walk]") {
+  on_both_disks([](disk& d, const std::string& root) {
+    two_mountpaths mps{d, root};
+    mps.put_all({"a", "b"});
+    walk_options opts;
+    opts.without = [](const std::string& name) {
+      return name == "a";
+    };
+    walker w{{mps.a.get(), mps.b.get()}, the_bucket, opts};
+    auto a = w.next();
+    auto b = w.next();
+    REQUIRE((a && *a && b && *b));
+    CHECK((*a)->attrs.bid == 0);
+    CHECK((*b)->attrs.bid == the_bucket.bid);
+  });
+}
+
 TEST_CASE("walk: a directory that is made anew meanwhile is walked on",
           "[storage][walk]") {
   on_both_disks([](disk& d, const std::string& root) {
