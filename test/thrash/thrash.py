@@ -92,6 +92,7 @@ class Thrash:
         return True
 
     def restart(self):
+        self.gone()  # who has left for good is not started again
         dead = [n for n in self.cluster.nodes if not n.alive()]
         if not dead:
             return False
@@ -149,7 +150,9 @@ class Thrash:
         return True
 
     def maintain(self):
-        here = set_without(self.cluster.targets, self.maintained)
+        here = set_without(
+            self.cluster.targets, self.maintained | set(self.leaving)
+        )
         node = self.any_of(here)
         if not node or len(here) <= 2 or not self.ask("start-maintenance", node):
             return False
